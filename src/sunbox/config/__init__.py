@@ -1,0 +1,1 @@
+"""From the owner's YAML file to typed settings, all mistakes at once."""

@@ -1,0 +1,100 @@
+"""All that can happen to the core. A closed vocabulary; each event carries the instant `at` (UTC) at which it reached the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.model import Availability, ChargerFacts, Memory, MeterReading, VehicleFacts
+from sunbox.core.settings import Settings
+from sunbox.core.wallbox import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """The gateway has started. `memory` is what the store kept; a command that was under way is now Unconfirmed."""
+
+    at: datetime
+    settings: Settings
+    memory: Memory = field(default_factory=Memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The instant of `due_at` has come."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterRead:
+    """A meter was read (or pushed a reading)."""
+
+    at: datetime
+    meter_id: str
+    reading: MeterReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRead:
+    """A charger was read."""
+
+    at: datetime
+    charger_id: str
+    facts: ChargerFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleRead:
+    """A vehicle answered a read: `facts` is None for the free state call.
+
+    `billed` counts the requests that the maker charges for (every answer below 500), in the class of `what`.
+    """
+
+    at: datetime
+    vehicle_id: str
+    exchange_id: int | None
+    what: ReadKind
+    availability: Availability
+    facts: VehicleFacts | None = None
+    billed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFailed:
+    """A read brought nothing. `device_id` is a meter, a charger or a vehicle."""
+
+    at: datetime
+    device_id: str
+    exchange_id: int | None
+    what: ReadKind
+    cause: Cause
+    detail: str = ""
+    retry_after_s: float | None = None
+    billed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandEnded:
+    """A command ended as one of the five outcomes."""
+
+    at: datetime
+    device_id: str
+    exchange_id: int
+    outcome: Outcome
+    cause: Cause | None = None
+    detail: str = ""
+    retry_after_s: float | None = None
+    billed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """Somebody asked for something, and it was acceptable (`engine.answer`)."""
+
+    at: datetime
+    request: Request
+
+
+Event = Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested

@@ -1,0 +1,195 @@
+"""What is known, and what is wished: the nouns of the core.
+
+`None` means "not known" and never means zero. Facts carry the instant at which they were true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from sunbox.core.commands import Exchange, RequestKind
+
+
+class Mode(StrEnum):
+    """What a loadpoint does by itself."""
+
+    OFF = "off"
+    NOW = "now"
+    PV = "pv"
+
+
+class Override(StrEnum):
+    """A start or stop by somebody, beside the mode."""
+
+    NONE = "none"
+    STOP = "stop"
+    CHARGE = "charge"
+
+
+class ChargerStatus(StrEnum):
+    """As in IEC 61851."""
+
+    A = "A"  #: not connected
+    B = "B"  #: connected
+    C = "C"  #: charging
+    E = "E"  #: fault
+    F = "F"  #: fault
+
+
+class Availability(StrEnum):
+    """Whether a vehicle can be talked to."""
+
+    ONLINE = "online"
+    ASLEEP = "asleep"
+    OFFLINE = "offline"  #: firmware since 2024.20 reports sleeping cars so; treated as asleep
+    UNKNOWN = "unknown"
+
+
+class Charging(StrEnum):
+    """What a vehicle says about its charging."""
+
+    DISCONNECTED = "disconnected"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    CHARGING = "charging"
+    COMPLETE = "complete"
+    NO_POWER = "no_power"
+    CALIBRATING = "calibrating"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReading:
+    """What a meter measured, in W; grid + = import, battery + = discharging, pv >= 0. None = it does not measure that."""
+
+    measured_at: datetime
+    grid_w: float | None = None
+    pv_w: float | None = None
+    battery_w: float | None = None
+    battery_soc_pct: float | None = None
+    grid_phases_a: tuple[float, float, float] | None = None  #: per phase, + = import
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleFacts:
+    """What a vehicle said of itself at `measured_at`."""
+
+    measured_at: datetime
+    charging: Charging = Charging.UNKNOWN
+    soc_pct: int | None = None
+    limit_soc_pct: int | None = None
+    limit_soc_min_pct: int | None = None
+    amps_requested_a: int | None = None  #: the car's own setting
+    amps_requested_max_a: int | None = None  #: most that cable and car allow
+    pilot_a: int | None = None  #: what the EVSE offers
+    actual_a: float | None = None
+    voltage_v: float | None = None  #: phase to neutral; 1–2 V when idle
+    power_w: float | None = None  #: whole kW, in W
+    phases: int | None = None  #: 1 or 3; None if it does not say
+    energy_added_wh: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    is_fast_charger: bool | None = None
+    is_driving: bool | None = None
+
+    @property
+    def is_plugged(self) -> bool | None:
+        """Return whether a cable is in, None if the vehicle does not say."""
+        if self.charging is Charging.UNKNOWN:
+            return None
+        return self.charging is not Charging.DISCONNECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerFacts:
+    """What a charger said at `measured_at`."""
+
+    measured_at: datetime
+    status: ChargerStatus
+    is_enabled: bool | None = None
+    offered_a: float | None = None
+    power_w: float | None = None  #: metered; None without a meter
+    currents_a: tuple[float, float, float] | None = None
+    voltage_v: float | None = None
+    phases: int | None = None
+    session_energy_wh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What goes into the car at an instant, as an interval in W. Equal ends = known."""
+
+    low_w: float
+    high_w: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What people and programs want of a loadpoint. It changes by requests only (and by unplugging)."""
+
+    mode: Mode
+    override: Override = Override.NONE
+    override_by: str | None = None
+    override_until_at: datetime | None = None
+    amps_a: int | None = None  #: set-point under now/charge, upper bound in the PV modes
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """From plug-in to unplug."""
+
+    began_at: datetime
+    has_started: bool = False  #: charging was started at least once
+    was_stopped: bool = False  #: the last word of a person or program was stop
+    start_refused: str | None = None  #: the device's word against starting, until something changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Paid requests of one vehicle, counted by kind: today and this month in the site's own days."""
+
+    day: date
+    month: tuple[int, int]
+    today: dict[RequestKind, int] = field(default_factory=dict)
+    this_month: dict[RequestKind, int] = field(default_factory=dict)
+    money_today: float = 0.0
+    money_this_month: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleMemory:
+    """What must survive of a vehicle."""
+
+    target_soc_pct: int | None = None  #: the wish, 1–100
+    target_reached: bool = False  #: the soft target (1–49) was reached; no restart until 3 points below
+    limit_sent_pct: int | None = None  #: the charge limit that we set last, proven
+    spend: Spend | None = None
+    not_before_at: datetime | None = None  #: rate limit or back-off: nothing paid before
+    block_cause: str | None = None
+    last_wake_at: datetime | None = None
+    wake_failures: int = 0
+    login_required: bool = False
+    exchange: Exchange | None = None  #: the command under way
+    phases: int | None = None  #: learned
+    voltage_v: float | None = None  #: learned under load
+    low_amps_refused: bool = False  #: it stays at its minimum when asked for less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointMemory:
+    """What must survive of a loadpoint."""
+
+    wish: Wish
+    session: Session | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What must survive a restart. The store keeps one row per vehicle and per loadpoint."""
+
+    vehicles: dict[str, VehicleMemory] = field(default_factory=dict)
+    loadpoints: dict[str, LoadpointMemory] = field(default_factory=dict)
+    next_exchange_id: int = 1

@@ -1,0 +1,127 @@
+"""What an owner decided, typed and complete. `config/` makes it from the YAML file; nothing here has to be checked again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from sunbox.core.commands import RequestKind
+from sunbox.core.model import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a device can do, as its driver declares it. The core branches on these, never on a brand."""
+
+    min_a: int = 6  #: smallest current it charges with
+    low_min_a: int | None = (
+        None  #: smallest current it can be talked into once charging (send twice), None = no such trick
+    )
+    max_a: int = 32
+    step_a: int = 1
+    max_phases: int = 3
+    sleeps: bool = False  #: it must be woken, and it should be left asleep
+    is_location_bound: bool = False  #: it moves: only controlled at a place that allows it
+    stops_at_limit_soc: bool = False  #: it has a charge limit of its own
+    limit_soc_min_pct: int = 50
+    settle_s: float = 12.0  #: from the answer to a command until the draw has settled
+    start_settle_s: float = 25.0  #: from the answer to a start until the draw has settled
+    wake_s: float = 60.0  #: longest usual time from wake to online
+    price: dict[RequestKind, float] = field(default_factory=dict)  #: money per request; what is missing is free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard lines for paid requests. None = unlimited. Stopping is never held back."""
+
+    per_month: float | None = None  #: money; spread over the month: the daily line is `burst` times an even share
+    commands_per_day: int | None = None
+    burst: float = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceSettings:
+    """A circle on the map with tags such as home, pv (alias tlwb), work, charger."""
+
+    name: str
+    lat: float
+    lon: float
+    radius_m: float = 50.0
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """One meter. The order of meters is the order of preference per role."""
+
+    id: str
+    interval_s: float = 5.0
+    delay_s: float = 0.0  #: how old a reading is when it arrives, where it carries no instant of its own
+    stale_after_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleSettings:
+    """One vehicle."""
+
+    id: str
+    name: str
+    vin: str | None = None
+    capabilities: Capabilities
+    budget: Budget = Budget()
+    assume_place: str | None = None  #: place that counts while the location is unknown
+    capacity_wh: float | None = None
+    phases: int | None = None  #: phases it charges with; None = learned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerSettings:
+    """One charger (EVSE)."""
+
+    id: str
+    name: str
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointSettings:
+    """Charger + optional vehicle + mode; a vehicle without charger is its own charger. At least one of both is set."""
+
+    id: str
+    name: str
+    vehicle_id: str | None = None
+    charger_id: str | None = None
+    mode: Mode = Mode.PV
+    min_a: int | None = None  #: None = the device's
+    max_a: int | None = None
+    place: str | None = None  #: default: the first place tagged home
+    phases: int | None = None  #: wired phases; None = what vehicle and charger say
+    start_delay_s: float = 60.0
+    stop_delay_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """One grid connection."""
+
+    name: str = "Home"
+    timezone: ZoneInfo
+    voltage_v: float = 230.0
+    phases: int = 3
+    main_fuse_a: float | None = None
+    battery_priority_soc_pct: float = 0.0  #: below it the battery comes before the car
+    stale_grace_s: float = (
+        120.0  #: how long the last set-point is held on stale grid data before falling to the minimum
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the core must know. Tuples keep the order of the file; numbers of loadpoints in faces are 1-based in it."""
+
+    site: SiteSettings
+    places: tuple[PlaceSettings, ...] = ()
+    meters: tuple[MeterSettings, ...] = ()
+    vehicles: tuple[VehicleSettings, ...] = ()
+    chargers: tuple[ChargerSettings, ...] = ()
+    loadpoints: tuple[LoadpointSettings, ...] = ()

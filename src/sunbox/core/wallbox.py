@@ -1,0 +1,180 @@
+"""The protocol that joins gateway and faces: see the site, ask for something, report a reading, wait for a change.
+
+A face knows this file and nothing else of the gateway. Nothing here contacts a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
+from sunbox.core.reasons import Reason
+
+
+class Pending(StrEnum):
+    """What is being done for a loadpoint at this moment."""
+
+    WAKING = "waking"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    SETTING_AMPS = "setting_amps"
+    SETTING_LIMIT = "setting_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One bundle of wishes for one loadpoint, applied in one event. What is None stays as it is.
+
+    `override` NONE lifts start and stop. `amps_a` 3–32, `target_soc_pct` 1–100.
+    """
+
+    loadpoint_id: str
+    by: str  #: who asks: "tlwb", "api", "cli", …
+    mode: Mode | None = None
+    override: Override | None = None
+    until_at: datetime | None = None
+    amps_a: int | None = None
+    target_soc_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The wish is taken; `version` is the wish version to wait for."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Nothing was changed: `field` had `value`, and `allowed` says what would have been right."""
+
+    field: str
+    value: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPoint:
+    """What the pipeline decided for a loadpoint."""
+
+    charge: bool = False
+    amps_a: int = 0
+    phases: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendSnapshot:
+    """What paid requests have cost."""
+
+    money_today: float
+    money_this_month: float
+    daily_line: float | None  #: money; None = unlimited
+    requests_today: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleSnapshot:
+    """A vehicle as last known. `None` = never known."""
+
+    id: str
+    name: str
+    vin: str | None
+    availability: Availability
+    is_asleep: bool
+    age_s: float | None  #: since its data was read
+    charging: Charging
+    is_plugged: bool | None
+    soc_pct: int | None
+    limit_soc_pct: int | None
+    target_soc_pct: int | None  #: the wish
+    amps_requested_a: int | None
+    amps_requested_max_a: int | None
+    pilot_a: int | None
+    place: str | None  #: None = unknown or nowhere special
+    is_at_pv_place: bool
+    is_at_fast_charger: bool
+    login_required: bool
+    spend: SpendSnapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointSnapshot:
+    """One loadpoint, seen by its clients."""
+
+    number: int  #: 1-based, in the order of the config
+    id: str
+    name: str
+    mode: Mode
+    override: Override
+    override_by: str | None
+    is_wished: bool  #: mode and override ask for charging, and the target is not reached
+    version: int  #: of the wish
+    is_settled: bool  #: nothing is under way or about to be sent for it
+    status: ChargerStatus
+    is_plugged: bool
+    is_flowing: bool  #: current flows
+    has_started: bool  #: since plug-in
+    was_stopped: bool  #: explicitly, since plug-in
+    is_target_reached: bool
+    is_pv_possible: bool
+    amps_asked_a: int | None
+    set_point: SetPoint
+    max_a: int | None  #: most that cable, EVSE and car allow now
+    draw_a: float | None  #: per phase
+    voltage_v: float | None
+    phases: int
+    draw_w: float | None
+    energy_added_wh: float | None
+    pending: Pending | None
+    reason: Reason
+    vehicle: VehicleSnapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSnapshot:
+    """Everything a face may show, at `at`."""
+
+    at: datetime
+    name: str
+    grid_w: float | None
+    pv_w: float | None
+    battery_w: float | None
+    battery_soc_pct: float | None
+    house_w: float | None  #: grid + pv + battery - cars
+    is_grid_stale: bool
+    grid_age_s: float | None
+    surplus_w: float | None
+    loadpoints: tuple[LoadpointSnapshot, ...]
+    vehicles: tuple[VehicleSnapshot, ...]
+
+
+class Wallbox(Protocol):
+    """What a face may do."""
+
+    def snapshot(self) -> SiteSnapshot:
+        """Return the site as it is now. Free: never contacts a device."""
+        ...
+
+    def request(self, request: Request) -> Accepted | Rejected:
+        """Change the wish, all or nothing. Returns at once; see `settled`."""
+        ...
+
+    def report(self, meter_id: str, reading: MeterReading) -> None:
+        """Take a reading that a client pushes.
+
+        Raises:
+            KeyError: there is no such meter.
+        """
+        ...
+
+    def changed(self) -> Awaitable[None]:
+        """Wait until something a face shows may have changed."""
+        ...
+
+    def settled(self, loadpoint_id: str, version: int, timeout_s: float) -> Awaitable[bool]:
+        """Wait until the wish of `version` is applied or refused, at most `timeout_s`; False when time ran out."""
+        ...

@@ -1,0 +1,1 @@
+"""Tesla's Fleet API: endpoints as rows, envelopes and words both ways."""

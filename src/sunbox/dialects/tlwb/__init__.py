@@ -1,0 +1,1 @@
+"""TeslaLogger's wallbox API (tlwb) and its geofence file."""

@@ -1,0 +1,1 @@
+"""Outwards: reach a real device, turn its answers into events, carry out effects."""

@@ -1,0 +1,44 @@
+"""What every driver is: it reaches one device, turns answers into events and carries out effects. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sunbox.core.effects import Read, Send
+from sunbox.core.events import CommandEnded, Event, ReadFailed, VehicleRead
+
+Emit = Callable[[Event], None]
+
+
+class Driver(Protocol):
+    """One device."""
+
+    @property
+    def device_id(self) -> str:
+        """Return the id of the meter, charger or vehicle in the configuration."""
+        ...
+
+    async def run(self, emit: Emit) -> None:
+        """Poll a free device for ever, emitting an event per reading or failure. Paid or sleeping devices return at once."""
+        ...
+
+    async def send(self, effect: Send) -> CommandEnded:
+        """Send one command and say how it ended. Never raises for what a device or network does."""
+        ...
+
+    async def read(self, effect: Read) -> VehicleRead | ReadFailed:
+        """Read once and say what came. Never raises for what a device or network does."""
+        ...
+
+    async def probe(self) -> str:
+        """Try the device for `sunbox check` without waking, changing or paying anything; return one line for people.
+
+        Raises:
+            SunboxError: it cannot be reached or used; the text says why and what to do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,1 @@
+"""Any meter that answers JSON over HTTP."""

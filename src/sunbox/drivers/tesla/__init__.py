@@ -1,0 +1,1 @@
+"""A Tesla through the Fleet API."""

@@ -1,0 +1,1 @@
+"""The car as TeslaLogger's wallbox API."""

@@ -1,0 +1,1 @@
+"""HTTP clients and serving on several ports."""

@@ -1,0 +1,1 @@
+"""What must survive and what should be recalled."""
