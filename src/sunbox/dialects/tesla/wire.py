@@ -1,0 +1,274 @@
+"""Tesla's wire, both ways: vehicle documents and tokens. Each key, word and unit stands here once.
+
+Inwards everything is parsed, bounded and typed: an unknown word becomes UNKNOWN, a wrong type or an impossible number None.
+The wire has whole kW, kWh, miles and milliseconds; the core has W, Wh, metres and instants.
+Sources: Tesla's Fleet API documents, `home-assistant/core:tests/components/tesla_fleet/fixtures/vehicle_data.json` (shapes).
+Ways in which commands end are in `outcomes.py`, whole answers of Tesla's side in `envelopes.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sunbox.core.model import Availability, Charging, VehicleFacts
+from sunbox.dialects.tesla.outcomes import Ended, Failed, outcome_from_wire, read_failure_from_wire
+
+__all__ = [
+    "AVAILABILITY_WORDS",
+    "CHARGE_STATE",
+    "CHARGING_WORDS",
+    "EPOCH_AT",
+    "FACT_TO_WIRE",
+    "Ended",
+    "Failed",
+    "TokenRefused",
+    "Tokens",
+    "availability_from_wire",
+    "document_from_wire",
+    "instant_to_wire",
+    "outcome_from_wire",
+    "read_failure_from_wire",
+    "refresh_to_wire",
+    "token_error_from_wire",
+    "tokens_from_wire",
+    "tokens_to_wire",
+    "vehicle_from_wire",
+]
+
+EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
+
+CHARGING_WORDS: dict[str, Charging] = {
+    "Disconnected": Charging.DISCONNECTED,
+    "Stopped": Charging.STOPPED,
+    "Starting": Charging.STARTING,
+    "Charging": Charging.CHARGING,
+    "Complete": Charging.COMPLETE,
+    "NoPower": Charging.NO_POWER,
+    "Calibrating": Charging.CALIBRATING,
+}
+"""`charging_state` (`vehicle-command:vehicle.proto:ChargeState`). `Unknown` and null (right after waking) are UNKNOWN."""
+
+AVAILABILITY_WORDS: dict[str, Availability] = {
+    "online": Availability.ONLINE,
+    "asleep": Availability.ASLEEP,
+    "offline": Availability.OFFLINE,
+}
+"""`state` of a vehicle; `waking` and others were seen and are UNKNOWN."""
+
+PHASES_FROM_WIRE: dict[int, int] = {1: 1, 2: 3, 3: 3}
+"""`charger_phases`: 2 means three phases (TeslaPy#77, alandtse/tesla-api#493, TeslaLogger#684); null when idle."""
+PHASES_TO_WIRE: dict[int, int] = {1: 1, 3: 2}
+
+PARKED_WORDS: dict[str, bool] = {"P": False, "D": True, "R": True, "N": True}
+"""`shift_state` → is driving; null = parked."""
+
+EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
+"""Instants believed: the years 2000 to 2100."""
+
+
+def _number(value: object, low: float, high: float) -> float | None:
+    """Return a number within its bounds, else None. Compares first: NaN, infinities and giant integers fall out."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if low <= value <= high else None
+
+
+def _float(low: float, high: float, scale: float = 1.0) -> Callable[[object], float | None]:
+    def parse(value: object) -> float | None:
+        number = _number(value, low, high)
+        return None if number is None else number * scale
+
+    return parse
+
+
+def _int(low: int, high: int) -> Callable[[object], int | None]:
+    def parse(value: object) -> int | None:
+        number = _number(value, low, high)
+        return None if number is None else round(number)
+
+    return parse
+
+
+def _charging(value: object) -> Charging:
+    return CHARGING_WORDS.get(value, Charging.UNKNOWN) if isinstance(value, str) else Charging.UNKNOWN
+
+
+def _phases(value: object) -> int | None:
+    return PHASES_FROM_WIRE.get(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _bool(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_CHARGING_TO_WIRE = {charging: word for word, charging in CHARGING_WORDS.items()}
+
+CHARGE_STATE: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "charging_state": ("charging", _charging),
+    "battery_level": ("soc_pct", _int(0, 100)),
+    "charge_limit_soc": ("limit_soc_pct", _int(0, 100)),
+    "charge_limit_soc_min": ("limit_soc_min_pct", _int(0, 100)),
+    "charge_current_request": ("amps_requested_a", _int(0, 200)),
+    "charge_current_request_max": ("amps_requested_max_a", _int(0, 200)),
+    "charger_pilot_current": ("pilot_a", _int(0, 1000)),
+    "charger_actual_current": ("actual_a", _float(0, 2000)),
+    "charger_voltage": ("voltage_v", _float(0, 1500)),
+    "charger_power": ("power_w", _float(0, 2000, 1000.0)),
+    "charger_phases": ("phases", _phases),
+    "charge_energy_added": ("energy_added_wh", _float(0, 2000, 1000.0)),
+    "fast_charger_present": ("is_fast_charger", _bool),
+}
+"""Key of `charge_state` → field of `VehicleFacts` and how it is read. kW and kWh become W and Wh."""
+
+FACT_TO_WIRE: dict[str, Callable[[Any], Any]] = {
+    "charging": _CHARGING_TO_WIRE.get,
+    "actual_a": round,
+    "voltage_v": round,
+    "power_w": lambda power_w: round(power_w / 1000.0),
+    "phases": PHASES_TO_WIRE.get,
+    "energy_added_wh": lambda energy_wh: round(energy_wh / 1000.0, 2),
+}
+"""How a field of `VehicleFacts` is written where it is not written as it is."""
+
+_SECTIONS = ("charge_state", "drive_state", "vehicle_state", "climate_state", "vehicle_config", "gui_settings")
+
+
+def document_from_wire(body: bytes | str) -> Mapping[str, Any]:
+    """Return the JSON object of a body.
+
+    Raises:
+        ValueError: the body is no JSON object.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("not a JSON document") from error
+    if not isinstance(document, Mapping):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - a wrong body, not a wrong call
+    return document
+
+
+def _vehicle_body(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what stands inside `response`, or inside `response.response` (TeslaBleHttpProxy)."""
+    body: object = document.get("response")
+    if isinstance(body, Mapping) and isinstance(body.get("response"), Mapping):
+        body = body["response"]
+    if not isinstance(body, Mapping):
+        raise ValueError("no vehicle document: `response` is missing")  # noqa: TRY004 - a wrong body, not a wrong call
+    return body
+
+
+def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = body.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def _instant(value: object) -> datetime | None:
+    milliseconds = _number(value, EARLIEST_MS, LATEST_MS)
+    return None if milliseconds is None else EPOCH_AT + timedelta(milliseconds=round(milliseconds))
+
+
+def instant_to_wire(at: datetime) -> int:
+    """Return an instant as Tesla's milliseconds since 1970."""
+    return (at - EPOCH_AT) // timedelta(milliseconds=1)
+
+
+def vehicle_from_wire(document: Mapping[str, Any], *, received_at: datetime | None = None) -> VehicleFacts:
+    """Return what a `vehicle_data` answer says.
+
+    Args:
+        document: the whole body; `drive_state` may be missing (no location scope: fleet-telemetry#460).
+        received_at: when it came; counts where the document has no instant of its own (1970 if neither is known).
+
+    Raises:
+        ValueError: it is not a vehicle document at all.
+    """
+    body = _vehicle_body(document)
+    if not any(isinstance(body.get(name), Mapping) for name in _SECTIONS):
+        raise ValueError("no vehicle document: it has none of " + ", ".join(_SECTIONS))
+    charge, drive = _section(body, "charge_state"), _section(body, "drive_state")
+    told_at = [_instant(_section(body, name).get("timestamp")) for name in _SECTIONS]
+    measured_at = next((at for at in told_at if at is not None), received_at or EPOCH_AT)
+    latitude = _number(drive.get("latitude"), -90.0, 90.0)
+    longitude = _number(drive.get("longitude"), -180.0, 180.0)
+    if latitude is None or longitude is None:
+        latitude = longitude = None
+    is_driving: bool | None = None
+    if "shift_state" in drive:
+        shift = drive["shift_state"]
+        is_driving = False if shift is None else PARKED_WORDS.get(shift) if isinstance(shift, str) else None
+    known = {field: parse(charge.get(key)) for key, (field, parse) in CHARGE_STATE.items()}
+    return VehicleFacts(measured_at=measured_at, latitude=latitude, longitude=longitude, is_driving=is_driving, **known)
+
+
+def availability_from_wire(document: Mapping[str, Any]) -> Availability:
+    """Return whether a vehicle can be talked to, from `GET /vehicles/{id}`, `vehicle_data` or `wake_up` (the old state).
+
+    Raises:
+        ValueError: it is not a vehicle document at all.
+    """
+    word = _vehicle_body(document).get("state")
+    return AVAILABILITY_WORDS.get(word, Availability.UNKNOWN) if isinstance(word, str) else Availability.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What the token endpoint gives. The refresh token is single-use: keep the new one before using the access token."""
+
+    access_token: str
+    refresh_token: str | None
+    expires_in_s: float
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_in_s={self.expires_in_s:.0f})"  # secrets never reach a log
+
+
+def refresh_to_wire(client_id: str, refresh_token: str) -> dict[str, str]:
+    """Return the form fields that trade a refresh token for new tokens."""
+    return {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": refresh_token}
+
+
+def tokens_to_wire(tokens: Tokens) -> dict[str, Any]:
+    """Return the body of the token endpoint's answer."""
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_in": round(tokens.expires_in_s),
+        "token_type": "Bearer",
+    }
+
+
+def tokens_from_wire(document: Mapping[str, Any]) -> Tokens:
+    """Return the tokens of the token endpoint's answer; without `expires_in` they are taken to last 8 h.
+
+    Raises:
+        ValueError: it has no access token.
+    """
+    access, refresh = document.get("access_token"), document.get("refresh_token")
+    if not isinstance(access, str) or not access:
+        raise ValueError("the answer of the token endpoint has no access_token")
+    expires_in_s = _number(document.get("expires_in"), 1, 366 * 86400)
+    return Tokens(
+        access_token=access,
+        refresh_token=refresh if isinstance(refresh, str) and refresh else None,
+        expires_in_s=8 * 3600.0 if expires_in_s is None else expires_in_s,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRefused:
+    """Why the token endpoint gave nothing."""
+
+    is_login_required: bool  #: only a person can help; else it may be tried again
+    detail: str
+
+
+def token_error_from_wire(status: int, body: bytes | str) -> TokenRefused:
+    """Return why the token endpoint refused: any 4xx but 408 and 429 says that the refresh token is worth nothing any more."""
+    failure = read_failure_from_wire(status, {}, body)
+    is_final = 400 <= status < 500 and status not in (408, 429)
+    return TokenRefused(is_login_required=is_final, detail=failure.detail)
