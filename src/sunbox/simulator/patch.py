@@ -1,0 +1,196 @@
+"""A change of the world, asked for in JSON: read and checked as a whole first, carried out after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sunbox.simulator.battery import BatteryParams
+from sunbox.simulator.meter import MAX_DELAY_S, MeterFault, MeterParams
+from sunbox.simulator.world import Car, World
+
+Change = Callable[[], None]
+
+
+class PatchError(ValueError):
+    """What was asked for is wrong; `allowed` says what would have been right."""
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+def _arrive(car: Car) -> None:
+    car.arrive()
+
+
+ACTIONS: dict[str, Callable[[Car], None]] = {
+    "plug": lambda car: car.plug(),
+    "unplug": lambda car: car.unplug(),
+    "drive_off": lambda car: car.drive_off(),
+    "arrive": _arrive,
+    "fall_asleep": lambda car: car.patch({"asleep": True}),
+}
+
+
+def patch_world(world: World, body: Any) -> None:
+    """Change the world at the present instant, all or nothing.
+
+    Raises:
+        PatchError: nothing was changed.
+    """
+    world.sync()
+    wanted = _object(body, "the body", tuple(_PARTS))
+    changes = [change for key, part in _PARTS.items() if key in wanted for change in part(world, wanted[key])]
+    for change in changes:
+        change()
+
+
+def _object(value: Any, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return `value` as an object that has none but these keys."""
+    if not isinstance(value, dict):
+        raise PatchError(f"{name} is {value!r}", f"an object with any of {', '.join(keys)}")
+    for key in value:
+        if key not in keys:
+            raise PatchError(f"{name} has an unknown key {key!r}", f"any of {', '.join(keys)}")
+    return value
+
+
+def _number(value: Any, name: str, low: float, high: float) -> float:
+    """Return `value` as a number within its limits."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise PatchError(f"{name} is {value!r}", f"a number, {low:g} to {high:g}")
+    return float(value)
+
+
+def _sun(world: World, value: Any) -> list[Change]:
+    if value is None:
+        value = {"factor": None, "pv_w": None}
+    wanted = _object(value, "sun", ("factor", "pv_w"))
+    changes: list[Change] = []
+    if "factor" in wanted:
+        factor = 1.0 if wanted["factor"] is None else _number(wanted["factor"], "sun factor", 0, 100)
+        changes.append(lambda: setattr(world.sun, "factor", factor))
+    if "pv_w" in wanted:
+        fixed_w = None if wanted["pv_w"] is None else _number(wanted["pv_w"], "sun pv_w", 0, 1e7)
+        changes.append(lambda: setattr(world.sun, "fixed_w", fixed_w))
+    return changes
+
+
+def _load(world: World, value: Any) -> list[Change]:
+    if value is None:
+        value = {"extra_w": None, "w": None}
+    wanted = _object(value, "load", ("w", "extra_w"))
+    changes: list[Change] = []
+    if "extra_w" in wanted:
+        extra_w = 0.0 if wanted["extra_w"] is None else _number(wanted["extra_w"], "load extra_w", -1e7, 1e7)
+        changes.append(lambda: setattr(world.load, "extra_w", extra_w))
+    if "w" in wanted:
+        fixed_w = None if wanted["w"] is None else _number(wanted["w"], "load w", 0, 1e7)
+        changes.append(lambda: setattr(world.load, "fixed_w", fixed_w))
+    return changes
+
+
+_BATTERY_LIMITS: Mapping[str, tuple[float, float]] = {
+    "soc_pct": (0, 100),
+    "reserve_pct": (0, 100),
+    "max_charge_w": (0, 1e7),
+    "max_discharge_w": (0, 1e7),
+    "lag_s": (0, 3600),
+}
+
+
+def _battery(world: World, value: Any) -> list[Change]:
+    battery = world.battery
+    if battery is None:
+        raise PatchError("there is no home battery", "a world with battery_kwh in its scenario")
+    wanted = {
+        key: _number(each, f"battery {key}", *_BATTERY_LIMITS[key])
+        for key, each in _object(value, "battery", tuple(_BATTERY_LIMITS)).items()
+    }
+    soc_pct = wanted.pop("soc_pct", None)
+    params: BatteryParams = replace(battery.params, **wanted)
+    changes: list[Change] = [lambda: setattr(battery, "params", params)]
+    if soc_pct is not None:
+        changes.append(lambda: battery.set_soc_pct(soc_pct))
+    return changes
+
+
+def _meter(world: World, value: Any) -> list[Change]:
+    if value is None:
+        value = {"fault": None}
+    wanted = dict(_object(value, "meter", ("fault", "delay_s", "noise_w", "resolution_w", "has_time")))
+    if wanted.get("fault") is not None:
+        if wanted["fault"] not in list(MeterFault):
+            raise PatchError(f"meter fault is {wanted['fault']!r}", f"{', '.join(MeterFault)}, or null for none")
+        wanted["fault"] = MeterFault(wanted["fault"])
+    for key, low, high in (("delay_s", 0.0, MAX_DELAY_S), ("noise_w", 0.0, 1e6), ("resolution_w", 1e-3, 1e5)):
+        if key in wanted:
+            wanted[key] = _number(wanted[key], f"meter {key}", low, high)
+    if not isinstance(wanted.get("has_time", True), bool):
+        raise PatchError(f"meter has_time is {wanted['has_time']!r}", "true or false")
+    params: MeterParams = replace(world.meter.params, **wanted)
+    return [lambda: world.meter.change(params)]
+
+
+def _car(world: World, value: Any) -> list[Change]:
+    if len(world.cars) != 1:
+        raise PatchError(f"there are {len(world.cars)} cars", f'"cars": an object by id: {", ".join(world.cars)}')
+    return _cars(world, {next(iter(world.cars)): value})
+
+
+def _cars(world: World, value: Any) -> list[Change]:
+    changes: list[Change] = []
+    for car_id, wanted in _object(value, "cars", tuple(world.cars)).items():
+        changes.extend(_one_car(world.cars[car_id], wanted))
+    return changes
+
+
+def _one_car(car: Car, value: Any) -> list[Change]:
+    if not isinstance(value, dict):
+        raise PatchError(f"car {car.id} is {value!r}", "an object with what shall be true of it, or an action")
+    wanted = dict(value)
+    changes: list[Change] = []
+    if "action" in wanted:
+        name = wanted.pop("action")
+        action = ACTIONS.get(name) if isinstance(name, str) else None
+        if action is None:
+            raise PatchError(f"car {car.id} action is {name!r}", ", ".join(ACTIONS))
+        changes.append(lambda: action(car))
+    if wanted:
+        changes.append(lambda: car.patch(wanted))
+    return changes
+
+
+def _faults(world: World, value: Any) -> list[Change]:
+    if not isinstance(value, list):
+        raise PatchError(f"faults is {value!r}", "a list of objects")
+    if not world.clouds:
+        raise PatchError("there is no cloud to fail", "a world with a Tesla")
+    clouds = list(world.clouds.values())
+    for cloud in clouds:
+        try:
+            cloud.validate_faults(value)
+        except ValueError as error:
+            raise PatchError(f"faults: {error}", str(error)) from error
+    return [lambda cloud=cloud: cloud.add_faults(value) for cloud in clouds]  # type: ignore[misc]
+
+
+def _clear_faults(world: World, value: Any) -> list[Change]:
+    if value is not True:
+        raise PatchError(f"clear_faults is {value!r}", "true")
+    return [cloud.clear_faults for cloud in world.clouds.values()]
+
+
+_PARTS: dict[str, Callable[[World, Any], list[Change]]] = {
+    # in the order in which they are carried out: old faults go before new ones come
+    "clear_faults": _clear_faults,
+    "car": _car,
+    "cars": _cars,
+    "sun": _sun,
+    "load": _load,
+    "battery": _battery,
+    "meter": _meter,
+    "faults": _faults,
+}
