@@ -1,0 +1,201 @@
+"""The native API, to be mounted at `/api/v1`, and the health at `/healthz`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sunbox import __version__
+from sunbox.core.wallbox import LoadpointSnapshot, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
+from sunbox.faces.api.schema import ALLOWED, HealthView, LoadpointView, LoadpointWish, ProblemView, SiteView, View
+
+log = structlog.get_logger(__name__)
+
+_PROBLEMS: dict[int | str, dict[str, object]] = {"4XX": {"model": ProblemView, "description": "Nothing was changed"}}
+
+
+def _answer(view: View) -> Response:
+    """Return a view as the answer; numbers that are none (not a number, infinite) become null."""
+    return Response(view.model_dump_json(), headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+def _problem(
+    code: int,
+    error: str,
+    *,
+    field: str | None = None,
+    value: str | None = None,
+    allowed: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    return json_answer(code, {"error": error, "field": field, "value": value, "allowed": allowed}, headers)
+
+
+def create_app(wallbox: Wallbox) -> FastAPI:
+    """Return the sub-app. It describes itself in `openapi.json`; a page that needs foreign scripts is left out."""
+    app = FastAPI(
+        title="sunbox",
+        version=__version__,
+        summary="See the site, and ask for something.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+
+    @app.get("/site", response_model=SiteView)
+    async def read_site() -> Response:
+        """Everything that can be shown. Free: contacts no device."""
+        return _answer(SiteView.model_validate(wallbox.snapshot()))
+
+    @app.get("/loadpoints/{loadpoint_id}", response_model=LoadpointView, responses=_PROBLEMS)
+    async def read_loadpoint(loadpoint_id: str) -> Response:
+        """One loadpoint, by id or by its 1-based number. Free: contacts no device."""
+        loadpoint = _find(wallbox.snapshot(), loadpoint_id)
+        if loadpoint is None:
+            return _unknown(wallbox.snapshot(), loadpoint_id)
+        return _answer(LoadpointView.model_validate(loadpoint))
+
+    @app.post(
+        "/loadpoints/{loadpoint_id}",
+        response_model=LoadpointView,
+        responses=_PROBLEMS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": LoadpointWish.model_json_schema()}},
+            }
+        },
+    )
+    async def request_loadpoint(loadpoint_id: str, http: HttpRequest) -> Response:
+        """Change what is wished. Answers at once with the loadpoint; `is_settled` tells when it is done."""
+        if is_foreign_page(http.headers):
+            return json_answer(403, {**FOREIGN_PAGE, "field": None, "value": None})
+        loadpoint = _find(wallbox.snapshot(), loadpoint_id)
+        if loadpoint is None:
+            return _unknown(wallbox.snapshot(), loadpoint_id)
+        # a form can be sent by any page without asking; JSON cannot
+        kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return _problem(400, "the body is not JSON", field="content-type", value=kind, allowed="application/json")
+        try:
+            wish = LoadpointWish.model_validate_json(await read_body(http))
+        except BodyTooLargeError:
+            return _problem(400, "the body is too long", allowed=", ".join(ALLOWED))
+        except ValidationError as error:
+            return _invalid(error)
+        verdict = wallbox.request(
+            Request(
+                loadpoint_id=loadpoint.id,
+                by=wish.by,
+                mode=wish.mode,
+                override=wish.override,
+                amps_a=wish.amps_a,
+                target_soc_pct=wish.target_soc_pct,
+            )
+        )
+        if isinstance(verdict, Rejected):
+            return _problem(
+                400,
+                f"{verdict.field}: {verdict.value!r} is not allowed",
+                field=verdict.field,
+                value=verdict.value,
+                allowed=verdict.allowed,
+            )
+        changed = next(row for row in wallbox.snapshot().loadpoints if row.id == loadpoint.id)
+        return _answer(LoadpointView.model_validate(changed))
+
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_failure)
+    return app
+
+
+def create_health_app(wallbox: Wallbox) -> ASGIApp:
+    """Return the app for `/healthz`: 200 while the gateway answers at all, 503 if it cannot tell how things are."""
+    started_s = time.monotonic()
+
+    def read_health() -> Response:
+        site = wallbox.snapshot()
+        problems = _problems(site)
+        return _answer(
+            HealthView(
+                status="degraded" if problems else "ok",
+                version=__version__,
+                uptime_s=round(time.monotonic() - started_s, 1),
+                at=site.at,
+                grid_age_s=site.grid_age_s,
+                problems=problems,
+            )
+        )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
+        if path not in ("", "/"):
+            response = _problem(404, "there is nothing here")
+        elif method not in ("GET", "HEAD"):
+            response = _problem(405, f"{method} is not allowed", allowed="GET, HEAD", headers={"allow": "GET, HEAD"})
+        else:
+            try:
+                response = read_health()
+            except Exception:
+                log.exception("health_failed")
+                response = json_answer(503, {"status": "failed", "version": __version__})
+        await response(scope, receive, send)
+
+    return app
+
+
+def _problems(site: SiteSnapshot) -> tuple[str, ...]:
+    """Return what the gateway lacks. Restarting it would mend none of this, so it stays alive (200) with each."""
+    problems = []
+    if site.is_grid_stale:
+        age = "" if site.grid_age_s is None else f" for {site.grid_age_s:.0f} s"
+        problems.append(f"no grid reading{age}")
+    problems.extend(
+        f"{vehicle.name}: the account must be logged in again" for vehicle in site.vehicles if vehicle.login_required
+    )
+    return tuple(problems)
+
+
+def _find(site: SiteSnapshot, loadpoint_id: str) -> LoadpointSnapshot | None:
+    by_id = {row.id: row for row in site.loadpoints}
+    by_number = {str(row.number): row for row in site.loadpoints}
+    return by_id.get(loadpoint_id) or by_number.get(loadpoint_id)
+
+
+def _unknown(site: SiteSnapshot, loadpoint_id: str) -> Response:
+    known = ", ".join(row.id for row in site.loadpoints)
+    return _problem(404, "there is no such loadpoint", field="loadpoint_id", value=loadpoint_id[:40], allowed=known)
+
+
+def _invalid(error: ValidationError) -> Response:
+    """Return the first mistake; a client mends one at a time."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else None
+    if first["type"] == "extra_forbidden":
+        return _problem(400, f"{field}: there is no such field", field=field, allowed=", ".join(ALLOWED))
+    if field is None:
+        return _problem(400, "the body is not a JSON object", allowed=", ".join(ALLOWED))
+    value = str(first["input"])[:40]
+    return _problem(400, f"{field}: {value!r} is not allowed", field=field, value=value, allowed=ALLOWED[field])
+
+
+async def _on_http_exception(http: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return _problem(405, f"{http.method} is not allowed", allowed=allowed, headers={"allow": allowed})
+    return _problem(error.status_code, "there is nothing here")
+
+
+async def _on_failure(_http: HttpRequest, _error: Exception) -> Response:
+    # no word to the log: the framework raises the error again once this is sent, and the server logs that
+    return _problem(500, "the gateway failed; its log has the details")

@@ -1,0 +1,179 @@
+"""The native API's JSON. A view has the fields of the snapshot that it shows (a test holds them together).
+
+Units are in the names; grid + = import, battery + = discharging; null = never known. Instants are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+
+from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override
+from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
+from sunbox.core.wallbox import Pending
+
+Watts = Annotated[float | None, Field(description="W")]
+
+
+class View(BaseModel):
+    """What all views have in common: they are made from the attributes of a snapshot."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ReasonView(View):
+    """Why: the code, what sort of state it explains, the line to read, its numbers, and when time alone changes it."""
+
+    code: ReasonCode
+    kind: ReasonKind
+    text: str
+    numbers: dict[str, float | int | str]
+    changes_at: datetime | None
+
+
+def _reason_view(reason: Any) -> Any:
+    if not isinstance(reason, Reason):
+        return reason
+    return ReasonView(
+        code=reason.code,
+        kind=reason.kind,
+        text=render(reason),
+        numbers=reason.numbers,
+        changes_at=reason.changes_at,
+    )
+
+
+class SetPointView(View):
+    """What was decided."""
+
+    charge: bool
+    amps_a: int
+    phases: int
+
+
+class SpendView(View):
+    """What paid requests have cost."""
+
+    money_today: float
+    money_this_month: float
+    daily_line: Annotated[float | None, Field(description="no more than this a day; null = unlimited")]
+    requests_today: dict[str, int]
+
+
+class VehicleView(View):
+    """A vehicle as last known."""
+
+    id: str
+    name: str
+    vin: str | None
+    availability: Availability
+    is_asleep: bool
+    age_s: Annotated[float | None, Field(description="since its data was read")]
+    charging: Charging
+    is_plugged: bool | None
+    soc_pct: int | None
+    limit_soc_pct: Annotated[int | None, Field(description="the car's own charge limit")]
+    target_soc_pct: Annotated[int | None, Field(description="the wish")]
+    amps_requested_a: int | None
+    amps_requested_max_a: int | None
+    pilot_a: Annotated[int | None, Field(description="what the charger offers the car")]
+    place: Annotated[str | None, Field(description="null = unknown, or nowhere special")]
+    is_at_pv_place: bool
+    is_at_fast_charger: bool
+    login_required: bool
+    spend: SpendView | None
+
+
+class LoadpointView(View):
+    """A place to charge: its mode, what is wished, what is so, and why."""
+
+    number: Annotated[int, Field(description="1-based")]
+    id: str
+    name: str
+    mode: Mode
+    override: Override
+    override_by: str | None
+    is_wished: Annotated[bool, Field(description="mode and override ask for charging and the target is not reached")]
+    version: Annotated[int, Field(description="of the wish")]
+    is_settled: Annotated[bool, Field(description="nothing is under way or about to be sent")]
+    status: Annotated[
+        ChargerStatus, Field(description="IEC 61851: A not connected, B connected, C charging, E F fault")
+    ]
+    is_plugged: bool
+    is_flowing: bool
+    has_started: Annotated[bool, Field(description="since it was plugged in")]
+    was_stopped: Annotated[bool, Field(description="by a person or program, since it was plugged in")]
+    is_target_reached: bool
+    is_pv_possible: bool
+    amps_asked_a: int | None
+    set_point: SetPointView
+    max_a: int | None
+    draw_a: Annotated[float | None, Field(description="per phase")]
+    voltage_v: float | None
+    phases: int
+    draw_w: Watts
+    energy_added_wh: float | None
+    pending: Pending | None
+    reason: Annotated[ReasonView, BeforeValidator(_reason_view)]
+    vehicle: VehicleView | None
+
+
+class SiteView(View):
+    """Everything that can be shown, at `at`."""
+
+    at: datetime
+    name: str
+    grid_w: Annotated[float | None, Field(description="+ = import")]
+    pv_w: Watts
+    battery_w: Annotated[float | None, Field(description="+ = discharging")]
+    battery_soc_pct: float | None
+    house_w: Annotated[float | None, Field(description="without the cars")]
+    is_grid_stale: bool
+    grid_age_s: float | None
+    surplus_w: Watts
+    loadpoints: tuple[LoadpointView, ...]
+    vehicles: tuple[VehicleView, ...]
+
+
+class LoadpointWish(BaseModel):
+    """What to change; what is left out stays as it is. All of it is applied, or nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode | None = None
+    override: Annotated[Override | None, Field(description="charge, stop, or none to leave it to the mode")] = None
+    amps_a: Annotated[StrictInt | None, Field(ge=3, le=32)] = None
+    target_soc_pct: Annotated[StrictInt | None, Field(ge=1, le=100)] = None
+    by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who asks; the reason names it")] = "api"
+
+
+ALLOWED: dict[str, str] = {
+    "mode": ", ".join(Mode),
+    "override": ", ".join(Override),
+    "amps_a": "an integer from 3 to 32",
+    "target_soc_pct": "an integer from 1 to 100",
+    "by": "a short word in lower case",
+}
+"""What each field of a wish may be, in words, for people who sent something else."""
+
+
+class ProblemView(View):
+    """Why nothing was changed, and what would have been right."""
+
+    error: str
+    field: str | None
+    value: str | None
+    allowed: str | None
+
+
+class HealthView(View):
+    """Whether the gateway is well. It answers 200 while it runs; what it lacks stands in `problems`."""
+
+    status: Annotated[str, Field(description="ok, or degraded")]
+    version: str
+    uptime_s: Annotated[float, Field(description="of the process, on the machine's own clock")]
+    at: Annotated[datetime, Field(description="the site's time")]
+    grid_age_s: float | None
+    problems: tuple[str, ...]

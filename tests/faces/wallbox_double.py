@@ -1,0 +1,238 @@
+"""A wallbox in memory that keeps the promises of `core/wallbox.py`: wishes change, versions count, waiting ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.wallbox import (
+    Accepted,
+    LoadpointSnapshot,
+    Pending,
+    Rejected,
+    Request,
+    SetPoint,
+    SiteSnapshot,
+    SpendSnapshot,
+    VehicleSnapshot,
+)
+
+AT = datetime(2025, 6, 21, 10, 30, tzinfo=UTC)
+VIN = "LRW3F7EK4NC700000"
+
+
+def make_vehicle(**changes: Any) -> VehicleSnapshot:
+    vehicle = VehicleSnapshot(
+        id="model3",
+        name="Model 3",
+        vin=VIN,
+        availability=Availability.ONLINE,
+        is_asleep=False,
+        age_s=12.3,
+        charging=Charging.STOPPED,
+        is_plugged=True,
+        soc_pct=67,
+        limit_soc_pct=90,
+        target_soc_pct=None,
+        amps_requested_a=13,
+        amps_requested_max_a=16,
+        pilot_a=16,
+        place="Home",
+        is_at_pv_place=True,
+        is_at_fast_charger=False,
+        login_required=False,
+        spend=SpendSnapshot(
+            money_today=0.024,
+            money_this_month=0.61,
+            daily_line=0.2,
+            requests_today={"command": 4, "data": 0, "wake": 1},
+        ),
+    )
+    return replace(vehicle, **changes)
+
+
+def make_loadpoint(**changes: Any) -> LoadpointSnapshot:
+    """Return a loadpoint that is plugged in at home and waits for the sun."""
+    loadpoint = LoadpointSnapshot(
+        number=1,
+        id="carport",
+        name="Carport",
+        mode=Mode.PV,
+        override=Override.NONE,
+        override_by=None,
+        is_wished=True,
+        version=3,
+        is_settled=True,
+        status=ChargerStatus.B,
+        is_plugged=True,
+        is_flowing=False,
+        has_started=False,
+        was_stopped=False,
+        is_target_reached=False,
+        is_pv_possible=True,
+        amps_asked_a=None,
+        set_point=SetPoint(),
+        max_a=16,
+        draw_a=0.0,
+        voltage_v=2.0,
+        phases=0,
+        draw_w=0.0,
+        energy_added_wh=0.0,
+        pending=None,
+        reason=Reason(
+            ReasonCode.SURPLUS_LOW,
+            {"surplus_w": 820.0, "needed_w": 1380, "amps_a": 6, "phases": 1, "voltage_v": 230},
+        ),
+        vehicle=make_vehicle(),
+    )
+    return replace(loadpoint, **changes)
+
+
+CHARGING: dict[str, Any] = {
+    "status": ChargerStatus.C,
+    "is_flowing": True,
+    "has_started": True,
+    "set_point": SetPoint(charge=True, amps_a=13, phases=1),
+    "draw_a": 13.0,
+    "voltage_v": 233.0,
+    "phases": 1,
+    "draw_w": 3029.0,
+    "energy_added_wh": 65_400.0,
+    "reason": Reason(
+        ReasonCode.CHARGING_PV, {"amps_a": 13, "surplus_w": 3100.0, "used_w": 3029, "phases": 1, "voltage_v": 233}
+    ),
+}
+"""What makes the loadpoint above the example of the proposal."""
+
+
+def make_site(*loadpoints: LoadpointSnapshot, **changes: Any) -> SiteSnapshot:
+    vehicles = {row.vehicle.id: row.vehicle for row in loadpoints if row.vehicle is not None}
+    site = SiteSnapshot(
+        at=AT,
+        name="Home",
+        grid_w=-820.0,
+        pv_w=1250.0,
+        battery_w=0.0,
+        battery_soc_pct=80.0,
+        house_w=430.0,
+        is_grid_stale=False,
+        grid_age_s=4.0,
+        surplus_w=820.0,
+        loadpoints=loadpoints,
+        vehicles=tuple(vehicles.values()),
+    )
+    return replace(site, **changes)
+
+
+class WallboxDouble:
+    """A wallbox without devices. `apply_wishes` stands for the world that carries out what was asked."""
+
+    def __init__(self, *loadpoints: LoadpointSnapshot) -> None:
+        self.site = make_site(*(loadpoints or (make_loadpoint(),)))
+        self.requests: list[Request] = []
+        self.readings: list[tuple[str, MeterReading]] = []
+        self.snapshots = 0  #: how often somebody looked
+        self.waiting = 0  #: how many wait at present
+        self._change: asyncio.Event | None = None
+
+    def snapshot(self) -> SiteSnapshot:
+        self.snapshots += 1
+        return self.site
+
+    def loadpoint(self, loadpoint_id: str) -> LoadpointSnapshot:
+        return next(row for row in self.site.loadpoints if row.id == loadpoint_id)
+
+    def change(self, loadpoint_id: str, **changes: Any) -> None:
+        """Make something so, and tell who waits."""
+        changed = replace(self.loadpoint(loadpoint_id), **changes)
+        rows = tuple(changed if row.id == loadpoint_id else row for row in self.site.loadpoints)
+        self.site = replace(self.site, loadpoints=rows)
+        if self._change is not None:
+            self._change.set()
+            self._change = None
+
+    def request(self, request: Request) -> Accepted | Rejected:
+        try:
+            loadpoint = self.loadpoint(request.loadpoint_id)
+        except StopIteration:
+            ids = ", ".join(row.id for row in self.site.loadpoints)
+            return Rejected("loadpoint_id", request.loadpoint_id, ids)
+        if loadpoint.max_a == 0 and request.amps_a is not None:
+            return Rejected("amps_a", str(request.amps_a), "nothing while the charger is locked")
+        self.requests.append(request)
+        wish: dict[str, Any] = {}
+        if request.mode is not None:
+            wish["mode"] = request.mode
+        if request.override is not None:
+            wish["override"] = request.override
+            wish["override_by"] = None if request.override is Override.NONE else request.by
+        if request.amps_a is not None:
+            wish["amps_asked_a"] = request.amps_a
+        if request.target_soc_pct is not None and loadpoint.vehicle is not None:
+            wish["vehicle"] = replace(loadpoint.vehicle, target_soc_pct=request.target_soc_pct)
+        wished = replace(loadpoint, **wish)
+        if wished == loadpoint:  # the same wish again changes nothing
+            return Accepted(loadpoint.version)
+        version = loadpoint.version + 1
+        is_wished = wished.override is Override.CHARGE or (
+            wished.override is Override.NONE and wished.mode is not Mode.OFF
+        )
+        pending = {Override.CHARGE: Pending.STARTING, Override.STOP: Pending.STOPPING}.get(wished.override)
+        self.change(loadpoint.id, **wish, version=version, is_wished=is_wished, is_settled=False, pending=pending)
+        return Accepted(version)
+
+    def apply_wishes(self, loadpoint_id: str) -> None:
+        """Carry out what is wished of a loadpoint."""
+        loadpoint = self.loadpoint(loadpoint_id)
+        done: dict[str, Any] = {"is_settled": True, "pending": None}
+        if loadpoint.override is Override.CHARGE:
+            amps_a = loadpoint.amps_asked_a or 16
+            done |= CHARGING | {
+                "set_point": SetPoint(charge=True, amps_a=amps_a, phases=1),
+                "draw_a": float(amps_a),
+                "draw_w": amps_a * 233.0,
+                "was_stopped": False,
+                "reason": Reason(ReasonCode.CHARGING_BY, {"amps_a": amps_a, "by": loadpoint.override_by or "?"}),
+            }
+        elif loadpoint.override is Override.STOP or loadpoint.mode is Mode.OFF:
+            by = loadpoint.override_by
+            done |= {
+                "status": ChargerStatus.B,
+                "is_flowing": False,
+                "was_stopped": loadpoint.override is Override.STOP,
+                "set_point": SetPoint(),
+                "draw_a": 0.0,
+                "draw_w": 0.0,
+                "phases": 0,
+                "reason": Reason(ReasonCode.STOPPED_BY, {"by": by}) if by else Reason(ReasonCode.MODE_OFF),
+            }
+        self.change(loadpoint_id, **done)
+
+    def report(self, meter_id: str, reading: MeterReading) -> None:
+        if meter_id != "house":
+            raise KeyError(meter_id)
+        self.readings.append((meter_id, reading))
+        self.site = replace(self.site, grid_w=reading.grid_w)
+
+    async def changed(self) -> None:
+        if self._change is None:
+            self._change = asyncio.Event()
+        await self._change.wait()
+
+    async def settled(self, loadpoint_id: str, version: int, timeout_s: float) -> bool:
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    loadpoint = self.loadpoint(loadpoint_id)
+                    if loadpoint.version >= version and loadpoint.is_settled:
+                        return True
+                    await self.changed()
+        except TimeoutError:
+            return False
+        finally:
+            self.waiting -= 1
