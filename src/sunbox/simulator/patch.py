@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sunbox.simulator.battery import BatteryParams
@@ -21,17 +21,28 @@ class PatchError(ValueError):
         self.allowed = allowed
 
 
-def _arrive(car: Car) -> None:
-    car.arrive()
-
-
 ACTIONS: dict[str, Callable[[Car], None]] = {
     "plug": lambda car: car.plug(),
     "unplug": lambda car: car.unplug(),
     "drive_off": lambda car: car.drive_off(),
-    "arrive": _arrive,
-    "fall_asleep": lambda car: car.patch({"asleep": True}),
+    "arrive": lambda car: car.arrive(),
 }
+ACTION_PATCHES: dict[str, dict[str, Any]] = {"fall_asleep": {"asleep": True}}
+"""Actions that are a change of what is true of the car."""
+
+
+@dataclass(frozen=True, slots=True)
+class _CarPatch:
+    """A change of what is true of a car. It can refuse, and then has changed nothing."""
+
+    car: Car
+    wanted: dict[str, Any]
+
+    def __call__(self) -> None:
+        try:
+            self.car.patch(self.wanted)
+        except ValueError as error:
+            raise PatchError(f"car {self.car.id}: {error}", str(error)) from error
 
 
 def patch_world(world: World, body: Any) -> None:
@@ -42,7 +53,14 @@ def patch_world(world: World, body: Any) -> None:
     """
     world.sync()
     wanted = _object(body, "the body", tuple(_PARTS))
-    changes = [change for key, part in _PARTS.items() if key in wanted for change in part(world, wanted[key])]
+    changes: list[Change] = []
+    for key, part in _PARTS.items():
+        if key in wanted:
+            changes.extend(part(world, wanted[key]))
+    # only a car can still refuse, whole: there is at most one such change, and it comes first
+    changes.sort(key=lambda change: not isinstance(change, _CarPatch))
+    if sum(isinstance(change, _CarPatch) for change in changes) > 1:
+        raise PatchError("several cars are to be changed at once", "one car a request; actions of several are fine")
     for change in changes:
         change()
 
@@ -154,12 +172,13 @@ def _one_car(car: Car, value: Any) -> list[Change]:
     changes: list[Change] = []
     if "action" in wanted:
         name = wanted.pop("action")
-        action = ACTIONS.get(name) if isinstance(name, str) else None
-        if action is None:
-            raise PatchError(f"car {car.id} action is {name!r}", ", ".join(ACTIONS))
-        changes.append(lambda: action(car))
+        if not isinstance(name, str) or (name not in ACTIONS and name not in ACTION_PATCHES):
+            raise PatchError(f"car {car.id} action is {name!r}", ", ".join((*ACTIONS, *ACTION_PATCHES)))
+        wanted |= ACTION_PATCHES.get(name, {})
+        if name in ACTIONS:
+            changes.append(lambda: ACTIONS[name](car))
     if wanted:
-        changes.append(lambda: car.patch(wanted))
+        changes.append(_CarPatch(car, wanted))
     return changes
 
 

@@ -1,0 +1,173 @@
+"""What a simulated home is like, as a person writes it in a YAML file, and the world made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from sunbox.clock import Clock
+from sunbox.simulator.battery import Battery, BatteryParams
+from sunbox.simulator.habits import HABITS, Outing, Presence
+from sunbox.simulator.household import GeneratedTrace
+from sunbox.simulator.meter import MeterFault, MeterParams
+from sunbox.simulator.sun import Roof, Sky
+from sunbox.simulator.trace import Trace, load_trace
+from sunbox.simulator.world import Car, Place, World
+
+
+class Season(StrEnum):
+    """A time of year, for those who do not care for the date."""
+
+    SPRING = "spring"
+    SUMMER = "summer"
+    AUTUMN = "autumn"
+    WINTER = "winter"
+
+
+SEASON_DAYS: dict[Season, date] = {
+    # Mondays, so that a week begins with the simulation
+    Season.SPRING: date(2024, 4, 15),
+    Season.SUMMER: date(2024, 6, 17),
+    Season.AUTUMN: date(2024, 10, 14),
+    Season.WINTER: date(2024, 12, 16),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceScenario:
+    """Where the home is."""
+
+    name: str = "Home"
+    latitude: float = 52.394
+    longitude: float = 13.542
+    timezone: str = "Europe/Berlin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterScenario:
+    """The grid meter."""
+
+    delay_s: float = 0.0
+    noise_w: float = 5.0
+    resolution_w: float = 1.0
+    has_time: bool = True
+    fault: MeterFault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarScenario:
+    """One car. What is None is the scenario's own or the car's default."""
+
+    id: str = "model3"
+    presence: Presence | None = None
+    phases: int | None = None
+    max_amps: int | None = None
+    soc_pct: float | None = None
+    limit_soc_pct: int | None = None
+    capacity_kwh: float | None = None
+    asleep: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One simulated home. Everything has a default: a summer's day with clouds and a Tesla at home."""
+
+    name: str = "summer"
+    seed: int = 1
+    place: PlaceScenario = PlaceScenario()
+    season: Season = Season.SUMMER
+    day: date | None = None  #: first day, local; overrides `season`
+    start: str = "06:00"  #: local time at which the simulation begins; a file's own beginning where there is a trace
+    sky: Sky = Sky.PARTLY_CLOUDY
+    trace: str | None = None  #: a CSV instead of the generated sun and house; relative to the scenario's file
+    kwp: float = 10.0
+    tilt_deg: float = 30.0
+    azimuth_deg: float = 180.0
+    base_w: float = 180.0
+    voltage_v: float = 230.0
+    phases: int = 3  #: of the socket
+    max_amps: int = 16  #: of the socket
+    battery_kwh: float = 0.0  #: 0 = none
+    battery_max_w: float = 5000.0
+    battery_soc_pct: float = 50.0
+    presence: Presence = Presence.ALWAYS
+    meter: MeterScenario = MeterScenario()
+    cars: tuple[CarScenario, ...] = field(default=(CarScenario(),))
+
+    def first_day(self) -> date:
+        """Return the local day on which it begins."""
+        return self.day or SEASON_DAYS[self.season]
+
+    def start_at(self) -> datetime:
+        """Return the instant at which it begins, UTC, where no trace says otherwise."""
+        local = datetime.combine(self.first_day(), time.fromisoformat(self.start), tzinfo=ZoneInfo(self.place.timezone))
+        return local.astimezone(UTC)
+
+
+CarFactory = Callable[[CarScenario, Scenario], Car]
+
+
+def build_trace(scenario: Scenario) -> Trace:
+    """Return the scenario's recorded or generated trace.
+
+    Raises:
+        TraceError: the file cannot be read.
+    """
+    timezone = ZoneInfo(scenario.place.timezone)
+    if scenario.trace is not None:
+        return load_trace(scenario.trace, timezone=timezone, kwp=scenario.kwp)
+    roof = Roof(
+        latitude=scenario.place.latitude,
+        longitude=scenario.place.longitude,
+        kwp=scenario.kwp,
+        tilt_deg=scenario.tilt_deg,
+        azimuth_deg=scenario.azimuth_deg,
+    )
+    return GeneratedTrace(
+        scenario.first_day(),
+        timezone=timezone,
+        roof=roof,
+        sky=scenario.sky,
+        base_w=scenario.base_w,
+        seed=scenario.seed,
+    )
+
+
+def build_world(scenario: Scenario, clock: Clock, make_car: CarFactory, *, trace: Trace | None = None) -> World:
+    """Return the world of `scenario`, which begins at `clock.now()`."""
+    trace = trace or build_trace(scenario)
+    place = Place(
+        name=scenario.place.name,
+        latitude=scenario.place.latitude,
+        longitude=scenario.place.longitude,
+        timezone=ZoneInfo(scenario.place.timezone),
+    )
+    battery = None
+    if scenario.battery_kwh > 0:
+        battery = Battery(
+            BatteryParams(
+                capacity_wh=1000 * scenario.battery_kwh,
+                max_charge_w=scenario.battery_max_w,
+                max_discharge_w=scenario.battery_max_w,
+                soc_pct=scenario.battery_soc_pct,
+            )
+        )
+    meter = MeterParams(**{each.name: getattr(scenario.meter, each.name) for each in fields(MeterScenario)})
+    habits: dict[str, Iterator[Outing]] = {}
+    for number, car in enumerate(scenario.cars):
+        make_outings = HABITS[car.presence or scenario.presence]
+        habits[car.id] = make_outings(scenario.seed * 1000 + number, place.timezone, clock.now())
+    return World(
+        clock,
+        trace,
+        cars=[make_car(car, scenario) for car in scenario.cars],
+        battery=battery,
+        meter=meter,
+        habits=habits,
+        place=place,
+        voltage_v=scenario.voltage_v,
+        seed=scenario.seed,
+    )
