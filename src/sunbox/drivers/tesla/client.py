@@ -1,0 +1,125 @@
+"""One call to Tesla: the row of the table, the bearer token, one renewal when it is refused, and an exact count of the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from sunbox.core.commands import Cause
+from sunbox.dialects.tesla.table import VEHICLE_DATA, VEHICLE_DATA_ENDPOINTS, Endpoint
+from sunbox.dialects.tesla.wire import read_failure_from_wire
+from sunbox.drivers.tesla.tokens import TeslaAccount, TokenError
+from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
+
+QUERIES: dict[Endpoint, dict[str, str]] = {VEHICLE_DATA: {"endpoints": VEHICLE_DATA_ENDPOINTS}}
+"""What is written behind the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer came, whatever it says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    billed_before: int  #: requests of this call that were charged for before this answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """No answer came."""
+
+    was_sent: bool  #: the vehicle may have done it
+    cause: Cause
+    detail: str
+    retry_after_s: float | None = None
+    billed: int = 0
+
+
+class TeslaClient:
+    """Calls about one account's vehicles at one address."""
+
+    def __init__(self, account: TeslaAccount, clients: ClientFactory, base_url: str | None = None) -> None:
+        """`base_url` None = the account's, which is looked up at the first call, because its file may not exist before."""
+        self._account = account
+        self._clients = clients
+        self._base_url = base_url
+        self._client: httpx2.AsyncClient | None = None
+
+    async def call(self, row: Endpoint, vin: str, fields: Mapping[str, Any] | None = None) -> Answered | Unanswered:
+        """Carry out one row of the table for one vehicle.
+
+        A refused access token is renewed once and the request repeated once; both requests are charged for.
+        """
+        price = 0 if row.bills is None else 1
+        try:
+            token = await self._account.access_token()
+            if self._client is None:
+                self._client = self._clients(self._base_url or self._account.base_url())
+        except TokenError as error:
+            return _without_token(error, billed=0)
+        answer = await self._exchange(self._client, row, vin, fields, token, billed_before=0)
+        if not isinstance(answer, Answered) or answer.status != httpx2.codes.UNAUTHORIZED:
+            return answer
+        if read_failure_from_wire(answer.status, answer.headers, answer.body).cause is not Cause.LOGIN_REQUIRED:
+            return answer  # the token is right, something else is not allowed
+        try:
+            token = await self._account.renew(token)
+        except TokenError as error:
+            return _without_token(error, billed=price)
+        return await self._exchange(self._client, row, vin, fields, token, billed_before=price)
+
+    async def close(self) -> None:
+        """Close the connection. The account is closed too: its vehicles end together."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        await self._account.close()
+
+    async def _exchange(
+        self,
+        client: httpx2.AsyncClient,
+        row: Endpoint,
+        vin: str,
+        fields: Mapping[str, Any] | None,
+        token: str,
+        *,
+        billed_before: int,
+    ) -> Answered | Unanswered:
+        try:
+            response = await client.request(
+                row.method,
+                row.path.format(vehicle=vin),
+                params=QUERIES.get(row),
+                json=None if row.method == "GET" else dict(fields or {}),  # a POST without JSON is answered 406
+                headers={"authorization": f"Bearer {token}"},
+            )
+        except AnswerRefusedError as error:
+            billed = 1 if row.bills is not None and error.status < 500 else 0
+            return Unanswered(
+                was_sent=True, cause=Cause.BAD_ANSWER, detail=describe(error), billed=billed_before + billed
+            )
+        except httpx2.TransportError as error:
+            is_sent = was_sent(error)
+            return Unanswered(
+                was_sent=is_sent,
+                cause=Cause.NO_ANSWER if is_sent else Cause.UNREACHABLE,
+                detail=describe(error),
+                # what may have arrived may have been charged for
+                billed=billed_before + (1 if is_sent and row.bills is not None else 0),
+            )
+        return Answered(
+            status=response.status_code,
+            headers=response.headers,
+            body=response.content,
+            billed_before=billed_before,
+        )
+
+
+def _without_token(error: TokenError, *, billed: int) -> Unanswered:
+    return Unanswered(
+        was_sent=False, cause=error.cause, detail=str(error), retry_after_s=error.retry_after_s, billed=billed
+    )

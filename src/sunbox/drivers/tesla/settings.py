@@ -1,0 +1,139 @@
+"""What an owner writes about Tesla: the account once (`tesla:`), and each vehicle (`vehicles: - {driver: tesla, …}`).
+
+The keys that every account and vehicle has (`budget`, `id`, `name`, `assume_place`, …) belong to `config/`, not here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sunbox.core.commands import RequestKind
+from sunbox.core.settings import Capabilities
+from sunbox.dialects.tesla.table import AUTH_URLS, BASE_URLS, PRICES
+
+Region = Literal["na", "eu", "cn"]
+
+HOME_SUFFIXES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".fritz.box", ".localhost", ".test")
+"""Ends of names that do not leave the house."""
+
+
+def _is_at_home(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith(HOME_SUFFIXES)
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+def _checked_url(url: str) -> str:
+    """Return a base URL without its last slash; tokens go to it, so plain http is for the house only."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("allowed is an address such as https://host or http://192.168.0.9:8080")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("allowed is a bare address without user, ? and #")
+    if parts.scheme == "http" and not _is_at_home(parts.hostname):
+        raise ValueError(f"{parts.hostname} is outside the house and tokens are sent to it: use https")
+    return url.rstrip("/")
+
+
+def _checked_vin(vin: str) -> str:
+    vin = vin.strip().upper()
+    if not re.fullmatch(r"[A-HJ-NPR-Z0-9]{17}", vin):
+        raise ValueError(
+            f"{vin} is no VIN: it has 17 letters and digits without I, O and Q; see the car's Software page"
+        )
+    return vin
+
+
+BaseUrl = Annotated[str, AfterValidator(_checked_url)]
+Vin = Annotated[str, AfterValidator(_checked_vin)]
+Price = Annotated[float, Field(ge=0, le=100)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class TeslaPrices(_Settings):
+    """Money per request. What is not written costs what Tesla's billing page says (dollars)."""
+
+    state: Price = PRICES[RequestKind.STATE]
+    """Asking whether a car is awake."""
+    data: Price = PRICES[RequestKind.DATA]
+    """Reading a car."""
+    command: Price = PRICES[RequestKind.COMMAND]
+    """Telling a car something."""
+    wake: Price = PRICES[RequestKind.WAKE]
+    """Waking a car."""
+
+    def by_kind(self) -> dict[RequestKind, float]:
+        """Return them as the core wants them."""
+        return {kind: getattr(self, kind.value) for kind in RequestKind}
+
+
+class TeslaAccountSettings(_Settings):
+    """The account with Tesla. An address that is not written is the token file's, else that of the region."""
+
+    account: Annotated[Path, Field(strict=False)] = Path("tokens.json")
+    """The token file, made by `sunbox setup tesla`."""
+    region: Region | None = None
+    """Where the account lives: `na` (also Asia and Pacific), `eu` (also Africa) or `cn`."""
+    base_url: BaseUrl | None = None
+    """Where vehicles answer, instead of Tesla: a proxy or the simulator."""
+    auth_url: BaseUrl | None = None
+    """Where tokens are renewed, instead of Tesla."""
+    client_id: Annotated[str | None, Field(min_length=1)] = None
+    """The application at Tesla; default: the token file's."""
+    prices: TeslaPrices = TeslaPrices()
+    """Money per request, where it differs from Tesla's price list."""
+
+
+class TeslaVehicleSettings(_Settings):
+    """One Tesla."""
+
+    vin: Vin
+    """Its vehicle identification number, 17 letters and digits."""
+    base_url: BaseUrl | None = None
+    """Where this car answers, instead of the account's address."""
+    max_a: Annotated[int, Field(ge=5, le=48)] = 32
+    """Most current per phase that it takes: 32, in America up to 48."""
+
+
+def capabilities(vehicle: TeslaVehicleSettings, account: TeslaAccountSettings | None = None) -> Capabilities:
+    """Return what a Tesla can do.
+
+    Sources: `charge_limit_soc_min` is 50; below 5 A it goes only while charging and when told twice (evcc,
+    TeslaSolarCharger); it sleeps, and wakes within 10–60 s (Tesla's best practices).
+    """
+    prices = TeslaPrices() if account is None else account.prices
+    return Capabilities(
+        min_a=5,
+        low_min_a=3,
+        max_a=vehicle.max_a,
+        step_a=1,
+        max_phases=3,
+        sleeps=True,
+        is_location_bound=True,
+        stops_at_limit_soc=True,
+        limit_soc_min_pct=50,
+        price=prices.by_kind(),
+    )
+
+
+def addresses(region: Region) -> tuple[str, str]:
+    """Return Tesla's base URL and auth URL of a region."""
+    return BASE_URLS[region], AUTH_URLS[region]
