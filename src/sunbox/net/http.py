@@ -114,7 +114,7 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         try:
             async with asyncio.timeout(total_s):
                 response = await self._inner.handle_async_request(request)
-                response.stream = httpx2.ByteStream(await _read_body(request, response))
+                await _read_within_limits(request, response)
         except TimeoutError as error:
             raise httpx2.ReadTimeout(f"{total_s:g} s", request=request) from error
         return response
@@ -124,15 +124,14 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-async def _read_body(request: httpx2.Request, response: httpx2.Response) -> bytes:
-    """Read an answer's body and release its connection."""
-    stream = response.stream
-    if isinstance(stream, httpx2.ByteStream):  # in memory already
-        body = b"".join(stream)
-        if len(body) > MAX_ANSWER_BYTES:
+async def _read_within_limits(request: httpx2.Request, response: httpx2.Response) -> None:
+    """Read an answer's body into memory and release its connection."""
+    if response.is_closed:  # in memory already: it came from this process
+        if len(response.content) > MAX_ANSWER_BYTES:
             raise _too_long(request, response)
-        return body
-    if not isinstance(stream, httpx2.AsyncByteStream):  # pragma: no cover - no asynchronous transport returns one
+        return
+    stream = response.stream
+    if not isinstance(stream, httpx2.AsyncByteStream):
         raise TypeError(f"{type(stream).__name__} cannot be read asynchronously")
     try:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
@@ -146,9 +145,9 @@ async def _read_body(request: httpx2.Request, response: httpx2.Response) -> byte
             if length > MAX_ANSWER_BYTES:
                 raise _too_long(request, response)
             pieces.append(piece)
-        return b"".join(pieces)
     finally:
         await stream.aclose()
+    response.stream = httpx2.ByteStream(b"".join(pieces))
 
 
 def _too_long(request: httpx2.Request, response: httpx2.Response) -> AnswerRefusedError:
@@ -205,8 +204,7 @@ class AppTransport(httpx2.AsyncBaseTransport):
         await self._app(dict(scope), receive, send)
         if not status or not is_ended.is_set():
             raise httpx2.RemoteProtocolError("no complete answer", request=request)
-        stream = httpx2.ByteStream(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-        return httpx2.Response(status, headers=headers, stream=stream)
+        return httpx2.Response(status, headers=headers, content=pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 def _scope(request: httpx2.Request) -> Scope:
