@@ -23,6 +23,10 @@ class ReadKind(StrEnum):
     DATA = "data"
 
 
+KIND_OF: dict[ReadKind, RequestKind] = {ReadKind.STATE: RequestKind.STATE, ReadKind.DATA: RequestKind.DATA}
+"""The billing class of a read."""
+
+
 class CommandName(StrEnum):
     """The commands that the core itself sends."""
 

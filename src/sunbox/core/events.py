@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sunbox.core.commands import Cause, Outcome, ReadKind
-from sunbox.core.model import Availability, ChargerFacts, Memory, MeterReading, VehicleFacts
+from sunbox.core.model import Availability, Memory, MeterReading, VehicleFacts
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Request
 
@@ -34,15 +34,6 @@ class MeterRead:
     at: datetime
     meter_id: str
     reading: MeterReading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargerRead:
-    """A charger was read."""
-
-    at: datetime
-    charger_id: str
-    facts: ChargerFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +88,4 @@ class Requested:
     request: Request
 
 
-Event = Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested
+Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested

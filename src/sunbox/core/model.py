@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from sunbox.core.commands import Exchange, RequestKind
+from sunbox.core.commands import Cause, Exchange, RequestKind
 
 
 class Mode(StrEnum):
@@ -102,21 +102,6 @@ class VehicleFacts:
         return self.charging is not Charging.DISCONNECTED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargerFacts:
-    """What a charger said at `measured_at`."""
-
-    measured_at: datetime
-    status: ChargerStatus
-    is_enabled: bool | None = None
-    offered_a: float | None = None
-    power_w: float | None = None  #: metered; None without a meter
-    currents_a: tuple[float, float, float] | None = None
-    voltage_v: float | None = None
-    phases: int | None = None
-    session_energy_wh: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What goes into the car at an instant, as an interval in W. Equal ends = known."""
@@ -144,7 +129,6 @@ class Session:
     began_at: datetime
     has_started: bool = False  #: charging was started at least once
     was_stopped: bool = False  #: the last word of a person or program was stop
-    start_refused: str | None = None  #: the device's word against starting, until something changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +136,7 @@ class Spend:
     """Paid requests of one vehicle, counted by kind: today and this month in the site's own days."""
 
     day: date
-    month: tuple[int, int]
+    day_ends_at: datetime
     today: dict[RequestKind, int] = field(default_factory=dict)
     this_month: dict[RequestKind, int] = field(default_factory=dict)
     money_today: float = 0.0
@@ -163,12 +147,15 @@ class Spend:
 class VehicleMemory:
     """What must survive of a vehicle."""
 
+    facts: VehicleFacts | None = None  #: as last read, brought up to date by proven commands
+    read_at: datetime | None = None  #: when its data was last read
     target_soc_pct: int | None = None  #: the wish, 1–100
     target_reached: bool = False  #: the soft target (1–49) was reached; no restart until 3 points below
     limit_sent_pct: int | None = None  #: the charge limit that we set last, proven
     spend: Spend | None = None
     not_before_at: datetime | None = None  #: rate limit or back-off: nothing paid before
-    block_cause: str | None = None
+    block_cause: Cause | None = None
+    failures: int = 0  #: in a row, of requests that did not get through
     last_wake_at: datetime | None = None
     wake_failures: int = 0
     login_required: bool = False
@@ -184,6 +171,7 @@ class LoadpointMemory:
 
     wish: Wish
     session: Session | None = None
+    was_charging: bool = False  #: the set-point was to charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,4 +180,3 @@ class Memory:
 
     vehicles: dict[str, VehicleMemory] = field(default_factory=dict)
     loadpoints: dict[str, LoadpointMemory] = field(default_factory=dict)
-    next_exchange_id: int = 1

@@ -6,6 +6,7 @@ would change it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -119,12 +120,15 @@ TEMPLATES: dict[ReasonCode, Template] = {
 }
 
 
+Numbers = Mapping[str, float | int | str]
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A decision explained: the code, its numbers, and when time alone would change it (None = it would not)."""
 
     code: ReasonCode
-    numbers: dict[str, float | int | str] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
     changes_at: datetime | None = None
 
     @property

@@ -68,7 +68,7 @@ class VehicleSettings:
     name: str
     vin: str | None = None
     capabilities: Capabilities
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     assume_place: str | None = None  #: place that counts while the location is unknown
     capacity_wh: float | None = None
     phases: int | None = None  #: phases it charges with; None = learned

@@ -1,0 +1,92 @@
+"""What we take a vehicle to be doing: its facts as last read, brought up to date by what was proven since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sunbox.core.commands import Command, CommandName
+from sunbox.core.model import Charging, VehicleFacts, VehicleMemory
+from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
+from sunbox.core.units import power_w
+
+LOADED_V = (90.0, 300.0)
+"""A phase voltage outside of this is no voltage under load (idle cars report 1–2 V)."""
+
+
+def is_charging(facts: VehicleFacts | None) -> bool:
+    """Return whether the vehicle charges or is about to."""
+    return facts is not None and facts.charging in (Charging.CHARGING, Charging.STARTING)
+
+
+def is_flowing(facts: VehicleFacts | None) -> bool:
+    """Return whether current flows."""
+    return facts is not None and facts.charging is Charging.CHARGING and bool(facts.actual_a)
+
+
+def phases_of(
+    settings: Settings, loadpoint: LoadpointSettings | None, vehicle: VehicleSettings, memory: VehicleMemory
+) -> int:
+    """Return the phases it charges with: learned, else configured, else told by a current above 16 A, else the site's.
+
+    Too many on doubt: then it starts later and with less.
+    """
+    if memory.phases is not None:
+        return memory.phases
+    if vehicle.phases is not None:
+        return vehicle.phases
+    if loadpoint is not None and loadpoint.phases is not None:
+        return loadpoint.phases
+    most_a = memory.facts.amps_requested_max_a if memory.facts is not None else None
+    if most_a is not None and most_a > 16:  # above 16 A a European car charges on one phase only
+        return 1
+    return min(settings.site.phases, vehicle.capabilities.max_phases)
+
+
+def voltage_of(settings: Settings, memory: VehicleMemory) -> float:
+    """Return the phase voltage under load: learned, else the site's nominal one."""
+    return memory.voltage_v or settings.site.voltage_v
+
+
+def draw_w(facts: VehicleFacts | None, phases: int, voltage_v: float) -> float:
+    """Return what the vehicle draws if it does what we believe, in W."""
+    if not is_charging(facts) or facts is None:
+        return 0.0
+    current_a = facts.actual_a or float(facts.amps_requested_a or 0)
+    return power_w(current_a, phases, voltage_v)
+
+
+def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
+    """Return the facts once a command has been proven done."""
+    match command.name:
+        case CommandName.START:
+            if is_charging(facts):
+                return facts
+            return replace(facts, charging=Charging.STARTING, actual_a=float(facts.amps_requested_a or 0), power_w=None)
+        case CommandName.STOP:
+            if not is_charging(facts):
+                return facts
+            return replace(facts, charging=Charging.STOPPED, actual_a=0.0, power_w=0.0)
+        case CommandName.SET_AMPS:
+            new = replace(facts, amps_requested_a=command.value)
+            return (
+                replace(new, actual_a=_current_after(facts, command.value), power_w=None) if is_charging(new) else new
+            )
+        case CommandName.SET_LIMIT:
+            new = replace(facts, limit_soc_pct=command.value)
+            has_room = facts.soc_pct is not None and command.value is not None and command.value > facts.soc_pct
+            return replace(new, charging=Charging.STOPPED) if facts.charging is Charging.COMPLETE and has_room else new
+        case CommandName.WAKE:
+            return facts
+
+
+def _current_after(facts: VehicleFacts, wanted_a: int | None) -> float | None:
+    """Return the current after a new request: a car that took clearly less than it might goes on taking that."""
+    if wanted_a is None:
+        return facts.actual_a
+    takes_less = (
+        facts.charging is Charging.CHARGING
+        and facts.actual_a is not None
+        and facts.amps_requested_a is not None
+        and facts.actual_a < facts.amps_requested_a - 1.5
+    )
+    return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less else float(wanted_a)

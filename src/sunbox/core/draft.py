@@ -1,0 +1,134 @@
+"""A working copy of the state within one step. Nothing outside the step sees it change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
+from sunbox.core.economy import spend_on, spend_with
+from sunbox.core.effects import Effect, Read, Send
+from sunbox.core.model import LoadpointMemory, Spend, VehicleMemory
+from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
+from sunbox.core.state import LoadpointState, State, VehicleState
+from sunbox.core.surplus import Balance, balance
+
+
+class Draft:
+    """The state being worked on, the effects so far, and the next instant at which time alone matters."""
+
+    __slots__ = (
+        "at",
+        "began_at",
+        "due_at",
+        "effects",
+        "loadpoints",
+        "meters",
+        "next_id",
+        "settings",
+        "site",
+        "vehicles",
+    )
+
+    def __init__(self, state: State, at: datetime) -> None:
+        self.settings: Settings = state.settings
+        self.began_at = state.began_at
+        self.at = at
+        self.meters = dict(state.meters)
+        self.vehicles = dict(state.vehicles)
+        self.loadpoints = dict(state.loadpoints)
+        self.next_id = state.next_exchange_id
+        self.effects: list[Effect] = []
+        self.due_at: datetime | None = None
+        self.site: Balance
+
+    def freeze(self) -> State:
+        """Return the state after the step."""
+        return State(
+            settings=self.settings,
+            began_at=self.began_at,
+            at=self.at,
+            meters=self.meters,
+            vehicles=self.vehicles,
+            loadpoints=self.loadpoints,
+            next_exchange_id=self.next_id,
+            due_at=self.due_at,
+        )
+
+    def weigh(self) -> None:
+        """Take the site's balance from the meters as they are now."""
+        self.site = balance(self.settings, self.meters, self.at)
+
+    def wait_for(self, instant_at: datetime | None) -> None:
+        """Ask to be called at an instant that is still to come."""
+        if instant_at is not None and instant_at > self.at and (self.due_at is None or instant_at < self.due_at):
+            self.due_at = instant_at
+
+    def vehicle(self, vehicle_id: str, **changes: Any) -> VehicleState:
+        """Replace fields of a vehicle's state and return it."""
+        new = replace(self.vehicles[vehicle_id], **changes)
+        self.vehicles[vehicle_id] = new
+        return new
+
+    def remember_vehicle(self, vehicle_id: str, **changes: Any) -> VehicleMemory:
+        """Replace fields of a vehicle's memory and return it."""
+        old = self.vehicles[vehicle_id]
+        memory = replace(old.memory, **changes)
+        self.vehicles[vehicle_id] = replace(old, memory=memory)
+        return memory
+
+    def loadpoint(self, loadpoint_id: str, **changes: Any) -> LoadpointState:
+        """Replace fields of a loadpoint's state and return it."""
+        new = replace(self.loadpoints[loadpoint_id], **changes)
+        self.loadpoints[loadpoint_id] = new
+        return new
+
+    def remember_loadpoint(self, loadpoint_id: str, **changes: Any) -> LoadpointMemory:
+        """Replace fields of a loadpoint's memory and return it."""
+        old = self.loadpoints[loadpoint_id]
+        memory = replace(old.memory, **changes)
+        self.loadpoints[loadpoint_id] = replace(old, memory=memory)
+        return memory
+
+    def settings_of(self, vehicle_id: str) -> VehicleSettings:
+        """Return a vehicle's settings."""
+        return next(vehicle for vehicle in self.settings.vehicles if vehicle.id == vehicle_id)
+
+    def holders_of(self, vehicle_id: str) -> list[LoadpointSettings]:
+        """Return the loadpoints at which a vehicle can be its own charger."""
+        return [lp for lp in self.settings.loadpoints if lp.vehicle_id == vehicle_id and lp.charger_id is None]
+
+    def spend_of(self, vehicle_id: str) -> Spend:
+        """Return what a vehicle's requests have cost, as of now."""
+        memory = self.vehicles[vehicle_id].memory
+        spend = spend_on(memory.spend, self.at, self.settings.site.timezone)
+        if spend is not memory.spend:
+            self.remember_vehicle(vehicle_id, spend=spend)
+        return spend
+
+    def charge(self, vehicle_id: str, command: Command | None, read: ReadKind | None, billed: int) -> None:
+        """Count `billed` paid requests of one exchange."""
+        if billed <= 0:
+            return
+        from_kind = command.kind if command is not None else KIND_OF[read or ReadKind.DATA]
+        capabilities = self.settings_of(vehicle_id).capabilities
+        self.remember_vehicle(vehicle_id, spend=spend_with(self.spend_of(vehicle_id), from_kind, billed, capabilities))
+
+    def send(self, vehicle_id: str, command: Command, attempt: int = 1) -> None:
+        """Begin an exchange with a command; it is remembered, so that a restart knows of it."""
+        exchange = Exchange(id=self.next_id, command=command, sent_at=self.at, attempt=attempt)
+        self.next_id += 1
+        self.vehicle(vehicle_id, exchange=exchange, baseline_w=self.site.consumption_w)
+        changes: dict[str, Any] = {"exchange": exchange}
+        if command.name is CommandName.WAKE:
+            changes["last_wake_at"] = self.at
+        self.remember_vehicle(vehicle_id, **changes)
+        self.effects.append(Send(device_id=vehicle_id, exchange_id=exchange.id, command=command))
+
+    def read(self, vehicle_id: str, what: ReadKind) -> None:
+        """Begin an exchange with a read."""
+        exchange = Exchange(id=self.next_id, read=what, sent_at=self.at)
+        self.next_id += 1
+        self.vehicle(vehicle_id, exchange=exchange)
+        self.effects.append(Read(device_id=vehicle_id, exchange_id=exchange.id, what=what))

@@ -1,0 +1,64 @@
+"""What a car draws, as an interval that depends on the instant.
+
+Regulating on what was offered makes a 1-s meter with a 10-s car swing; taking the last measured draw lags. So the draw is
+kept as steps in time, and each grid reading is paired with the step that held when it was measured. Between a command and
+its settled response the step spans old and new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sunbox.core.model import Draw
+
+KEEP_S = 180.0
+"""How long past steps are kept: longer than any meter's delay."""
+
+NOTHING = Draw(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From `from_at` on the draw lies in low_w … high_w."""
+
+    from_at: datetime
+    low_w: float
+    high_w: float
+
+
+Steps = tuple[Step, ...]
+
+
+def draw_at(steps: Steps, instant_at: datetime) -> Draw:
+    """Return the draw at an instant; before the first step it is the first step's, without steps nothing is known but zero."""
+    if not steps:
+        return NOTHING
+    found = steps[0]
+    for step in steps:
+        if step.from_at > instant_at:
+            break
+        found = step
+    return Draw(found.low_w, found.high_w)
+
+
+def became(steps: Steps, at: datetime, low_w: float, high_w: float) -> Steps:
+    """Return the steps with the draw known to be low_w … high_w from `at` on (whatever was expected later is dropped)."""
+    kept = [step for step in steps if step.from_at < at]
+    horizon_at = at - timedelta(seconds=KEEP_S)
+    while len(kept) > 1 and kept[1].from_at <= horizon_at:
+        kept.pop(0)
+    kept.append(Step(at, low_w, high_w))
+    return tuple(kept)
+
+
+def changing(steps: Steps, at: datetime, to_w: float) -> Steps:
+    """Return the steps while a command to draw `to_w` is under way: anything between old and new."""
+    now = draw_at(steps, at)
+    return became(steps, at, min(now.low_w, to_w), max(now.high_w, to_w))
+
+
+def settles(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
+    """Return the steps once a command to draw `to_w` was proven at `at`: settled `settle_s` later."""
+    spanning = changing(steps, at, to_w)
+    return (*spanning, Step(at + timedelta(seconds=settle_s), to_w, to_w))

@@ -1,0 +1,70 @@
+"""What requests have cost, and whether the next one may be paid for.
+
+The hard line: over it nothing paid is sent until the next local day, except a stop. The line of a day is `burst` times an even
+share of what the month has left, and never more than what it has left.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from sunbox.core.commands import RequestKind
+from sunbox.core.model import Spend
+from sunbox.core.settings import Budget, Capabilities
+
+
+def spend_on(spend: Spend | None, at: datetime, timezone: tzinfo) -> Spend:
+    """Return the spend as of `at`: counts of a day and of a month begin anew with the site's own day and month."""
+    if spend is not None and at < spend.day_ends_at:
+        return spend
+    today = at.astimezone(timezone).date()
+    ends_at = datetime.combine(today + timedelta(days=1), datetime.min.time(), timezone).astimezone(UTC)
+    if spend is None or (spend.day.year, spend.day.month) != (today.year, today.month):
+        return Spend(day=today, day_ends_at=ends_at)
+    return replace(spend, day=today, day_ends_at=ends_at, today={}, money_today=0.0)
+
+
+def spend_with(spend: Spend, kind: RequestKind, count: int, capabilities: Capabilities) -> Spend:
+    """Return the spend with `count` more requests of a kind."""
+    money = count * capabilities.price.get(kind, 0.0)
+    return replace(
+        spend,
+        today={**spend.today, kind: spend.today.get(kind, 0) + count},
+        this_month={**spend.this_month, kind: spend.this_month.get(kind, 0) + count},
+        money_today=spend.money_today + money,
+        money_this_month=spend.money_this_month + money,
+    )
+
+
+def daily_line(spend: Spend, budget: Budget) -> float | None:
+    """Return the most that today may cost in all, in money; None = unlimited."""
+    if budget.per_month is None:
+        return None
+    left = max(0.0, budget.per_month - (spend.money_this_month - spend.money_today))
+    return min(left, budget.burst * left / _days_left(spend.day))
+
+
+def is_affordable(spend: Spend, budget: Budget, capabilities: Capabilities, kind: RequestKind) -> bool:
+    """Return whether one more request of a kind stays within the hard lines."""
+    price = capabilities.price.get(kind, 0.0)
+    line = daily_line(spend, budget)
+    if line is not None and price > 0 and spend.money_today + price > line + 1e-9:
+        return False
+    if budget.commands_per_day is None or kind not in COUNTED:
+        return True
+    return commands_today(spend) < budget.commands_per_day
+
+
+COUNTED = (RequestKind.COMMAND, RequestKind.WAKE)
+"""What counts as a command where the budget is a number of commands."""
+
+
+def commands_today(spend: Spend) -> int:
+    """Return the number of commands and wakes sent today."""
+    return sum(spend.today.get(kind, 0) for kind in COUNTED)
+
+
+def _days_left(day: date) -> int:
+    return calendar.monthrange(day.year, day.month)[1] - day.day + 1

@@ -1,0 +1,251 @@
+"""`step(state, event) -> (state, effects)`: the only entry to the rules, and `answer` for what is asked.
+
+Each step takes the event into what is known, makes the set-points, and reconciles them with reality. Nothing here waits,
+looks at a clock or knows a brand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sunbox.core import replies
+from sunbox.core import vehicle as contact
+from sunbox.core.belief import is_charging
+from sunbox.core.commands import CommandName
+from sunbox.core.decide import decide
+from sunbox.core.draft import Draft
+from sunbox.core.draw import Step, draw_at
+from sunbox.core.effects import Effect, Remember
+from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, VehicleRead
+from sunbox.core.evidence import on_reading, site_draws
+from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, VehicleMemory, Wish
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.reconcile import reconcile
+from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
+from sunbox.core.surplus import stale_after_s
+from sunbox.core.target import limit_to_send_pct
+from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
+
+AMPS_HIGHEST_A = 32
+
+
+def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
+    """Take one event.
+
+    Raises:
+        ValueError: the first event is not `Began`, or an event names a device that does not exist.
+    """
+    if isinstance(event, Began):
+        state = _begin(event)
+    elif state is None:
+        raise ValueError("the first event must be Began")
+    at = max(event.at, state.at)
+    draft = Draft(state, at)
+    if isinstance(event, MeterRead):
+        _take_meter(draft, event)
+    draft.weigh()
+    if (apply := APPLY.get(type(event))) is not None:
+        apply(draft, event)
+    if isinstance(event, MeterRead) and event.reading.grid_w is not None and draft.site.grid_at is not None:
+        on_reading(draft, draft.site.grid_at)
+    draws = site_draws(draft, draft.site.grid_at or at)
+    decide(draft, draws)
+    for loadpoint in state.settings.loadpoints:
+        reconcile(draft, loadpoint)
+    _wait_for_staleness(draft)
+    remember = _remember(state if not isinstance(event, Began) else None, draft)
+    effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
+    return draft.freeze(), effects
+
+
+def answer(state: State, request: Request) -> Accepted | Rejected:
+    """Return whether a request can be taken; the version is the one that it will have made."""
+    loadpoint = next((lp for lp in state.settings.loadpoints if lp.id == request.loadpoint_id), None)
+    if loadpoint is None or loadpoint.vehicle_id is None:
+        allowed = ", ".join(lp.id for lp in state.settings.loadpoints)
+        return Rejected("loadpoint_id", request.loadpoint_id, allowed)
+    settings = next(vehicle for vehicle in state.settings.vehicles if vehicle.id == loadpoint.vehicle_id)
+    capabilities = settings.capabilities
+    low_a = capabilities.low_min_a or capabilities.min_a
+    high_a = max(AMPS_HIGHEST_A, capabilities.max_a)
+    if request.amps_a is not None and not low_a <= request.amps_a <= high_a:
+        return Rejected("amps_a", str(request.amps_a), f"{low_a} to {high_a}")
+    if request.target_soc_pct is not None and not 1 <= request.target_soc_pct <= 100:
+        return Rejected("target_soc_pct", str(request.target_soc_pct), "1 to 100")
+    if request.until_at is not None and request.until_at <= state.at:
+        return Rejected("until_at", request.until_at.isoformat(), "an instant that is still to come")
+    memory = state.loadpoints[loadpoint.id].memory
+    is_new = _wish_after(memory.wish, request) != memory.wish or _is_new_target(state.vehicles[settings.id], request)
+    return Accepted(memory.wish.version + is_new)
+
+
+def _begin(event: Began) -> State:
+    settings = event.settings
+    loadpoints: dict[str, LoadpointState] = {}
+    for loadpoint in settings.loadpoints:
+        memory = event.memory.loadpoints.get(loadpoint.id) or LoadpointMemory(wish=Wish(mode=loadpoint.mode))
+        set_point = SetPoint(charge=memory.was_charging)
+        loadpoints[loadpoint.id] = LoadpointState(
+            memory=memory, set_point=set_point, reason=Reason(ReasonCode.NEVER_SEEN)
+        )
+    return State(
+        settings=settings,
+        began_at=event.at,
+        at=event.at,
+        vehicles={vehicle.id: VehicleState() for vehicle in settings.vehicles},
+        loadpoints=loadpoints,
+    )
+
+
+def _on_began(draft: Draft, event: Began) -> None:
+    """Take up what was remembered: a command that was under way may or may not have been done."""
+    for vehicle_id in draft.vehicles:
+        memory = event.memory.vehicles.get(vehicle_id, VehicleMemory())
+        exchange = memory.exchange
+        draft.vehicle(vehicle_id, memory=replace(memory, exchange=None))
+        draft.next_id = max(draft.next_id, exchange.id + 1 if exchange is not None else 1)
+        if memory.facts is None or memory.facts.is_plugged is not False:
+            most_w = replies.assumed_most_w(draft, vehicle_id)
+            draft.vehicle(vehicle_id, steps=(Step(draft.at, 0.0, most_w),))
+        command = exchange.command if exchange is not None else None
+        if command is not None and command.name is not CommandName.WAKE:
+            doubt = Doubt(command=command, since_at=draft.at, until_at=draft.at, attempt=1)
+            draft.vehicle(vehicle_id, doubt=doubt)
+
+
+def _take_meter(draft: Draft, event: MeterRead) -> None:
+    if all(meter.id != event.meter_id for meter in draft.settings.meters):
+        raise ValueError(f"there is no meter {event.meter_id!r}")
+    reading = event.reading
+    if reading.measured_at > event.at:  # a meter's clock that is ahead of ours
+        reading = replace(reading, measured_at=event.at)
+    before = draft.meters.get(event.meter_id)
+    if before is not None and before.reading is not None and reading.measured_at < before.reading.measured_at:
+        return  # an older reading that was overtaken
+    draft.meters[event.meter_id] = MeterState(reading=reading, received_at=event.at)
+
+
+def _on_meter(draft: Draft, event: MeterRead) -> None:
+    """Integrate what went into the cars since their data was read, at the most; it only decides when to look again."""
+    del event
+    for vehicle_id, vehicle in draft.vehicles.items():
+        if vehicle.memory.target_soc_pct is None or not is_charging(vehicle.memory.facts):
+            continue
+        since_at = vehicle.energy_at or draft.at
+        high_w = draw_at(vehicle.steps, draft.at).high_w
+        added_wh = high_w * (draft.at - since_at).total_seconds() / 3600.0
+        draft.vehicle(vehicle_id, energy_wh=vehicle.energy_wh + added_wh, energy_at=draft.at)
+        contact.foresee_target(draft, vehicle_id)
+
+
+def _on_read_failed(draft: Draft, event: ReadFailed) -> None:
+    if event.device_id in draft.vehicles:
+        replies.on_read_failed(draft, event)
+        return
+    state = draft.meters.get(event.device_id) or MeterState()
+    draft.meters[event.device_id] = replace(state, cause=event.cause)
+
+
+def _on_requested(draft: Draft, event: Requested) -> None:
+    """Change the wish. What was refused may be asked again, because now something has changed."""
+    request = event.request
+    loadpoint = next(lp for lp in draft.settings.loadpoints if lp.id == request.loadpoint_id)
+    vehicle_id = loadpoint.vehicle_id
+    if vehicle_id is None:
+        return
+    vehicle = draft.vehicles[vehicle_id]
+    memory = draft.loadpoints[loadpoint.id].memory
+    wish = _wish_after(memory.wish, request)
+    has_target = _is_new_target(vehicle, request)
+    if wish == memory.wish and not has_target:
+        return
+    session = memory.session
+    if session is not None and (request.override is not None or request.mode is not None):
+        is_stop = request.override is Override.STOP or (request.override is None and request.mode is Mode.OFF)
+        is_stop = is_stop or (request.override is Override.NONE and request.mode is Mode.OFF)
+        session = replace(session, was_stopped=is_stop)
+    draft.remember_loadpoint(loadpoint.id, wish=replace(wish, version=wish.version + 1), session=session)
+    if has_target:
+        limit_pct = limit_to_send_pct(request.target_soc_pct, draft.settings_of(vehicle_id).capabilities)
+        is_so = vehicle.memory.facts is not None and vehicle.memory.facts.limit_soc_pct == limit_pct
+        draft.remember_vehicle(
+            vehicle_id,
+            target_soc_pct=request.target_soc_pct,
+            target_reached=False,
+            limit_sent_pct=limit_pct if is_so else None,
+        )
+        draft.vehicle(vehicle_id, energy_at=draft.at)
+        replies.note_target(draft, vehicle_id)
+    if request.amps_a is not None and vehicle.memory.low_amps_refused:
+        draft.remember_vehicle(vehicle_id, low_amps_refused=False)
+    changes: dict[str, Any] = {"refused": {}, "start_retry_at": None, "starts_failed": 0}
+    if request.amps_a is not None:
+        changes["low_amps"] = None
+    facts = vehicle.memory.facts
+    if (
+        wish.override is Override.CHARGE
+        and facts is not None
+        and facts.is_plugged is False
+        and contact.is_online(draft, vehicle)
+    ):
+        changes["is_doubtful"] = True  # somebody who asks for a start has probably just plugged in
+    draft.vehicle(vehicle_id, **changes)
+
+
+def _wish_after(wish: Wish, request: Request) -> Wish:
+    """Return the wish that a request makes; equal to the old one if it asks for what already is."""
+    changes: dict[str, Any] = {}
+    if request.mode is not None:
+        changes["mode"] = request.mode
+    if request.override is not None:
+        is_none = request.override is Override.NONE
+        changes["override"] = request.override
+        if is_none or request.override is not wish.override:
+            changes["override_by"] = None if is_none else request.by
+        changes["override_until_at"] = None if is_none else request.until_at
+    if request.amps_a is not None:
+        changes["amps_a"] = request.amps_a
+    return replace(wish, **changes) if changes else wish
+
+
+def _is_new_target(vehicle: VehicleState, request: Request) -> bool:
+    return request.target_soc_pct is not None and request.target_soc_pct != vehicle.memory.target_soc_pct
+
+
+def _wait_for_staleness(draft: Draft) -> None:
+    """Be called when the grid reading in use becomes too old."""
+    if draft.site.is_stale or draft.site.grid_at is None:
+        return
+    limit_s = max((stale_after_s(meter) for meter in draft.settings.meters), default=0.0)
+    draft.wait_for(draft.site.grid_at + timedelta(seconds=limit_s + 0.001))
+
+
+def _remember(before: State | None, draft: Draft) -> Remember | None:
+    """Return the part of the memory that changed in this step."""
+    vehicles: dict[str, VehicleMemory] = {}
+    for vehicle_id, vehicle in draft.vehicles.items():
+        old = before.vehicles[vehicle_id] if before is not None else None
+        if old is not vehicle and (old is None or old.memory is not vehicle.memory):
+            vehicles[vehicle_id] = vehicle.memory
+    loadpoints: dict[str, LoadpointMemory] = {}
+    for loadpoint_id, loadpoint in draft.loadpoints.items():
+        was = before.loadpoints[loadpoint_id] if before is not None else None
+        if was is not loadpoint and (was is None or was.memory is not loadpoint.memory):
+            loadpoints[loadpoint_id] = loadpoint.memory
+    if not vehicles and not loadpoints:
+        return None
+    return Remember(memory=Memory(vehicles=vehicles, loadpoints=loadpoints))
+
+
+APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
+    Began: _on_began,
+    MeterRead: _on_meter,
+    VehicleRead: replies.on_vehicle_read,
+    ReadFailed: _on_read_failed,
+    CommandEnded: replies.on_command_ended,
+    Requested: _on_requested,
+}
+"""What each event changes before anything is decided. `Tick` changes nothing: time alone has passed."""

@@ -1,0 +1,102 @@
+"""What the grid meter tells about the cars for nothing: a step that proves a command, a draw that cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sunbox.core.belief import is_charging
+from sunbox.core.connection import whereabouts
+from sunbox.core.draw import draw_at
+from sunbox.core.model import Draw
+from sunbox.core.replies import proven
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sunbox.core.draft import Draft
+
+MATCH = 0.35
+"""A step proves a command if it differs from what was expected by less than this share."""
+
+HITS = 2
+"""Readings in a row that must show it: a kettle may look like a car once."""
+
+NOISE_W = 60.0
+
+
+def site_draws(draft: Draft, grid_at: datetime) -> dict[str, Draw]:
+    """Return what each vehicle drew from this site when the grid was measured, bounded by what the site consumed.
+
+    A vehicle elsewhere draws nothing here; one whose place is unknown may draw anything up to its draw.
+    """
+    consumption_w = draft.site.consumption_w
+    most_w = None if consumption_w is None else max(0.0, consumption_w + NOISE_W)
+    draws: dict[str, Draw] = {}
+    for loadpoint in draft.settings.loadpoints:
+        vehicle_id = loadpoint.vehicle_id
+        if vehicle_id is None or vehicle_id in draws:
+            continue
+        vehicle = draft.vehicles[vehicle_id]
+        draw = draw_at(vehicle.steps, grid_at)
+        if draw.high_w > 0:
+            is_here = whereabouts(
+                draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts
+            ).is_here
+            low_w = draw.low_w if is_here else 0.0
+            high_w = 0.0 if is_here is False else draw.high_w
+            if most_w is not None and high_w > most_w:
+                high_w = most_w
+                low_w = min(low_w, high_w)
+            draw = Draw(low_w, high_w)
+        draws[vehicle_id] = draw
+    return draws
+
+
+def on_reading(draft: Draft, grid_at: datetime) -> None:
+    """Weigh what a new grid reading tells about commands in doubt and about the believed draws."""
+    consumption_w = draft.site.consumption_w
+    if consumption_w is None:
+        return
+    for vehicle_id, vehicle in draft.vehicles.items():
+        if vehicle.doubt is not None and vehicle.doubt.baseline_w is not None and grid_at > vehicle.doubt.since_at:
+            _weigh_step(draft, vehicle_id, consumption_w)
+        elif is_charging(vehicle.memory.facts) and not vehicle.is_doubtful:
+            _weigh_belief(draft, vehicle_id, consumption_w, grid_at)
+
+
+def _weigh_step(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
+    doubt = draft.vehicles[vehicle_id].doubt
+    if doubt is None or doubt.baseline_w is None or abs(doubt.expected_w) < 400.0:
+        return
+    step_w = consumption_w - doubt.baseline_w
+    if abs(step_w - doubt.expected_w) > MATCH * abs(doubt.expected_w):
+        if doubt.hits:
+            draft.vehicle(vehicle_id, doubt=replace(doubt, hits=0))
+        return
+    if doubt.hits + 1 < HITS:
+        draft.vehicle(vehicle_id, doubt=replace(doubt, hits=doubt.hits + 1))
+        return
+    proven(draft, vehicle_id, doubt.command)
+
+
+def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: datetime) -> None:
+    """Count readings in which the site used less than the car alone is believed to draw; three bring the next look forward."""
+    vehicle = draft.vehicles[vehicle_id]
+    loadpoint = draft.holders_of(vehicle_id)
+    if not loadpoint:
+        return
+    here = whereabouts(draft.settings, loadpoint[0], draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
+    low_w = draw_at(vehicle.steps, grid_at).low_w
+    if not here or low_w * 0.85 - 2 * NOISE_W <= consumption_w:
+        if vehicle.unexplained:
+            draft.vehicle(vehicle_id, unexplained=0)
+        return
+    count = vehicle.unexplained + 1
+    draft.vehicle(vehicle_id, unexplained=count)
+    if count == UNEXPLAINED_LOOK:
+        draft.vehicle(vehicle_id, data_due_at=draft.at)
+
+
+UNEXPLAINED_LOOK = 3
+"""Readings in a row in which the believed draw could not be, before the car is asked."""

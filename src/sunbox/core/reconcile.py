@@ -1,0 +1,297 @@
+"""From set-point to commands: the fewest that bring reality there, one exchange per vehicle at a time.
+
+There is no queue: the next command is decided when the last has ended. Nothing is sent that would change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sunbox.core import target
+from sunbox.core import vehicle as contact
+from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
+from sunbox.core.commands import Cause, Command, CommandName
+from sunbox.core.draw import changing
+from sunbox.core.economy import commands_today, daily_line, is_affordable
+from sunbox.core.model import Availability, Charging
+from sunbox.core.reasons import Numbers, Reason, ReasonCode
+from sunbox.core.state import LowAmps
+from sunbox.core.vehicle import Contact
+from sunbox.core.wallbox import Pending
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sunbox.core.draft import Draft
+    from sunbox.core.model import VehicleFacts
+    from sunbox.core.settings import Capabilities, LoadpointSettings
+    from sunbox.core.state import LoadpointState, VehicleState
+
+AMPS_GAP_S = 10.0
+"""At most one change of the current in this time; the last wish wins."""
+
+LOW_AMPS_GAP_S = 5.0
+"""Between the two commands that bring a Tesla below its minimum (TWCManager)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What would be sent next, and what people are told meanwhile."""
+
+    command: Command
+    pending: Pending
+    may_wake: bool = False
+    not_before_at: datetime | None = None
+
+
+def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
+    """Send at most one request for a loadpoint whose vehicle is its own charger, and say what is pending."""
+    vehicle_id = loadpoint.vehicle_id
+    if vehicle_id is None:
+        return
+    held_by: Reason | None = None
+    action = next_action(draft, draft.loadpoints[loadpoint.id], draft.vehicles[vehicle_id], loadpoint)
+    if draft.vehicles[vehicle_id].exchange is None:
+        held_by = _act(draft, vehicle_id, action)
+    _show(draft, loadpoint, action, held_by)
+
+
+def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
+    """Do the one thing that is due; return what holds the action back, if anything does."""
+    vehicle = draft.vehicles[vehicle_id]
+    memory = vehicle.memory
+    if memory.not_before_at is not None and draft.at < memory.not_before_at:
+        draft.wait_for(memory.not_before_at)
+        return _blocked(draft, vehicle) if action is not None or memory.login_required else None
+    if vehicle.doubt is not None and draft.at < vehicle.doubt.until_at:
+        draft.wait_for(vehicle.doubt.until_at)
+        return None
+    if action is not None:
+        if action.not_before_at is not None and draft.at < action.not_before_at:
+            draft.wait_for(action.not_before_at)
+        else:
+            settings = draft.settings_of(vehicle_id)
+            reached = contact.reach(draft, vehicle_id, may_wake=action.may_wake)
+            if reached is Contact.READY:
+                is_stop = action.command.name is CommandName.STOP
+                spend = draft.spend_of(vehicle_id)
+                if is_stop or is_affordable(spend, settings.budget, settings.capabilities, action.command.kind):
+                    _send(draft, vehicle_id, action.command)
+                    return None
+                reached = Contact.NO_MONEY
+            if draft.vehicles[vehicle_id].exchange is not None:
+                return None
+            if reached is Contact.NO_MONEY:
+                contact.poll(draft, vehicle_id)
+                return _no_money(draft, vehicle_id)
+            if reached is Contact.WAKE_LATER:
+                contact.poll(draft, vehicle_id)
+                again_at = contact.wake_again_at(vehicle)
+                return Reason(ReasonCode.WAKE_FAILED, {"retry_s": _until_s(draft, again_at)}, again_at)
+    contact.poll(draft, vehicle_id)
+    return None
+
+
+def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoint: LoadpointSettings) -> Action | None:
+    """Return the next command that would change something, None if reality is as it should be."""
+    facts = vehicle.memory.facts
+    settings = draft.settings_of(loadpoint.vehicle_id or "")
+    capabilities = settings.capabilities
+    doubted = vehicle.doubt.command.name if vehicle.doubt is not None else None
+    set_point = lp.set_point
+    if facts is None:
+        # Never seen: a start is the only thing worth finding out how it is.
+        return _unless_refused(vehicle, _start(set_point.amps_a, capabilities, facts)) if set_point.charge else None
+    charges = is_charging(facts)
+    if lp.is_acting and not set_point.charge and (charges or doubted in (CommandName.START, CommandName.STOP)):
+        return _unless_refused(vehicle, Action(Command(CommandName.STOP), Pending.STOPPING, may_wake=charges))
+    if (action := _limit(vehicle, capabilities, facts)) is not None:
+        return action
+    if facts.is_plugged is False:
+        return None
+    if not lp.is_acting:
+        asked_a = lp.memory.wish.amps_a
+        if charges and asked_a is not None and not facts.is_fast_charger:  # elsewhere, asked for by name
+            return _amps(vehicle, capabilities, facts, asked_a)
+        return None
+    if not set_point.charge:
+        return None
+    if charges and doubted is not CommandName.STOP:
+        return _amps(vehicle, capabilities, facts, set_point.amps_a)
+    if facts.charging is Charging.COMPLETE:
+        return None
+    return _unless_refused(vehicle, _start(set_point.amps_a, capabilities, facts, vehicle.start_retry_at))
+
+
+def _start(
+    amps: int, capabilities: Capabilities, facts: VehicleFacts | None, retry_at: datetime | None = None
+) -> Action:
+    """Return what starts charging: the current first, so that it begins with what there is."""
+    start_a = max(amps, capabilities.min_a)
+    if facts is not None and facts.amps_requested_a != start_a:
+        command = Command(CommandName.SET_AMPS, start_a)
+    else:
+        command = Command(CommandName.START)
+    return Action(command, Pending.STARTING, may_wake=True, not_before_at=retry_at)
+
+
+def _limit(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFacts) -> Action | None:
+    """Return the charge limit to be sent. A wish for one wakes a plugged car; an unplugged one hears of it when it is awake."""
+    wanted = target.limit_to_send_pct(vehicle.memory.target_soc_pct, capabilities)
+    is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_LIMIT
+    if wanted is None or (facts.limit_soc_pct == wanted and not is_doubted):
+        return None
+    if not facts.is_plugged and vehicle.availability is not Availability.ONLINE:
+        return None
+    action = Action(Command(CommandName.SET_LIMIT, wanted), Pending.SETTING_LIMIT, may_wake=bool(facts.is_plugged))
+    return _unless_refused(vehicle, action)
+
+
+def _amps(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFacts, wanted_a: int) -> Action | None:
+    """Return the change of current for a car that charges."""
+    gap_at = None if vehicle.amps_sent_at is None else vehicle.amps_sent_at + timedelta(seconds=AMPS_GAP_S)
+    is_low = wanted_a < capabilities.min_a
+    if not is_low or vehicle.memory.low_amps_refused:
+        wanted_a = max(wanted_a, capabilities.min_a)
+        is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_AMPS
+        if facts.amps_requested_a == wanted_a and not is_doubted:
+            return None
+        action = Action(Command(CommandName.SET_AMPS, wanted_a), Pending.SETTING_AMPS, not_before_at=gap_at)
+        return _unless_refused(vehicle, action)
+    # Below the minimum: twice, some seconds apart, and only once charging has been seen.
+    if facts.charging is not Charging.CHARGING:
+        return None
+    low = vehicle.low_amps if vehicle.low_amps is not None and vehicle.low_amps.value_a == wanted_a else None
+    sent = low.sent if low is not None else 0
+    if sent >= 2:
+        return None
+    if sent == 1 and vehicle.amps_sent_at is not None:
+        gap_at = vehicle.amps_sent_at + timedelta(seconds=LOW_AMPS_GAP_S)
+    action = Action(Command(CommandName.SET_AMPS, wanted_a), Pending.SETTING_AMPS, not_before_at=gap_at)
+    return _unless_refused(vehicle, action)
+
+
+def _unless_refused(vehicle: VehicleState, action: Action) -> Action | None:
+    """Return the action unless the same command was refused and nothing has changed since."""
+    entry = vehicle.refused.get(action.command.name)
+    if entry is not None and entry[0] == action.command:
+        return None
+    return action
+
+
+def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
+    """Send, and take the draw to be anything between old and new until it is proven."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    doubt = vehicle.doubt
+    attempt = doubt.attempt + 1 if doubt is not None and doubt.command.name is command.name else 1
+    if facts is not None:
+        settings = draft.settings_of(vehicle_id)
+        phases = phases_of(draft.settings, None, settings, vehicle.memory)
+        voltage_v = voltage_of(draft.settings, vehicle.memory)
+        new = after(facts, command)
+        if is_charging(facts) or is_charging(new):
+            draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, draw_w(new, phases, voltage_v)))
+    if command.name is CommandName.SET_AMPS:
+        low = vehicle.low_amps
+        minimum_a = draft.settings_of(vehicle_id).capabilities.min_a
+        if command.value is not None and command.value < minimum_a:
+            sent = low.sent if low is not None and low.value_a == command.value else 0
+            low = LowAmps(value_a=command.value, sent=sent + 1)
+        else:
+            low = None
+        draft.vehicle(vehicle_id, amps_sent_at=draft.at, low_amps=low)
+    draft.send(vehicle_id, command, attempt)
+
+
+def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, held_by: Reason | None) -> None:
+    """Note what is pending and what holds it back."""
+    vehicle = draft.vehicles[loadpoint.vehicle_id or ""]
+    lp = draft.loadpoints[loadpoint.id]
+    pending = _pending(vehicle, action)
+    reason = held_by or _standing(draft, vehicle, lp, pending)
+    if pending is not lp.pending or reason != lp.held_by:
+        draft.loadpoints[loadpoint.id] = replace(lp, pending=pending, held_by=reason)
+
+
+PENDING_OF: dict[CommandName, Pending] = {
+    CommandName.WAKE: Pending.WAKING,
+    CommandName.START: Pending.STARTING,
+    CommandName.STOP: Pending.STOPPING,
+    CommandName.SET_AMPS: Pending.SETTING_AMPS,
+    CommandName.SET_LIMIT: Pending.SETTING_LIMIT,
+}
+
+
+def _pending(vehicle: VehicleState, action: Action | None) -> Pending | None:
+    if vehicle.wake is not None:
+        return Pending.WAKING
+    if action is not None:
+        return action.pending
+    exchange = vehicle.exchange
+    if exchange is not None and exchange.command is not None:
+        return PENDING_OF[exchange.command.name]
+    if vehicle.doubt is not None:
+        return PENDING_OF[vehicle.doubt.command.name]
+    facts = vehicle.memory.facts
+    return Pending.STARTING if facts is not None and facts.charging is Charging.STARTING else None
+
+
+def _standing(draft: Draft, vehicle: VehicleState, lp: LoadpointState, pending: Pending | None) -> Reason | None:
+    """Return what stands between set-point and reality, where it is not the set-point's own reason."""
+    memory = vehicle.memory
+    if memory.login_required:
+        return Reason(ReasonCode.LOGIN_REQUIRED, {}, memory.not_before_at)
+    if vehicle.wake is not None:
+        return Reason(ReasonCode.WAKING, {"since_s": (draft.at - vehicle.wake.since_at).total_seconds()})
+    facts = memory.facts
+    if pending is Pending.STOPPING:
+        return None
+    if lp.is_acting and lp.set_point.charge and facts is not None and not is_charging(facts):
+        if facts.charging is Charging.COMPLETE:
+            return Reason(ReasonCode.COMPLETE, {"soc_pct": facts.soc_pct or 0, "limit_pct": facts.limit_soc_pct or 0})
+        if facts.charging is Charging.NO_POWER:
+            return Reason(ReasonCode.NO_POWER, {}, vehicle.start_retry_at)
+        for name in (CommandName.START, CommandName.SET_AMPS):
+            if name in vehicle.refused:
+                return Reason(ReasonCode.REFUSED, {"word": vehicle.refused[name][1]})
+    if pending is Pending.STARTING:
+        return Reason(ReasonCode.STARTING, {"amps_a": lp.set_point.amps_a})
+    if vehicle.refused:
+        name, (_, word) = next(iter(vehicle.refused.items()))
+        return Reason(ReasonCode.REFUSED, {"word": f"{name.value}: {word}"})
+    return None
+
+
+def _blocked(draft: Draft, vehicle: VehicleState) -> Reason:
+    memory = vehicle.memory
+    if memory.login_required:
+        return Reason(ReasonCode.LOGIN_REQUIRED, {}, memory.not_before_at)
+    retry_s = _until_s(draft, memory.not_before_at)
+    cause = memory.block_cause.value if memory.block_cause is not None else "?"
+    if memory.block_cause in (Cause.RATE_LIMITED, Cause.LIMIT_EXCEEDED):
+        return Reason(ReasonCode.RATE_LIMITED, {"retry_s": retry_s, "cause": cause}, memory.not_before_at)
+    return Reason(
+        ReasonCode.RETRYING, {"what": "the request", "retry_s": retry_s, "cause": cause}, memory.not_before_at
+    )
+
+
+def _no_money(draft: Draft, vehicle_id: str) -> Reason:
+    """Explain the hard line that was reached."""
+    settings = draft.settings_of(vehicle_id)
+    spend = draft.spend_of(vehicle_id)
+    draft.wait_for(spend.day_ends_at)
+    until = spend.day_ends_at.astimezone(draft.settings.site.timezone).strftime("%H:%M")
+    count = settings.budget.commands_per_day
+    if count is not None and commands_today(spend) >= count:
+        numbers: Numbers = {"spent": commands_today(spend), "line": count, "unit": "commands", "until": until}
+    else:
+        line = daily_line(spend, settings.budget) or 0.0
+        numbers = {"spent": f"{spend.money_today:.3f}", "line": f"{line:.3f}", "unit": "money", "until": until}
+    return Reason(ReasonCode.BUDGET, numbers, spend.day_ends_at)
+
+
+def _until_s(draft: Draft, instant_at: datetime | None) -> float:
+    return max(0.0, (instant_at - draft.at).total_seconds()) if instant_at is not None else 0.0

@@ -1,0 +1,381 @@
+"""What a vehicle's answers change: reads, failed reads, and the five ends of commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sunbox.core import session
+from sunbox.core import vehicle as contact
+from sunbox.core.belief import LOADED_V, after, draw_w, is_charging, is_flowing, phases_of, voltage_of
+from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
+from sunbox.core.draw import became, changing, settles
+from sunbox.core.model import Availability, Charging, VehicleFacts
+from sunbox.core.resilience import DELIVERY, START
+from sunbox.core.state import Doubt, LowAmps
+from sunbox.core.target import is_reached, is_soft
+from sunbox.core.units import active_phases, power_w
+
+if TYPE_CHECKING:
+    from sunbox.core.draft import Draft
+    from sunbox.core.events import CommandEnded, ReadFailed, VehicleRead
+
+RATE_LIMIT_S = 300.0
+"""Wait after a 429 that does not say how long (TeslaMate's default)."""
+
+EVIDENCE_S = 45.0
+"""How long the grid may take to show whether an unconfirmed command was carried out."""
+
+EXPECTED_STALE_S = 60.0
+"""Wait before a car whose data is older than what we know is read again."""
+
+
+def on_vehicle_read(draft: Draft, event: VehicleRead) -> None:
+    """Take an answer to a read."""
+    vehicle_id = event.vehicle_id
+    draft.charge(vehicle_id, None, event.what, event.billed)
+    before = draft.vehicles[vehicle_id]
+    draft.vehicle(vehicle_id, exchange=None)
+    if before.memory.failures or before.memory.not_before_at or before.memory.login_required:
+        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None, login_required=False)
+    _note_availability(draft, vehicle_id, event.availability)
+    if event.what is ReadKind.DATA and event.facts is not None:
+        _note_facts(draft, vehicle_id, event.facts)
+    state_due_at = draft.at + timedelta(seconds=contact.state_wait_s(draft, draft.vehicles[vehicle_id]))
+    draft.vehicle(vehicle_id, state_due_at=state_due_at)
+
+
+def on_read_failed(draft: Draft, event: ReadFailed) -> None:
+    """Take a read of a vehicle that brought nothing."""
+    draft.charge(event.device_id, None, event.what, event.billed)
+    vehicle = draft.vehicle(event.device_id, exchange=None)
+    if event.cause is Cause.ASLEEP:
+        _note_asleep_answer(draft, event.device_id)
+    else:
+        hold_off(draft, event.device_id, event.cause, event.retry_after_s)
+    wait_s = max(contact.STATE_POLL_S, event.retry_after_s or 0.0)
+    if vehicle.wake is not None:
+        wait_s = contact.WAKE_POLLS_S[-1]
+    draft.vehicle(event.device_id, state_due_at=draft.at + timedelta(seconds=wait_s))
+
+
+def on_command_ended(draft: Draft, event: CommandEnded) -> None:
+    """Take the end of a command."""
+    vehicle = draft.vehicles[event.device_id]
+    exchange = vehicle.exchange
+    if exchange is None or exchange.id != event.exchange_id or exchange.command is None:
+        return  # an answer to something given up long ago
+    command = exchange.command
+    draft.charge(event.device_id, command, None, event.billed)
+    draft.vehicle(event.device_id, exchange=None)
+    draft.remember_vehicle(event.device_id, exchange=None)
+    if command.name is CommandName.WAKE:
+        _wake_ended(draft, event)
+        return
+    match event.outcome:
+        case Outcome.APPLIED | Outcome.ALREADY_SET:
+            proven(draft, event.device_id, command)
+            _delivered(draft, event.device_id)
+        case Outcome.REFUSED:
+            _refused(draft, event.device_id, command, event)
+            _delivered(draft, event.device_id)
+        case Outcome.NOT_DELIVERED:
+            _draw_as_believed(draft, event.device_id)
+            if event.cause is Cause.ASLEEP:
+                _note_asleep_answer(draft, event.device_id)
+            else:
+                hold_off(draft, event.device_id, event.cause, event.retry_after_s)
+        case Outcome.UNCONFIRMED:
+            _unconfirmed(draft, event.device_id, command, exchange.attempt)
+
+
+def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
+    """Take a command as done."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    settings = draft.settings_of(vehicle_id)
+    changes = {name: entry for name, entry in vehicle.refused.items() if name is not command.name}
+    vehicle = draft.vehicle(vehicle_id, doubt=None, refused=changes)
+    if facts is None:
+        return
+    new = after(facts, command)
+    if new != facts:
+        draft.remember_vehicle(vehicle_id, facts=new)
+    phases = phases_of(draft.settings, None, settings, vehicle.memory)
+    to_w = draw_w(new, phases, voltage_of(draft.settings, vehicle.memory))
+    match command.name:
+        case CommandName.START:
+            settle_s = settings.capabilities.start_settle_s
+            draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
+            for loadpoint in draft.holders_of(vehicle_id):
+                current = draft.loadpoints[loadpoint.id].memory.session
+                if current is not None and not current.has_started:
+                    draft.remember_loadpoint(loadpoint.id, session=replace(current, has_started=True))
+        case CommandName.STOP:
+            settle_s = settings.capabilities.settle_s
+            draft.vehicle(vehicle_id, data_due_at=None, data_wait_s=0.0)
+        case CommandName.SET_LIMIT:
+            draft.remember_vehicle(vehicle_id, limit_sent_pct=command.value)
+            draft.vehicle(vehicle_id, refused={}, start_retry_at=None)
+            return
+        case _:
+            settle_s = settings.capabilities.settle_s
+    draft.vehicle(vehicle_id, steps=settles(draft.vehicles[vehicle_id].steps, draft.at, to_w, settle_s))
+
+
+def hold_off(draft: Draft, vehicle_id: str, cause: Cause | None, retry_after_s: float | None) -> None:
+    """Wait before the next request: what the service asks for, else longer with each failure."""
+    failures = draft.vehicles[vehicle_id].memory.failures + 1
+    if retry_after_s is None:
+        retry_after_s = RATE_LIMIT_S if cause is Cause.RATE_LIMITED else DELIVERY.wait_s(failures)
+    draft.remember_vehicle(
+        vehicle_id,
+        failures=failures,
+        not_before_at=draft.at + timedelta(seconds=retry_after_s),
+        block_cause=cause,
+        login_required=cause is Cause.LOGIN_REQUIRED,
+    )
+
+
+def _delivered(draft: Draft, vehicle_id: str) -> None:
+    """Note that the vehicle answered: it is online and nothing stands in the way."""
+    memory = draft.vehicles[vehicle_id].memory
+    if memory.failures or memory.not_before_at:
+        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None)
+    draft.vehicle(vehicle_id, availability=Availability.ONLINE, availability_at=draft.at, asleep_answers=0)
+
+
+def _note_availability(draft: Draft, vehicle_id: str, availability: Availability) -> None:
+    vehicle = draft.vehicles[vehicle_id]
+    was = vehicle.availability
+    vehicle = draft.vehicle(vehicle_id, availability=availability, availability_at=draft.at)
+    if availability is Availability.ONLINE:
+        if vehicle.wake is not None:
+            draft.vehicle(vehicle_id, wake=None)
+            if vehicle.memory.wake_failures:
+                draft.remember_vehicle(vehicle_id, wake_failures=0)
+        elif was in contact.ASLEEP:
+            # Somebody is at the car: it may have been plugged in, unplugged or driven.
+            draft.vehicle(vehicle_id, is_doubtful=True)
+    elif availability in contact.ASLEEP:
+        if vehicle.wake is not None:
+            draft.vehicle(vehicle_id, wake=replace(vehicle.wake, polls=vehicle.wake.polls + 1))
+        facts = vehicle.memory.facts
+        if facts is not None and is_charging(facts):  # a sleeping car does not charge
+            stopped = replace(facts, charging=Charging.STOPPED, actual_a=0.0, power_w=0.0)
+            draft.remember_vehicle(vehicle_id, facts=stopped)
+        draft.vehicle(
+            vehicle_id, data_due_at=None, data_wait_s=0.0, doubt=None, steps=became(vehicle.steps, draft.at, 0.0, 0.0)
+        )
+
+
+def _note_asleep_answer(draft: Draft, vehicle_id: str) -> None:
+    """A paid request was answered with asleep: forget that it was online, ask the free state call, go easy."""
+    vehicle = draft.vehicles[vehicle_id]
+    draft.vehicle(
+        vehicle_id,
+        availability=Availability.UNKNOWN,
+        availability_at=None,
+        asleep_answers=vehicle.asleep_answers + 1,
+        state_due_at=draft.at,
+    )
+    if vehicle.asleep_answers >= 1:
+        hold_off(draft, vehicle_id, Cause.ASLEEP, None)
+
+
+def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
+    """Take a full reading."""
+    vehicle = draft.vehicles[vehicle_id]
+    before = vehicle.memory.facts
+    if before is not None and facts.measured_at <= before.measured_at:
+        # The service repeats what it said before: it proves nothing about now.
+        wait_s = max(EXPECTED_STALE_S, min(2 * vehicle.data_wait_s, 3600.0))
+        draft.vehicle(
+            vehicle_id, is_doubtful=False, data_due_at=draft.at + timedelta(seconds=wait_s), data_wait_s=wait_s
+        )
+        return
+    was_sure = not vehicle.is_doubtful and vehicle.doubt is None and before is not None
+    session.note_reading(draft, vehicle_id, before, facts, was_sure=was_sure)
+    _note_limit(draft, vehicle_id, facts)
+    _adopt(draft, vehicle_id, facts)
+    _learn(draft, vehicle_id, facts)
+    _note_failed_start(draft, vehicle_id, before, facts)
+    draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
+    note_target(draft, vehicle_id)
+    _draw_as_believed(draft, vehicle_id)
+    draft.vehicle(
+        vehicle_id,
+        is_doubtful=False,
+        doubt=None,
+        refused={},
+        asleep_answers=0,
+        unexplained=0,
+        energy_wh=0.0,
+        energy_at=draft.at,
+        low_amps=_low_amps_seen(draft, vehicle_id, facts),
+    )
+    contact.plan_look(draft, vehicle_id, before)
+
+
+def note_target(draft: Draft, vehicle_id: str) -> None:
+    """Latch or unlatch a soft target."""
+    memory = draft.vehicles[vehicle_id].memory
+    capabilities = draft.settings_of(vehicle_id).capabilities
+    reached = False
+    if (
+        memory.target_soc_pct is not None
+        and is_soft(memory.target_soc_pct, capabilities)
+        and memory.facts is not None
+        and memory.facts.soc_pct is not None
+    ):
+        reached = is_reached(memory.target_soc_pct, memory.facts.soc_pct, was_reached=memory.target_reached)
+    if reached != memory.target_reached:
+        draft.remember_vehicle(vehicle_id, target_reached=reached)
+
+
+def _note_limit(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
+    """A limit changed in the car's own app is a person's word: it ends our target."""
+    memory = draft.vehicles[vehicle_id].memory
+    if memory.limit_sent_pct is None or facts.limit_soc_pct is None or facts.limit_soc_pct == memory.limit_sent_pct:
+        return
+    draft.remember_vehicle(vehicle_id, limit_sent_pct=None, target_soc_pct=None, target_reached=False)
+
+
+def _adopt(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
+    """After a restart, go on from the current that the car has rather than from the minimum."""
+    if not draft.vehicles[vehicle_id].is_doubtful or not is_charging(facts) or not facts.amps_requested_a:
+        return
+    for loadpoint in draft.holders_of(vehicle_id):
+        set_point = draft.loadpoints[loadpoint.id].set_point
+        if set_point.charge:
+            draft.loadpoint(loadpoint.id, set_point=replace(set_point, amps_a=facts.amps_requested_a))
+
+
+def _learn(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
+    """Learn phases and voltage from a car under load."""
+    if not is_flowing(facts) or facts.voltage_v is None or not LOADED_V[0] <= facts.voltage_v <= LOADED_V[1]:
+        return
+    phases = active_phases(facts.phases, facts.power_w, facts.voltage_v, facts.actual_a)
+    memory = draft.vehicles[vehicle_id].memory
+    if phases and (phases, facts.voltage_v) != (memory.phases, memory.voltage_v):
+        draft.remember_vehicle(vehicle_id, phases=phases, voltage_v=facts.voltage_v)
+
+
+def _note_failed_start(draft: Draft, vehicle_id: str, before: VehicleFacts | None, facts: VehicleFacts) -> None:
+    """A start that was taken and brought no current is tried again later and later."""
+    vehicle = draft.vehicles[vehicle_id]
+    if is_flowing(facts):
+        if vehicle.starts_failed:
+            draft.vehicle(vehicle_id, starts_failed=0, start_retry_at=None)
+        return
+    if (
+        before is None
+        or before.charging is not Charging.STARTING
+        or facts.charging
+        in (
+            Charging.COMPLETE,
+            Charging.DISCONNECTED,
+            Charging.STARTING,
+        )
+    ):
+        return
+    failed = vehicle.starts_failed + 1
+    retry_at = draft.at + timedelta(seconds=START.wait_s(failed))
+    draft.vehicle(vehicle_id, starts_failed=failed, start_retry_at=retry_at)
+
+
+def _low_amps_seen(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> LowAmps | None:
+    """Judge whether a current below the minimum was really taken."""
+    vehicle = draft.vehicles[vehicle_id]
+    low = vehicle.low_amps
+    if low is None or low.sent < 2 or not is_flowing(facts) or facts.actual_a is None:
+        return low
+    if facts.actual_a > low.value_a + 0.5:
+        draft.remember_vehicle(vehicle_id, low_amps_refused=True)
+    return low
+
+
+def _draw_as_believed(draft: Draft, vehicle_id: str) -> None:
+    """Take the draw to be what the facts say, from now on."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    if facts is None:
+        return
+    settings = draft.settings_of(vehicle_id)
+    phases = phases_of(draft.settings, None, settings, vehicle.memory)
+    now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    if facts.charging is Charging.STARTING:
+        steps = settles(vehicle.steps, draft.at, now_w, settings.capabilities.start_settle_s)
+    else:
+        steps = became(vehicle.steps, draft.at, now_w, now_w)
+    draft.vehicle(vehicle_id, steps=steps)
+
+
+def _wake_ended(draft: Draft, event: CommandEnded) -> None:
+    """A wake proves nothing: the car is polled. One that was not even delivered is waited out."""
+    vehicle_id = event.device_id
+    if event.outcome in (Outcome.NOT_DELIVERED, Outcome.REFUSED):
+        memory = draft.vehicles[vehicle_id].memory
+        draft.vehicle(vehicle_id, wake=None)
+        if event.outcome is Outcome.REFUSED:
+            draft.remember_vehicle(vehicle_id, wake_failures=memory.wake_failures + 1)
+        hold_off(draft, vehicle_id, event.cause, event.retry_after_s)
+        return
+    wait_s = contact.WAKE_POLLS_S[0]
+    draft.vehicle(vehicle_id, state_due_at=draft.at + timedelta(seconds=wait_s))
+
+
+def _refused(draft: Draft, vehicle_id: str, command: Command, event: CommandEnded) -> None:
+    """Take a refusal: it may tell what the car is, and is not repeated until something changes."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    told = {
+        Cause.COMPLETE: Charging.COMPLETE,
+        Cause.DISCONNECTED: Charging.DISCONNECTED,
+        Cause.NO_POWER: Charging.NO_POWER,
+    }
+    said = told.get(event.cause) if event.cause is not None else None
+    if facts is not None and said is not None:
+        new = replace(facts, charging=said, actual_a=0.0, power_w=0.0)
+        draft.remember_vehicle(vehicle_id, facts=new)
+        session.note_reading(draft, vehicle_id, facts, new, was_sure=False)
+    word = event.detail or (event.cause.value if event.cause is not None else "refused")
+    draft.vehicle(vehicle_id, doubt=None, refused={**vehicle.refused, command.name: (command, word)})
+    _draw_as_believed(draft, vehicle_id)
+
+
+def _unconfirmed(draft: Draft, vehicle_id: str, command: Command, attempt: int) -> None:
+    """Nobody knows whether it was done: wait for free evidence, then repeat once, then read."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    expected_w = 0.0
+    if facts is not None:
+        phases = phases_of(draft.settings, None, draft.settings_of(vehicle_id), vehicle.memory)
+        voltage_v = voltage_of(draft.settings, vehicle.memory)
+        to_w = draw_w(after(facts, command), phases, voltage_v)
+        expected_w = to_w - draw_w(facts, phases, voltage_v)
+        draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, to_w))
+    baseline_w = vehicle.baseline_w
+    can_show = abs(expected_w) >= 400.0 and baseline_w is not None
+    draft.vehicle(
+        vehicle_id,
+        availability_at=draft.at,
+        doubt=Doubt(
+            command=command,
+            since_at=draft.at,
+            until_at=draft.at + timedelta(seconds=EVIDENCE_S if can_show else 5.0),
+            attempt=attempt,
+            baseline_w=baseline_w,
+            expected_w=expected_w,
+        ),
+    )
+    if attempt >= 2:
+        draft.vehicle(vehicle_id, is_doubtful=True)
+
+
+def assumed_most_w(draft: Draft, vehicle_id: str) -> float:
+    """Return the most that a vehicle of which nothing is known may draw."""
+    settings = draft.settings_of(vehicle_id)
+    phases = phases_of(draft.settings, None, settings, draft.vehicles[vehicle_id].memory)
+    return power_w(settings.capabilities.max_a, phases, draft.settings.site.voltage_v)

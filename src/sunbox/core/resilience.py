@@ -1,0 +1,27 @@
+"""Waiting before the next try, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits that double from `first_s` up to `most_s`. Deterministic: there is one gateway per car, so no herd to spread."""
+
+    first_s: float
+    most_s: float
+
+    def wait_s(self, failures: int) -> float:
+        """Return the wait after `failures` failures in a row (1 = the first)."""
+        return min(self.first_s * 2.0 ** min(max(failures - 1, 0), 30), self.most_s)
+
+
+DELIVERY = Backoff(5.0, 900.0)
+"""For requests that did not get through."""
+
+WAKE = Backoff(300.0, 7200.0)
+"""For wakes that brought nothing: the most expensive request there is."""
+
+START = Backoff(120.0, 3600.0)
+"""For starts that were taken and brought no current."""

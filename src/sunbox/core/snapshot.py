@@ -1,0 +1,149 @@
+"""The state as faces see it: a pure view, made when read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sunbox.core.belief import draw_w, is_charging, is_flowing, phases_of, voltage_of
+from sunbox.core.circuits import available_a
+from sunbox.core.connection import whereabouts
+from sunbox.core.decide import is_complete, is_wished
+from sunbox.core.economy import daily_line, spend_on
+from sunbox.core.model import ChargerStatus, Charging
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.settings import LoadpointSettings, VehicleSettings
+from sunbox.core.state import LoadpointState, State, VehicleState
+from sunbox.core.surplus import balance
+from sunbox.core.vehicle import ASLEEP
+from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
+
+
+def snapshot(state: State, now: datetime) -> SiteSnapshot:
+    """Return the site as known at `now`."""
+    site = balance(state.settings, state.meters, now)
+    loadpoints = tuple(
+        _loadpoint(state, number, loadpoint, now)
+        for number, loadpoint in enumerate(state.settings.loadpoints, start=1)
+        if loadpoint.vehicle_id is not None
+    )
+    vehicles = tuple(_vehicle(state, vehicle, now) for vehicle in state.settings.vehicles)
+    cars_w = 0.0
+    for lp in loadpoints:
+        cars_w += lp.draw_w or 0.0
+    first = next(iter(state.loadpoints.values()), None)
+    return SiteSnapshot(
+        at=now,
+        name=state.settings.site.name,
+        grid_w=site.grid_w,
+        pv_w=site.pv_w,
+        battery_w=site.battery_w if site.has_battery else None,
+        battery_soc_pct=site.battery_soc_pct,
+        house_w=None if site.consumption_w is None else max(0.0, site.consumption_w - cars_w),
+        is_grid_stale=site.is_stale,
+        grid_age_s=None if site.grid_at is None else (now - site.grid_at).total_seconds(),
+        surplus_w=first.surplus_low_w if first is not None else None,
+        loadpoints=loadpoints,
+        vehicles=vehicles,
+    )
+
+
+def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleSnapshot:
+    vehicle = state.vehicles[settings.id]
+    memory = vehicle.memory
+    facts = memory.facts
+    loadpoint = next((lp for lp in state.settings.loadpoints if lp.vehicle_id == settings.id), None)
+    where = whereabouts(state.settings, loadpoint, settings, facts) if loadpoint is not None else None
+    return VehicleSnapshot(
+        id=settings.id,
+        name=settings.name,
+        vin=settings.vin,
+        availability=vehicle.availability,
+        is_asleep=vehicle.availability in ASLEEP,
+        age_s=None if memory.read_at is None else (now - memory.read_at).total_seconds(),
+        charging=facts.charging if facts is not None else Charging.UNKNOWN,
+        is_plugged=facts.is_plugged if facts is not None else None,
+        soc_pct=facts.soc_pct if facts is not None else None,
+        limit_soc_pct=facts.limit_soc_pct if facts is not None else None,
+        target_soc_pct=memory.target_soc_pct,
+        amps_requested_a=facts.amps_requested_a if facts is not None else None,
+        amps_requested_max_a=facts.amps_requested_max_a if facts is not None else None,
+        pilot_a=facts.pilot_a if facts is not None else None,
+        place=where.place.name if where is not None and where.place is not None else None,
+        is_at_pv_place=where is not None and where.is_pv,
+        is_at_fast_charger=bool(facts is not None and facts.is_fast_charger),
+        login_required=memory.login_required,
+        spend=_spend(state, settings, vehicle, now),
+    )
+
+
+def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: datetime) -> SpendSnapshot | None:
+    if not settings.capabilities.price:
+        return None
+    spend = spend_on(vehicle.memory.spend, now, state.settings.site.timezone)
+    return SpendSnapshot(
+        money_today=spend.money_today,
+        money_this_month=spend.money_this_month,
+        daily_line=daily_line(spend, settings.budget),
+        requests_today={kind.value: count for kind, count in spend.today.items()},
+    )
+
+
+def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: datetime) -> LoadpointSnapshot:
+    vehicle_id = settings.vehicle_id or ""
+    lp = state.loadpoints[settings.id]
+    vehicle = state.vehicles[vehicle_id]
+    vehicle_settings = next(entry for entry in state.settings.vehicles if entry.id == vehicle_id)
+    shown = _vehicle(state, vehicle_settings, now)
+    facts = vehicle.memory.facts
+    wish, session = lp.memory.wish, lp.memory.session
+    flows = is_flowing(facts)
+    phases = phases_of(state.settings, settings, vehicle_settings, vehicle.memory) if flows else 0
+    voltage_v = voltage_of(state.settings, vehicle.memory)
+    is_plugged = bool(facts is not None and facts.is_plugged)
+    shown_v = facts.voltage_v if facts is not None else None
+    return LoadpointSnapshot(
+        number=number,
+        id=settings.id,
+        name=settings.name,
+        mode=wish.mode,
+        override=wish.override,
+        override_by=wish.override_by,
+        is_wished=is_wished(wish, vehicle),
+        version=wish.version,
+        is_settled=lp.pending is None,
+        status=ChargerStatus.C if flows else ChargerStatus.B if is_plugged else ChargerStatus.A,
+        is_plugged=is_plugged,
+        is_flowing=flows,
+        has_started=session is not None and session.has_started,
+        was_stopped=session is not None and session.was_stopped,
+        is_target_reached=is_plugged and (vehicle.memory.target_reached or is_complete(vehicle)),
+        is_pv_possible=is_plugged and shown.is_at_pv_place and not shown.is_at_fast_charger,
+        amps_asked_a=wish.amps_a,
+        set_point=lp.set_point,
+        max_a=available_a(facts),
+        draw_a=None if facts is None else (facts.actual_a or 0.0) if flows else 0.0,
+        voltage_v=voltage_v if flows else shown_v,
+        phases=phases,
+        draw_w=None if facts is None else draw_w(facts, phases, voltage_v) if flows else 0.0,
+        energy_added_wh=_energy_wh(vehicle),
+        pending=lp.pending,
+        reason=_reason(lp, vehicle),
+        vehicle=shown,
+    )
+
+
+def _energy_wh(vehicle: VehicleState) -> float | None:
+    """Return the energy added as last read; what went in since is not guessed at."""
+    facts = vehicle.memory.facts
+    return facts.energy_added_wh if facts is not None else None
+
+
+def _reason(lp: LoadpointState, vehicle: VehicleState) -> Reason:
+    if lp.held_by is not None:
+        return lp.held_by
+    if vehicle.memory.facts is None:
+        return Reason(ReasonCode.NEVER_SEEN)
+    facts = vehicle.memory.facts
+    if lp.is_acting and not lp.set_point.charge and is_charging(facts):
+        return Reason(ReasonCode.STOPPING, {"why": lp.reason.code.value})
+    return lp.reason

@@ -1,0 +1,110 @@
+"""The whole state of the core: frozen values, replaced and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sunbox.core.commands import Cause, Command, CommandName, Exchange
+from sunbox.core.draw import Steps
+from sunbox.core.model import Availability, LoadpointMemory, MeterReading, VehicleMemory
+from sunbox.core.reasons import Reason
+from sunbox.core.settings import Settings
+from sunbox.core.wallbox import Pending, SetPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterState:
+    """A meter as last read."""
+
+    reading: MeterReading | None = None
+    received_at: datetime | None = None
+    cause: Cause | None = None  #: why the last attempt failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A command whose end is unknown: free evidence is awaited until `until_at`, then it is repeated once, then read."""
+
+    command: Command
+    since_at: datetime
+    until_at: datetime
+    attempt: int
+    baseline_w: float | None = None  #: consumption of the site before it
+    expected_w: float = 0.0  #: by how much the draw should have changed
+    hits: int = 0  #: readings in a row that show it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAttempt:
+    """A wake under way: the car is polled by the free state call."""
+
+    since_at: datetime
+    polls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowAmps:
+    """Asking for less than the device's minimum: it takes two commands, some seconds apart, while charging."""
+
+    value_a: int
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleState:
+    """A vehicle and all dealings with it."""
+
+    memory: VehicleMemory = field(default_factory=VehicleMemory)
+    availability: Availability = Availability.UNKNOWN
+    availability_at: datetime | None = None
+    exchange: Exchange | None = None
+    steps: Steps = ()
+    is_doubtful: bool = True  #: it may have been used since its data was read: read before deciding
+    doubt: Doubt | None = None
+    baseline_w: float | None = None  #: consumption of the site when the last command was sent
+    wake: WakeAttempt | None = None
+    refused: dict[CommandName, tuple[Command, str]] = field(default_factory=dict)
+    asleep_answers: int = 0  #: 408 in a row
+    state_due_at: datetime | None = None  #: next free state call
+    data_due_at: datetime | None = None  #: next data read that is worth its price
+    data_wait_s: float = 0.0  #: the wait that led to data_due_at, for backing off
+    amps_sent_at: datetime | None = None
+    low_amps: LowAmps | None = None
+    unexplained: int = 0  #: grid readings in a row in which the believed draw could not be
+    start_retry_at: datetime | None = None
+    starts_failed: int = 0
+    energy_wh: float = 0.0  #: drawn since its data was read (high end), to foresee the target
+    energy_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointState:
+    """A loadpoint: wish, set-point and why."""
+
+    memory: LoadpointMemory
+    set_point: SetPoint = field(default_factory=SetPoint)
+    is_acting: bool = False  #: the set-point is carried out; False = the car is left alone
+    reason: Reason  #: of the set-point
+    held_by: Reason | None = None  #: what keeps the set-point from being carried out
+    pending: Pending | None = None
+    enough_since_at: datetime | None = None  #: surplus has been enough to start since
+    short_since_at: datetime | None = None  #: surplus has been short of the minimum since
+    raise_since_at: datetime | None = None
+    raise_to_a: int = 0
+    surplus_low_w: float | None = None
+    surplus_high_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything. `due_at` is the next instant at which time alone changes something."""
+
+    settings: Settings
+    began_at: datetime
+    at: datetime
+    meters: dict[str, MeterState] = field(default_factory=dict)
+    vehicles: dict[str, VehicleState] = field(default_factory=dict)
+    loadpoints: dict[str, LoadpointState] = field(default_factory=dict)
+    next_exchange_id: int = 1
+    due_at: datetime | None = None

@@ -1,0 +1,99 @@
+"""What the site has left for cars: grid, PV and battery power, each from the first fresh source, paired with the draw.
+
+Signs: grid + = import, battery + = discharging. The battery's charging power counts as surplus only at or above its priority
+state of charge; what it discharges never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sunbox.core.model import MeterReading
+from sunbox.core.settings import MeterSettings, Settings
+from sunbox.core.state import MeterState
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The site at one grid reading. None = not known now."""
+
+    grid_w: float | None
+    grid_at: datetime | None  #: when the grid value was true
+    grid_phases_a: tuple[float, float, float] | None
+    pv_w: float | None
+    battery_w: float | None  #: 0 where no meter measures a battery
+    battery_soc_pct: float | None
+    has_battery: bool
+    is_stale: bool  #: the grid value is too old to act on
+
+    @property
+    def consumption_w(self) -> float | None:
+        """Return what house and cars use together; None unless grid, PV and battery are all known and fresh."""
+        if self.is_stale or self.grid_w is None or self.pv_w is None or self.battery_w is None:
+            return None
+        return self.grid_w + self.pv_w + self.battery_w
+
+
+def stale_after_s(meter: MeterSettings) -> float:
+    """Return the age in s at which a meter's reading is too old: three intervals and its delay at least."""
+    return max(meter.stale_after_s, 3.0 * meter.interval_s + meter.delay_s)
+
+
+def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> Balance:
+    """Return the site's balance at an instant: per role the first meter that has a fresh value, else for the grid the newest."""
+    grid: MeterReading | None = None
+    stale_grid: MeterReading | None = None
+    pv_w = battery_w = soc_pct = None
+    has_battery = False
+    for meter in settings.meters:
+        state = meters.get(meter.id)
+        reading = state.reading if state is not None else None
+        if reading is None:
+            continue
+        fresh = (at - reading.measured_at).total_seconds() <= stale_after_s(meter)
+        if reading.grid_w is not None:
+            if fresh and grid is None:
+                grid = reading
+            elif not fresh and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
+                stale_grid = reading
+        if reading.battery_w is not None or reading.battery_soc_pct is not None:
+            has_battery = True
+        if not fresh:
+            continue
+        if pv_w is None:
+            pv_w = reading.pv_w
+        if battery_w is None:
+            battery_w = reading.battery_w
+        if soc_pct is None:
+            soc_pct = reading.battery_soc_pct
+    used = grid or stale_grid
+    if battery_w is None and not has_battery:
+        battery_w = 0.0
+    return Balance(
+        grid_w=used.grid_w if used else None,
+        grid_at=used.measured_at if used else None,
+        grid_phases_a=grid.grid_phases_a if grid else None,
+        pv_w=pv_w,
+        battery_w=battery_w,
+        battery_soc_pct=soc_pct,
+        has_battery=has_battery,
+        is_stale=grid is None,
+    )
+
+
+def surplus_without_cars_w(site: Balance, priority_soc_pct: float) -> float | None:
+    """Return the surplus in W before the cars' own draw is added back; None if the grid is unknown or stale.
+
+    With a battery whose power or state of charge is unknown, charging power is not counted: the battery is assumed to come first.
+    """
+    if site.grid_w is None or site.is_stale:
+        return None
+    if not site.has_battery:
+        return -site.grid_w
+    if site.battery_w is None:
+        return -site.grid_w
+    if site.battery_w >= 0:
+        return -site.grid_w - site.battery_w
+    comes_first = priority_soc_pct > 0 and (site.battery_soc_pct is None or site.battery_soc_pct < priority_soc_pct)
+    return -site.grid_w - (0.0 if comes_first else site.battery_w)

@@ -1,0 +1,241 @@
+"""The contact policy: when a vehicle is asked how it is, woken, or left asleep.
+
+The free state call neither wakes nor keeps awake, so it comes first and often. A data read costs money and keeps the car
+awake, so it is made for a reason: the table `LOOKS`. A wake is the dearest request of all: once per need, then a long back-off.
+
+Sources: HA's tesla_fleet (wake once, then poll at 5, 10, 15 s), TeslaMate (15 minutes idle, then 21 minutes of silence so
+that it can fall asleep), both as described in their code and docs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sunbox.core import target
+from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
+from sunbox.core.commands import Command, CommandName, ReadKind, RequestKind
+from sunbox.core.economy import is_affordable
+from sunbox.core.model import Availability, VehicleFacts
+from sunbox.core.resilience import WAKE
+from sunbox.core.state import WakeAttempt
+
+if TYPE_CHECKING:
+    from sunbox.core.draft import Draft
+    from sunbox.core.state import VehicleState
+
+STATE_POLL_S = 60.0
+STATE_POLL_NIGHT_S = 300.0
+STATE_POLL_CHARGING_S = 300.0
+"""A charging car is awake: commands and the grid tell more than this call."""
+
+NIGHT_PV_W = 30.0
+FRESH_S = 75.0
+"""How long a vehicle counts as online after it was last seen so."""
+
+WAKE_POLLS_S = (5.0, 5.0, 5.0, 10.0)
+"""Waits between the polls after a wake; the last one repeats."""
+
+WAKE_GIVE_UP_S = 90.0
+
+ASLEEP_ANSWERS_WAKE = 2
+"""408 is also seen on cars that are awake: only when the state call says online and the second one still comes, wake it once."""
+
+ASLEEP = (Availability.ASLEEP, Availability.OFFLINE)
+"""Firmware since 2024.20 reports sleeping cars as offline: both must be woken."""
+
+
+class Look(StrEnum):
+    """Why the next data read is worth its price."""
+
+    CHARGING = "charging"
+    BLIND = "charging without a meter that would show its end"
+    DRIVING = "driving"
+    UNPLUGGED = "unplugged"
+    PLUGGED = "plugged in"
+
+
+LOOKS: dict[Look, tuple[float, ...]] = {
+    Look.CHARGING: (1800.0,),
+    Look.BLIND: (600.0,),
+    Look.DRIVING: (600.0,),
+    Look.UNPLUGGED: (120.0, 600.0, 1500.0, 1800.0, 3600.0),
+    Look.PLUGGED: (1500.0, 1800.0, 3600.0),
+}
+"""Waits in s before the next look while nothing changes; the last one repeats. From the third on a car can fall asleep between."""
+
+
+def look_of(draft: Draft, facts: VehicleFacts) -> Look:
+    """Return which row of the table applies."""
+    if is_charging(facts):
+        return Look.CHARGING if draft.site.consumption_w is not None else Look.BLIND
+    if facts.is_driving:
+        return Look.DRIVING
+    return Look.PLUGGED if facts.is_plugged else Look.UNPLUGGED
+
+
+def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> None:
+    """Set when the vehicle's data is read next, after it was read just now."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    if facts is None:
+        return
+    waits_s = LOOKS[look_of(draft, facts)]
+    unchanged = before is not None and before.charging is facts.charging and before.is_driving is facts.is_driving
+    wait_s = waits_s[0]
+    if unchanged:
+        wait_s = next((longer for longer in waits_s if longer > vehicle.data_wait_s), waits_s[-1])
+    due_at = draft.at + timedelta(seconds=wait_s)
+    draft.vehicle(vehicle_id, data_due_at=due_at, data_wait_s=wait_s)
+
+
+def foresee_target(draft: Draft, vehicle_id: str) -> None:
+    """Bring the next look forward to when a charging car should be at its soft target."""
+    vehicle = draft.vehicles[vehicle_id]
+    settings = draft.settings_of(vehicle_id)
+    facts, wanted = vehicle.memory.facts, vehicle.memory.target_soc_pct
+    if facts is None or wanted is None or not is_charging(facts) or not target.is_soft(wanted, settings.capabilities):
+        return
+    phases = phases_of(draft.settings, None, settings, vehicle.memory)
+    now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    wait_s = target.wait_s(settings, facts, wanted, vehicle.energy_wh, now_w)
+    if wait_s is None:
+        return
+    at = draft.at + timedelta(seconds=wait_s)
+    read_at = vehicle.memory.read_at
+    if read_at is not None:
+        at = max(at, read_at + timedelta(seconds=target.LOOK_AGAIN_S))
+    if vehicle.data_due_at is None or at < vehicle.data_due_at:
+        draft.vehicle(vehicle_id, data_due_at=at)
+
+
+def state_wait_s(draft: Draft, vehicle: VehicleState) -> float:
+    """Return the wait before the next free state call while nothing is wanted of the vehicle."""
+    if vehicle.wake is not None:
+        return WAKE_POLLS_S[min(vehicle.wake.polls, len(WAKE_POLLS_S) - 1)]
+    if _is_surely_charging(vehicle):
+        return STATE_POLL_CHARGING_S
+    is_night = draft.site.pv_w is not None and draft.site.pv_w < NIGHT_PV_W
+    return STATE_POLL_NIGHT_S if is_night and vehicle.availability in ASLEEP else STATE_POLL_S
+
+
+def is_online(draft: Draft, vehicle: VehicleState) -> bool:
+    """Return whether the vehicle was seen online so lately that a command may be sent; one that charges is."""
+    if vehicle.availability is not Availability.ONLINE or vehicle.availability_at is None:
+        return False
+    return _is_surely_charging(vehicle) or not _is_old(draft, vehicle.availability_at)
+
+
+def _is_surely_charging(vehicle: VehicleState) -> bool:
+    return not vehicle.is_doubtful and vehicle.asleep_answers == 0 and is_charging(vehicle.memory.facts)
+
+
+class Contact(StrEnum):
+    """What came of wanting to talk to a vehicle."""
+
+    READY = "ready"
+    BUSY = "busy"  #: a read, a wake or a poll has begun or is under way
+    ASLEEP = "asleep"  #: and not to be woken for this
+    WAKE_LATER = "wake_later"  #: the last wake brought nothing
+    NO_MONEY = "no_money"
+
+
+def reach(draft: Draft, vehicle_id: str, *, may_wake: bool) -> Contact:
+    """Make a vehicle ready for a command: look (free), wake if allowed, read if it may have been used meanwhile."""
+    vehicle = draft.vehicles[vehicle_id]
+    if vehicle.wake is not None:
+        return Contact.BUSY
+    if is_online(draft, vehicle):
+        if vehicle.asleep_answers == ASLEEP_ANSWERS_WAKE and may_wake:
+            return _wake(draft, vehicle_id)
+        if not vehicle.is_doubtful:
+            return Contact.READY
+        return _read_data(draft, vehicle_id)
+    if vehicle.availability not in ASLEEP or vehicle.availability_at is None or _is_old(draft, vehicle.availability_at):
+        draft.read(vehicle_id, ReadKind.STATE)
+        return Contact.BUSY
+    if not may_wake:
+        return Contact.ASLEEP
+    return _wake(draft, vehicle_id)
+
+
+def _wake(draft: Draft, vehicle_id: str) -> Contact:
+    """Wake the car unless the last wake brought nothing and is too near, or money is short."""
+    vehicle = draft.vehicles[vehicle_id]
+    again_at = wake_again_at(vehicle)
+    if again_at is not None and draft.at < again_at:
+        draft.wait_for(again_at)
+        return Contact.WAKE_LATER
+    settings = draft.settings_of(vehicle_id)
+    if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, RequestKind.WAKE):
+        return Contact.NO_MONEY
+    draft.vehicle(
+        vehicle_id,
+        wake=WakeAttempt(since_at=draft.at),
+        asleep_answers=vehicle.asleep_answers + bool(vehicle.asleep_answers),
+    )
+    draft.send(vehicle_id, Command(CommandName.WAKE))
+    return Contact.BUSY
+
+
+def wake_again_at(vehicle: VehicleState) -> datetime | None:
+    """Return before when no further wake is tried, None if one may be tried now."""
+    memory = vehicle.memory
+    if memory.wake_failures == 0 or memory.last_wake_at is None:
+        return None
+    return memory.last_wake_at + timedelta(seconds=WAKE.wait_s(memory.wake_failures))
+
+
+def poll(draft: Draft, vehicle_id: str) -> None:
+    """Do what is due by time alone: follow a wake, call the state, read the data. Only if no exchange is under way."""
+    vehicle = draft.vehicles[vehicle_id]
+    if vehicle.wake is not None and not _follow_wake(draft, vehicle_id):
+        return
+    vehicle = draft.vehicles[vehicle_id]
+    if vehicle.wake is None and vehicle.availability is Availability.ONLINE:
+        due_at = draft.at if vehicle.is_doubtful else vehicle.data_due_at
+        if due_at is not None and draft.at >= due_at:
+            if is_online(draft, vehicle):
+                if _read_data(draft, vehicle_id) is Contact.BUSY:
+                    return
+            else:
+                draft.read(vehicle_id, ReadKind.STATE)
+                return
+        else:
+            draft.wait_for(due_at)
+    state_due_at = vehicle.state_due_at
+    if state_due_at is None or draft.at >= state_due_at:
+        draft.read(vehicle_id, ReadKind.STATE)
+    else:
+        draft.wait_for(state_due_at)
+
+
+def _follow_wake(draft: Draft, vehicle_id: str) -> bool:
+    """Poll a car that is being woken; return whether other business may go on."""
+    vehicle = draft.vehicles[vehicle_id]
+    wake = vehicle.wake
+    if wake is None or vehicle.state_due_at is None:
+        return True
+    if (draft.at - wake.since_at).total_seconds() >= WAKE_GIVE_UP_S:
+        draft.vehicle(vehicle_id, wake=None)
+        draft.remember_vehicle(vehicle_id, wake_failures=vehicle.memory.wake_failures + 1)
+        return True
+    if draft.at >= vehicle.state_due_at:
+        draft.read(vehicle_id, ReadKind.STATE)
+    else:
+        draft.wait_for(vehicle.state_due_at)
+    return False
+
+
+def _read_data(draft: Draft, vehicle_id: str) -> Contact:
+    """Read the data now if it may be paid for."""
+    settings = draft.settings_of(vehicle_id)
+    if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, RequestKind.DATA):
+        return Contact.NO_MONEY
+    draft.read(vehicle_id, ReadKind.DATA)
+    return Contact.BUSY
+
+
+def _is_old(draft: Draft, instant_at: datetime) -> bool:
+    return (draft.at - instant_at).total_seconds() > FRESH_S

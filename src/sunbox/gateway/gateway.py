@@ -1,0 +1,244 @@
+"""The loop: observe, decide, act, remember, show.
+
+The gateway owns the state. Every event goes through `feed`, at once and in order; effects are carried out in order, what must
+survive is durable before anything is sent, and every request ends in an event. One timer wakes it when time alone matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from sunbox.clock import Clock
+from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.engine import answer, step
+from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick
+from sunbox.core.model import Memory, MeterReading
+from sunbox.core.settings import Settings
+from sunbox.core.snapshot import snapshot
+from sunbox.core.state import State
+from sunbox.core.wallbox import Accepted, Rejected, Request, SiteSnapshot
+from sunbox.drivers.base import Driver
+from sunbox.gateway.journal import Journal
+
+log = structlog.get_logger(__name__)
+
+STOP_GRACE_S = 20.0
+"""How long a request under way may take to end when the gateway stops."""
+
+
+class Store(Protocol):
+    """Where `Memory` is kept."""
+
+    def load(self) -> Memory:
+        """Return what was remembered."""
+        ...
+
+    async def save(self, memory: Memory) -> None:
+        """Make rows durable."""
+        ...
+
+
+class Gateway:
+    """The shell around the core; the `Wallbox` that faces talk to.
+
+    Args:
+        settings: what the owner decided.
+        drivers: by device id.
+        clock: the time of day.
+        store: what must survive.
+        journal: what happened.
+    """
+
+    def __init__(
+        self, settings: Settings, drivers: Mapping[str, Driver], *, clock: Clock, store: Store, journal: Journal
+    ) -> None:
+        self._settings = settings
+        self._drivers = dict(drivers)
+        self._clock = clock
+        self._store = store
+        self._journal = journal
+        self._state: State | None = None
+        self._batches: asyncio.Queue[tuple[Effect, ...]] = asyncio.Queue()
+        self._requests: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: datetime | None = None
+        self._changed = asyncio.Event()
+        self._is_stopping = False
+        self.faults = 0  #: events that could not be processed: a bug, shown as bad health
+
+    @property
+    def state(self) -> State:
+        """Return the state.
+
+        Raises:
+            RuntimeError: the gateway has not begun.
+        """
+        if self._state is None:
+            raise RuntimeError("the gateway has not begun")
+        return self._state
+
+    def begin(self) -> None:
+        """Take up what was remembered. Nothing is sent before `run`."""
+        self.feed(Began(at=self._clock.now(), settings=self._settings, memory=self._store.load()))
+
+    async def run(self) -> None:
+        """Poll, decide and act until cancelled; then let what is under way end, and keep its end."""
+        if self._state is None:
+            self.begin()
+        actor = asyncio.create_task(self._act(), name="effects")
+        polls = [asyncio.create_task(driver.run(self.feed), name=id_) for id_, driver in self._drivers.items()]
+        try:
+            await asyncio.gather(actor, *polls)
+            await asyncio.Event().wait()  # nothing polls: events come from requests and reads alone
+        finally:
+            await self._stop(actor, polls)
+
+    def feed(self, event: Event) -> None:
+        """Take one event: step, journal, effects, timer. A bug in the rules costs this event, not the house's regulation."""
+        before = self._state
+        try:
+            after, effects = step(before, event)
+        except Exception:
+            if before is None:
+                raise
+            self.faults += 1
+            log.exception("an event could not be processed", event_type=type(event).__name__)
+            return
+        self._state = after
+        self._journal.add(before, event, after, effects)
+        if effects:
+            self._batches.put_nowait(effects)
+        self._set_timer(after.due_at)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    # What faces may do ------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> SiteSnapshot:
+        """Return the site as it is now. Free: never contacts a device."""
+        return snapshot(self.state, self._clock.now())
+
+    def request(self, request: Request) -> Accepted | Rejected:
+        """Change the wish, all or nothing."""
+        reply = answer(self.state, request)
+        if isinstance(reply, Accepted):
+            self.feed(Requested(at=self._clock.now(), request=request))
+        return reply
+
+    def report(self, meter_id: str, reading: MeterReading) -> None:
+        """Take a reading that a client pushes.
+
+        Raises:
+            KeyError: there is no such meter.
+        """
+        if all(meter.id != meter_id for meter in self._settings.meters):
+            raise KeyError(meter_id)
+        self.feed(MeterRead(at=self._clock.now(), meter_id=meter_id, reading=reading))
+
+    async def changed(self) -> None:
+        """Wait until something a face shows may have changed."""
+        await self._changed.wait()
+
+    async def settled(self, loadpoint_id: str, version: int, timeout_s: float) -> bool:
+        """Wait until the wish of `version` is applied or refused; False when time ran out."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._is_settled(loadpoint_id, version):
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_settled(self, loadpoint_id: str, version: int) -> bool:
+        lp = self.state.loadpoints[loadpoint_id]
+        return lp.memory.wish.version >= version and lp.pending is None
+
+    # Acting -----------------------------------------------------------------------------------------------------------
+
+    def _set_timer(self, due_at: datetime | None) -> None:
+        if self._timer is not None:
+            if self._timer_at == due_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = due_at
+        if due_at is None or self._is_stopping:
+            return
+        delay_s = max(0.0, (due_at - self._clock.now()).total_seconds())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick, due_at)
+
+    def _tick(self, due_at: datetime) -> None:
+        self._timer = None
+        self.feed(Tick(at=max(self._clock.now(), due_at)))
+
+    async def _act(self) -> None:
+        """Carry out effects in order: what is remembered is durable before what follows it is begun."""
+        while True:
+            for effect in await self._batches.get():
+                if isinstance(effect, Remember):
+                    await self._store.save(effect.memory)
+                elif not self._is_stopping:
+                    task = asyncio.create_task(self._perform(effect))
+                    self._requests.add(task)
+                    task.add_done_callback(self._requests.discard)
+            self._batches.task_done()
+
+    async def _perform(self, effect: Send | Read) -> None:
+        driver = self._drivers.get(effect.device_id)
+        try:
+            if driver is None:
+                raise LookupError(f"no driver for {effect.device_id!r}")  # noqa: TRY301
+            event: Event = await (driver.send(effect) if isinstance(effect, Send) else driver.read(effect))
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("a driver failed", device=effect.device_id)
+            event = self._failed(effect)
+        self.feed(event)
+
+    def _failed(self, effect: Send | Read) -> Event:
+        """Return the event for a driver that broke: the command may have been carried out."""
+        if isinstance(effect, Send):
+            return CommandEnded(
+                at=self._clock.now(),
+                device_id=effect.device_id,
+                exchange_id=effect.exchange_id,
+                outcome=Outcome.UNCONFIRMED,
+                cause=Cause.BAD_ANSWER,
+                detail="the driver failed",
+            )
+        return ReadFailed(
+            at=self._clock.now(),
+            device_id=effect.device_id,
+            exchange_id=effect.exchange_id,
+            what=effect.what if isinstance(effect, Read) else ReadKind.DATA,
+            cause=Cause.BAD_ANSWER,
+            detail="the driver failed",
+        )
+
+    async def _stop(self, actor: asyncio.Task[None], polls: list[asyncio.Task[None]]) -> None:
+        """Begin nothing more, let requests under way end, and keep what they ended as."""
+        self._is_stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in polls:
+            task.cancel()
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=STOP_GRACE_S)
+        for task in self._requests:
+            task.cancel()
+        while not self._batches.empty():
+            for effect in self._batches.get_nowait():
+                if isinstance(effect, Remember):
+                    await self._store.save(effect.memory)
+        actor.cancel()
+        await asyncio.gather(actor, *polls, *self._requests, return_exceptions=True)
+        for driver in self._drivers.values():
+            await driver.close()
+        self._journal.close()

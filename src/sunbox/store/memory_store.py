@@ -1,0 +1,113 @@
+"""What must survive, in one small SQLite file: a row per vehicle and per loadpoint, durable before any command is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from sunbox.core.model import LoadpointMemory, Memory, VehicleMemory
+from sunbox.errors import StoreError
+
+SCHEMA_VERSION = 1
+VEHICLE: TypeAdapter[VehicleMemory] = TypeAdapter(VehicleMemory)
+LOADPOINT: TypeAdapter[LoadpointMemory] = TypeAdapter(LoadpointMemory)
+
+CREATE = """
+CREATE TABLE IF NOT EXISTS memory (
+    kind TEXT NOT NULL CHECK (kind IN ('vehicle', 'loadpoint')),
+    id TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID
+"""
+UPSERT = """
+INSERT INTO memory (kind, id, value) VALUES (?, ?, ?)
+ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value
+"""
+
+
+class MemoryStore:
+    """Keeps `Memory`.
+
+    Args:
+        path: the database file; `:memory:` keeps nothing.
+        is_inline: write on the event loop itself (virtual time, where a thread would hold the clock).
+
+    Raises:
+        StoreError: the file cannot be opened, or was written by a newer version.
+    """
+
+    def __init__(self, path: Path | str, *, is_inline: bool = False) -> None:
+        self._path = str(path)
+        self._executor = None if is_inline else ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            if self._path != ":memory:":
+                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+                Path(self._path).touch(mode=0o600)
+            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self._path}: written by a newer sunbox (schema {version}, this one knows {SCHEMA_VERSION}); "
+                    "update sunbox or give another file"
+                )
+            self._db.execute(CREATE)
+            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self._path}: cannot be used as the store: {error}") from error
+
+    def load(self) -> Memory:
+        """Return what was remembered.
+
+        Raises:
+            StoreError: a row cannot be read.
+        """
+        vehicles: dict[str, VehicleMemory] = {}
+        loadpoints: dict[str, LoadpointMemory] = {}
+        try:
+            rows = self._db.execute("SELECT kind, id, value FROM memory").fetchall()
+            for kind, id_, value in rows:
+                if kind == "vehicle":
+                    vehicles[id_] = VEHICLE.validate_json(value)
+                else:
+                    loadpoints[id_] = LOADPOINT.validate_json(value)
+        except (sqlite3.Error, ValidationError) as error:
+            raise StoreError(f"{self._path}: cannot be read ({error}); move the file away to begin anew") from error
+        return Memory(vehicles=vehicles, loadpoints=loadpoints)
+
+    async def save(self, memory: Memory) -> None:
+        """Make the given rows durable; others stay as they are.
+
+        Raises:
+            StoreError: the disk is full or the file is gone.
+        """
+        if self._executor is None:
+            self._write(memory)
+            return
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._write, memory)
+
+    def _write(self, memory: Memory) -> None:
+        rows = [("vehicle", id_, VEHICLE.dump_json(value).decode()) for id_, value in memory.vehicles.items()]
+        rows += [("loadpoint", id_, LOADPOINT.dump_json(value).decode()) for id_, value in memory.loadpoints.items()]
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(UPSERT, rows)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Finish writing and close the file."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+        self._db.close()
