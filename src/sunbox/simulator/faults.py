@@ -1,0 +1,252 @@
+"""What can go wrong in Tesla's cloud, as rows: kind, which requests it hits, what it may be told, how it answers.
+
+A fault hits `count` requests (1 if nothing is said; null = until cleared), or all for `duration_s` simulated seconds.
+`endpoint` narrows it to one call, `vehicle` to one car (its VIN or id in the cloud).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sunbox.core.model import VehicleFacts
+from sunbox.dialects.tesla import envelopes
+from sunbox.dialects.tesla.table import BY_NAME, COMMANDS, TOKEN, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP
+
+_COMMANDS = frozenset(row.name for row in COMMANDS)
+_TO_CAR = _COMMANDS | {VEHICLE_DATA.name}
+_PAID = _TO_CAR | {WAKE_UP.name}
+_API = _PAID | {VEHICLE.name, VEHICLES.name}
+
+SERVER_CODES = (500, 502, 503, 504, 540)
+HTML_PAGE = "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1><hr>edge</body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer in place of the real one. `body` is JSON unless it is a text."""
+
+    status: int
+    body: dict[str, Any] | str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row."""
+
+    hits: frozenset[str]  #: names of the calls
+    help: str
+    reply: Callable[[Fault], Reply] | None = None  #: None: the cloud knows what to do
+    count: int | None = 1  #: if nothing is said
+    options: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One fault under way."""
+
+    kind: str
+    endpoint: str | None = None
+    vehicle: str | None = None
+    left: int | None = 1  #: requests still to hit, None = no end
+    until_at: datetime | None = None
+    status: int = 503
+    retry_after_s: int | None = None
+    as_text: bool = False
+    html: bool = False
+    applied: bool = False
+    age_s: int = 0  #: how much older than the fault stale data is
+    frozen: dict[str, tuple[VehicleFacts, dict[str, dict[str, Any]]]] = field(default_factory=dict)
+    """Stale data by VIN: the cars as they were when the fault began."""
+
+    def is_over(self, at: datetime) -> bool:
+        """Return whether it hits nothing any more."""
+        return self.left == 0 or (self.until_at is not None and at >= self.until_at)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for people."""
+        shown: dict[str, Any] = {"kind": self.kind, "left": self.left}
+        if self.endpoint is not None:
+            shown["endpoint"] = self.endpoint
+        if self.vehicle is not None:
+            shown["vehicle"] = self.vehicle
+        if self.until_at is not None:
+            shown["until"] = self.until_at.isoformat()
+        return shown
+
+
+def _answer(status: int, text: str) -> Callable[[Fault], Reply]:
+    return lambda _: Reply(status=status, body=envelopes.error(text))
+
+
+def _refusal(word: str) -> Callable[[Fault], Reply]:
+    return lambda _: Reply(status=200, body=envelopes.refused(word))
+
+
+def _rate_limited(fault: Fault) -> Reply:
+    if fault.retry_after_s is None:
+        return Reply(status=429, body=envelopes.error("too many requests"))
+    if fault.as_text:
+        return Reply(status=429, body=f"Retry in {fault.retry_after_s} seconds")
+    headers = {"Retry-After": str(fault.retry_after_s)}
+    return Reply(status=429, body=envelopes.error("too many requests"), headers=headers)
+
+
+def _server_error(fault: Fault) -> Reply:
+    if fault.html:
+        return Reply(status=fault.status, body=HTML_PAGE.format(status=fault.status))
+    return Reply(status=fault.status, body=envelopes.error("upstream internal error"))
+
+
+KINDS: dict[str, Kind] = {
+    "asleep": Kind(_TO_CAR, "408 although it is awake", _answer(408, envelopes.ASLEEP)),
+    "asleep_while_online": Kind(
+        _TO_CAR, "408 to everything paid, while the state call says online", _answer(408, envelopes.ASLEEP)
+    ),
+    "rate_limited": Kind(
+        _PAID,
+        "429; retry_after_s goes into the header, or with as_text into the body",
+        _rate_limited,
+        options=frozenset({"retry_after_s", "as_text"}),
+    ),
+    "server_error": Kind(
+        _API,
+        "status 500, 502, 503, 504 or 540; html: a page; applied: the command is carried out all the same",
+        _server_error,
+        options=frozenset({"status", "html", "applied"}),
+    ),
+    "lost_reply": Kind(_PAID, "carried out, and the answer never comes"),
+    "lost_request": Kind(_PAID, "not carried out, and no answer comes"),
+    "stale_data": Kind(
+        frozenset({VEHICLE_DATA.name}),
+        "the data of when the fault began, age_s older still",
+        options=frozenset({"age_s"}),
+    ),
+    "limit_exceeded": Kind(_PAID, "403: the billing limit is reached", _answer(403, envelopes.EXCEEDED_LIMIT)),
+    "unsigned": Kind(_COMMANDS, "403: the car takes signed commands only", _answer(403, envelopes.UNSIGNED)),
+    "token_expired": Kind(_API, "401: the access token has expired", _answer(401, envelopes.TOKEN_EXPIRED)),
+    "login_required": Kind(
+        _API | {TOKEN.name},
+        "401, and new tokens are refused too, until cleared",
+        _answer(401, envelopes.LOGIN_REQUIRED),
+        count=None,
+    ),
+    "proxy_asleep": Kind(_TO_CAR, "500 with the text of a sleeping car", _answer(500, envelopes.ASLEEP)),
+    "in_service": Kind(_TO_CAR, "405: the car is in service", _answer(405, envelopes.IN_SERVICE)),
+    "busy": Kind(_COMMANDS, "refused with could_not_wake_buses", _refusal("could_not_wake_buses")),
+    "no_wake": Kind(frozenset({WAKE_UP.name}), "wake_up is answered, the car sleeps on, until cleared", count=None),
+    "no_power": Kind(frozenset({"charge_start"}), "refused with no_power", _refusal("no_power")),
+}
+
+_COMMON = frozenset({"kind", "endpoint", "vehicle", "count", "duration_s"})
+
+
+def _check(what: str, value: Any, *, is_allowed: bool, allowed: str) -> None:
+    if not is_allowed:
+        raise ValueError(f"{what}: {value!r}; allowed is {allowed}")
+
+
+def _is_whole(value: Any, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+
+
+def fault_from_json(given: Any, at: datetime) -> Fault:
+    """Return the fault that a JSON object (or just the name of a kind) asks for, beginning at `at`.
+
+    Raises:
+        ValueError: it is wrong; the text says what is allowed.
+    """
+    row: dict[str, Any] = {"kind": given} if isinstance(given, str) else given
+    _check("fault", given, is_allowed=isinstance(row, dict), allowed="an object with a kind, or the name of a kind")
+    name = row.get("kind")
+    _check("kind", name, is_allowed=isinstance(name, str) and name in KINDS, allowed=", ".join(KINDS))
+    assert isinstance(name, str)  # noqa: S101 - narrowed above
+    kind = KINDS[name]
+    allowed_keys = _COMMON | kind.options
+    for key in row:
+        _check(f"{name}", key, is_allowed=key in allowed_keys, allowed=", ".join(sorted(allowed_keys)))
+    endpoint, vehicle = row.get("endpoint"), row.get("vehicle")
+    hits = ", ".join(sorted(kind.hits, key=lambda hit: list(BY_NAME).index(hit)))
+    _check(f"{name}.endpoint", endpoint, is_allowed=endpoint is None or endpoint in kind.hits, allowed=hits)
+    _check(f"{name}.vehicle", vehicle, is_allowed=vehicle is None or isinstance(vehicle, str), allowed="a VIN or id")
+    count, duration_s = row.get("count", kind.count), row.get("duration_s")
+    _check(f"{name}.count", count, is_allowed=count is None or _is_whole(count, 1), allowed="1 and more, or null")
+    _check(
+        f"{name}.duration_s",
+        duration_s,
+        is_allowed=duration_s is None
+        or (isinstance(duration_s, float) and 0 < duration_s < 1e9)
+        or _is_whole(duration_s, 1),
+        allowed="seconds above 0",
+    )
+    status, retry_after_s = row.get("status", 503), row.get("retry_after_s")
+    codes = ", ".join(map(str, SERVER_CODES))
+    _check(f"{name}.status", status, is_allowed=status in SERVER_CODES, allowed=codes)
+    is_retry = retry_after_s is None or _is_whole(retry_after_s, 0)
+    _check(f"{name}.retry_after_s", retry_after_s, is_allowed=is_retry, allowed="whole seconds, or null")
+    age_s = row.get("age_s", 0)
+    _check(f"{name}.age_s", age_s, is_allowed=_is_whole(age_s, 0), allowed="whole seconds")
+    for flag in ("as_text", "html", "applied"):
+        _check(
+            f"{name}.{flag}", row.get(flag), is_allowed=isinstance(row.get(flag, False), bool), allowed="true, false"
+        )
+    is_timed_only = duration_s is not None and "count" not in row
+    return Fault(
+        kind=name,
+        endpoint=endpoint,
+        vehicle=vehicle,
+        left=None if is_timed_only else count,
+        until_at=None if duration_s is None else at + timedelta(seconds=duration_s),
+        status=status,
+        retry_after_s=retry_after_s,
+        age_s=age_s,
+        as_text=row.get("as_text", False),
+        html=row.get("html", False),
+        applied=row.get("applied", False),
+    )
+
+
+class Faults:
+    """All faults under way, the oldest first."""
+
+    def __init__(self) -> None:
+        self._all: list[Fault] = []
+
+    def add(self, faults: list[Fault]) -> None:
+        """Have these happen too."""
+        self._all.extend(faults)
+
+    def clear(self) -> None:
+        """Have none happen any more."""
+        self._all.clear()
+
+    def take(self, endpoint: str, vehicle: frozenset[str], at: datetime) -> Fault | None:
+        """Return the fault that hits this request, counted, or None. `vehicle` holds all names of the car."""
+        self._drop(at)
+        for fault in self._all:
+            if endpoint in KINDS[fault.kind].hits and self._fits(fault, endpoint, vehicle):
+                if fault.left is not None:
+                    fault.left -= 1
+                return fault
+        return None
+
+    def is_active(self, kind: str, vehicle: frozenset[str], at: datetime) -> bool:
+        """Return whether a fault of a kind is under way for a car."""
+        self._drop(at)
+        return any(fault.kind == kind and self._fits(fault, None, vehicle) for fault in self._all)
+
+    def _drop(self, at: datetime) -> None:
+        self._all = [fault for fault in self._all if not fault.is_over(at)]
+
+    @staticmethod
+    def _fits(fault: Fault, endpoint: str | None, vehicle: frozenset[str]) -> bool:
+        fits_endpoint = endpoint is None or fault.endpoint is None or fault.endpoint == endpoint
+        return fits_endpoint and (fault.vehicle is None or fault.vehicle in vehicle)
+
+    def to_json(self, at: datetime) -> list[dict[str, Any]]:
+        """Return them for people."""
+        self._drop(at)
+        return [fault.to_json() for fault in self._all]

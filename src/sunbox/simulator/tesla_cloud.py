@@ -1,0 +1,350 @@
+"""Tesla's Fleet API over HTTP, in front of simulated cars: tokens, states, data, waking, the charging commands, and the bill.
+
+Behaviour: Tesla's documents as collected from clients that meet the real one (TWCManager, home-assistant, TeslaMate,
+TeslaPy, `vehicle-command`). Routes are made from the rows of `dialects/tesla/table.py`.
+
+A request goes: latency out, login, vehicle, rate limit, fault, body, car, latency back; then it is on the bill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from sunbox.clock import Clock
+from sunbox.core.commands import RequestKind
+from sunbox.dialects.tesla import envelopes
+from sunbox.dialects.tesla.table import ENDPOINTS, TOKEN, WAKE_UP, Endpoint
+from sunbox.dialects.tesla.wire import tokens_to_wire
+from sunbox.simulator.bill import BILLED_BELOW, Bill, Received
+from sunbox.simulator.car import TeslaCar
+from sunbox.simulator.faults import KINDS, Fault, Faults, Reply, fault_from_json
+from sunbox.simulator.tesla_answers import Account, Call, answer, failed, ok
+from sunbox.simulator.tesla_documents import facts_of, names_of, sections_of
+from sunbox.simulator.tesla_tokens import TokenStore
+
+RATE_WINDOW_S = 60.0
+RATE_LIMITS: dict[RequestKind, int] = {RequestKind.DATA: 60, RequestKind.COMMAND: 30, RequestKind.WAKE: 3}
+"""Requests per device and minute (tescmd `client.py`, citing Tesla's page)."""
+
+WAKE_ALIAS_PATH = "/api/1/vehicles/{vehicle}/command/wake_up"
+"""Not Tesla's, but several clients and proxies use it."""
+
+
+LOST = frozenset({"lost_reply", "lost_request"})
+"""Faults whose answer never comes."""
+NEVER_CAME = Reply(status=599, body="")
+"""Stands for what Tesla never saw: no code of its own, and not billed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudSettings:
+    """How the cloud behaves."""
+
+    slow_s: tuple[float, float] = (0.2, 1.5)  #: a command or wake, from request to answer
+    quick_s: tuple[float, float] = (0.1, 0.5)  #: everything else
+    hang_s: float = 180.0  #: how long a connection stays open whose answer never comes
+    access_lasts_s: float = 8 * 3600.0
+    strict_refresh: bool = False  #: a refresh token is worth nothing at once when used
+    shows_location: bool = True  #: the login has the scope vehicle_location; without it drive_state is missing entirely
+    region: str = "eu"
+
+
+class LostReply(Response):
+    """An answer that never comes: the connection hangs until the client gives up, then breaks off."""
+
+    def __init__(self, hang_s: float) -> None:
+        super().__init__(status_code=200)
+        self._hang_s = hang_s
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Wait for the client to go away."""
+        try:
+            async with asyncio.timeout(self._hang_s):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            # A promised body that does not come makes any server cut the connection.
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+
+
+class TeslaCloud:
+    """The cloud of one account. `app` is the ASGI application."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        cars: Iterable[TeslaCar],
+        *,
+        sync: Callable[[], None] = lambda: None,
+        settings: CloudSettings | None = None,
+        timezone: tzinfo | None = None,
+        base_url: str = "http://127.0.0.1:5100",
+        seed: int = 0,
+    ) -> None:
+        """Begin with `FIRST_REFRESH` and `FIRST_ACCESS` as the account's tokens.
+
+        Args:
+            clock: tells the time.
+            cars: the account's.
+            sync: brings the cars to the present; called before each look at one.
+            settings: how it behaves.
+            timezone: whose days the bill counts; default Europe/Berlin.
+            base_url: what `GET /api/1/users/region` names.
+            seed: of latencies and tokens.
+        """
+        self.clock = clock
+        self.cars = tuple(cars)
+        self.settings = settings or CloudSettings()
+        self.bill = Bill(timezone or ZoneInfo("Europe/Berlin"))
+        self.faults = Faults()
+        self.tokens = TokenStore(
+            seed, clock.now(), lasts_s=self.settings.access_lasts_s, is_strict=self.settings.strict_refresh
+        )
+        self._sync = sync
+        self._base_url = base_url
+        self._rng = random.Random(f"{seed}/tesla-cloud")
+        self._recent: dict[tuple[str, RequestKind], deque[datetime]] = {}
+        self._by_name = {name: car for car in self.cars for name in names_of(car)}
+        self._account = Account(
+            cars=self.cars,
+            seems_online=self._seems_online,
+            shows_location=self.settings.shows_location,
+            region=self.settings.region,
+            base_url=base_url,
+        )
+        self.app = Starlette(routes=self._routes())
+
+    # for the world
+
+    def truth(self) -> dict[str, Any]:
+        """Return bill, faults and the last requests, as JSON."""
+        return {
+            "bill": self.bill.to_json(),
+            "faults": self.faults.to_json(self.clock.now()),
+            "requests": [request.to_json() for request in self.bill.requests],
+        }
+
+    def validate_faults(self, faults: list[Any]) -> None:
+        """Raise ValueError, with what is allowed, when one of the faults is wrong."""
+        for fault in faults:
+            self._fault(fault)
+
+    def add_faults(self, faults: list[Any]) -> None:
+        """Have these faults happen, all or none.
+
+        Raises:
+            ValueError: one of them is wrong.
+        """
+        made = [self._fault(fault) for fault in faults]
+        self._sync()
+        for fault in made:
+            if fault.kind == "stale_data":
+                fault.frozen = {car.vin: (facts_of(car), sections_of(car)) for car in self.cars}
+        self.faults.add(made)
+
+    def clear_faults(self) -> None:
+        """Have no fault happen any more."""
+        self.faults.clear()
+
+    def _fault(self, given: Any) -> Fault:
+        fault = fault_from_json(given, self.clock.now())
+        if fault.vehicle is not None and fault.vehicle not in self._by_name:
+            allowed = ", ".join(car.vin for car in self.cars)
+            raise ValueError(f"{fault.kind}.vehicle: {fault.vehicle!r}; allowed is {allowed}")
+        return fault
+
+    def _seems_online(self, car: TeslaCar) -> bool:
+        return self.faults.is_active("asleep_while_online", names_of(car), self.clock.now())
+
+    # requests
+
+    def _routes(self) -> list[Route]:
+        rows = [row for row in ENDPOINTS if row is not TOKEN]
+        return [
+            Route("/status", _status, methods=["GET"]),
+            Route(TOKEN.path, self._token, methods=[TOKEN.method]),
+            *(Route(row.path, self._handler(row), methods=[row.method]) for row in rows),
+            Route(WAKE_ALIAS_PATH, self._handler(WAKE_UP), methods=[WAKE_UP.method]),
+            Route("/{rest:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ]
+
+    def _handler(self, row: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """Return the handler of a row: everything around what the call itself does."""
+
+        async def handle(request: Request) -> Response:
+            came_at = self.clock.now()
+            raw = await request.body()
+            latency_s = self._rng.uniform(*(self.settings.slow_s if row.method == "POST" else self.settings.quick_s))
+            await _pass(latency_s / 2)
+            self._sync()
+            body, problem = _json_body(request, raw)
+            car = self._by_name.get(request.path_params.get("vehicle", ""))
+            reply, fault = self._refused(request, row, car), None
+            if reply is None:
+                fault = self.faults.take(row.name, _names(car), self.clock.now())
+                call = Call(
+                    row=row,
+                    account=self._account,
+                    vehicle=car,
+                    query=dict(request.query_params),
+                    body=body or {},
+                    fault=fault,
+                )
+                reply = self._reply(call, problem)
+            is_lost = fault is not None and fault.kind in LOST
+            self._count(row, request, came_at, body or None, None if is_lost else reply.status, reply.status)
+            if is_lost:
+                return LostReply(self.settings.hang_s)
+            await _pass(latency_s / 2)
+            return _response(reply)
+
+        return handle
+
+    def _reply(self, call: Call, problem: Reply | None) -> Reply:
+        """Return the answer that is given, and carry the call out unless a fault is in the way."""
+        if call.fault is None:
+            return problem or answer(call)
+        if call.is_hit_by("lost_request"):
+            return NEVER_CAME
+        make = KINDS[call.fault.kind].reply
+        real = problem or (answer(call) if make is None or call.fault.applied else NEVER_CAME)
+        return real if make is None else make(call.fault)
+
+    def _refused(self, request: Request, row: Endpoint, car: TeslaCar | None) -> Reply | None:
+        """Return why a request does not even reach the car: login, vehicle, service, rate limit."""
+        now_at = self.clock.now()
+        text = self.tokens.refusal(request.headers.get("authorization"), now_at)
+        if text is not None:
+            return failed(401, text)
+        if "vehicle" not in request.path_params:
+            return None
+        if car is None:
+            return failed(404, envelopes.NOT_FOUND)
+        if row.bills is None:
+            return None
+        if car.is_in_service:
+            return failed(405, envelopes.IN_SERVICE)
+        return self._rate_limit(car, row.bills, now_at)
+
+    def _rate_limit(self, car: TeslaCar, kind: RequestKind, now_at: datetime) -> Reply | None:
+        recent = self._recent.setdefault((car.vin, kind), deque())
+        horizon_at = now_at - timedelta(seconds=RATE_WINDOW_S)
+        while recent and recent[0] <= horizon_at:
+            recent.popleft()
+        if len(recent) < RATE_LIMITS[kind]:
+            recent.append(now_at)
+            return None
+        left_s = str(int((recent[0] - horizon_at).total_seconds()) + 1)
+        headers = {
+            "Retry-After": left_s,
+            "RateLimit-Limit": str(RATE_LIMITS[kind]),
+            "RateLimit-Remaining": "0",
+            "RateLimit-Reset": left_s,
+        }
+        return Reply(status=429, body=envelopes.error("too many requests"), headers=headers)
+
+    def _count(self, row: Endpoint, request: Request, at: datetime, body: Any, status: int | None, served: int) -> None:
+        """Put a request on the bill: a lost answer was served and is billed, a lost request never came."""
+        self.bill.add(
+            Received(
+                at=at,
+                method=request.method,
+                path=request.url.path,
+                endpoint=row.name,
+                kind=row.bills or RequestKind.STATE,
+                body=body,
+                status=status,
+                is_billed=served < BILLED_BELOW,
+            )
+        )
+
+    async def _token(self, request: Request) -> Response:
+        came_at = self.clock.now()
+        form = parse_qs((await request.body()).decode("utf-8", errors="replace"))
+        await _pass(self._rng.uniform(*self.settings.quick_s))
+        reply = self._token_reply({key: values[0] for key, values in form.items()})
+        shown = {key: form[key][0] for key in ("grant_type", "client_id") if key in form}
+        self._count(TOKEN, request, came_at, shown, reply.status, reply.status)
+        return _response(reply)
+
+    def _token_reply(self, form: dict[str, str]) -> Reply:
+        now_at = self.clock.now()
+        fault = self.faults.take(TOKEN.name, frozenset(), now_at)
+        if fault is not None:
+            return Reply(status=401, body={"error": envelopes.LOGIN_REQUIRED, "error_description": "log in again"})
+        match form.get("grant_type"):
+            case "refresh_token":
+                tokens = self.tokens.refresh(form.get("refresh_token", ""), now_at)
+            case "authorization_code" if form.get("code"):
+                tokens = self.tokens.log_in(now_at)
+            case _:
+                return Reply(status=400, body={"error": envelopes.INVALID_REQUEST, "error_description": "grant_type"})
+        if tokens is None:
+            described = "the refresh token was used before or is unknown"
+            return Reply(status=401, body={"error": envelopes.LOGIN_REQUIRED, "error_description": described})
+        return ok(tokens_to_wire(tokens))
+
+    async def _unknown(self, request: Request) -> Response:
+        is_command = request.url.path.startswith("/api/1/vehicles/") and "/command/" in request.url.path
+        status, text = (400, envelopes.INVALID_COMMAND) if is_command else (404, envelopes.NOT_FOUND)
+        row = Endpoint(name="", method=request.method, path=request.url.path, help="no such call")
+        self._count(row, request, self.clock.now(), None, status, status)
+        return _response(failed(status, text))
+
+
+def create_app(
+    clock: Clock, cars: Iterable[TeslaCar], *, sync: Callable[[], None] = lambda: None, seed: int = 0
+) -> Starlette:
+    """Return the ASGI application of a cloud with its usual settings."""
+    return TeslaCloud(clock, cars, sync=sync, seed=seed).app
+
+
+def _names(car: TeslaCar | None) -> frozenset[str]:
+    return frozenset() if car is None else names_of(car)
+
+
+async def _status(_: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _pass(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+
+
+def _response(reply: Reply) -> Response:
+    headers = dict(reply.headers)
+    if isinstance(reply.body, str):
+        media_type = "text/html" if reply.body.startswith("<") else "text/plain"
+        return PlainTextResponse(reply.body, status_code=reply.status, headers=headers, media_type=media_type)
+    return JSONResponse(reply.body, status_code=reply.status, headers=headers)
+
+
+def _json_body(request: Request, raw: bytes) -> tuple[Any, Reply | None]:
+    """Return a POST's JSON object ({} if it is empty) and, if it cannot be used, the answer that says so."""
+    if request.method == "GET" or not raw:
+        return {}, None
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return None, failed(406, "Content-Type must be application/json")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        return None, failed(400, envelopes.INVALID_REQUEST, "the body is no JSON object")
+    return body, None
