@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -108,11 +109,12 @@ class ScaledTimeLoop(asyncio.SelectorEventLoop):
     """An event loop whose time starts at 0 and runs `speed` times as fast as the wall."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed {speed!r}: allowed is a number above 0 (1 = real time)")
         self.speed = speed
         self._began_s = time.monotonic()
         super().__init__(_ScaledSelector(speed))
+        if not (0 < speed < math.inf):
+            self.close()
+            raise ValueError(f"speed {speed!r}: allowed is a number above 0 (1 = real time)")
 
     def time(self) -> float:
         """Return the scaled time in s since the loop was made."""

@@ -36,7 +36,9 @@ def clipped_mean(from_w: float, to_w: float, most_w: float) -> float:
         return max(0.0, min(most_w, (low_w + high_w) / 2))
     # integral over the line's values: a triangle between 0 and most_w, a rectangle above
     upper_w, lower_w = min(high_w, most_w), max(low_w, 0.0)
-    area = (upper_w * upper_w - lower_w * lower_w) / 2 + max(0.0, high_w - most_w) * most_w
+    area = (upper_w - lower_w) * (upper_w + lower_w) / 2
+    if high_w > most_w:  # most_w is finite then
+        area += (high_w - most_w) * most_w
     return area / span_w
 
 

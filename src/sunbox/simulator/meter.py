@@ -94,6 +94,7 @@ class Meter:
         self._site = site
         self._seed = seed
         self._frozen: dict[str, Any] | None = None
+        self.change(params)
 
     @property
     def params(self) -> MeterParams:

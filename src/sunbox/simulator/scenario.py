@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from sunbox.clock import Clock
 from sunbox.simulator.battery import Battery, BatteryParams
+from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.habits import HABITS, Outing, Presence
 from sunbox.simulator.household import GeneratedTrace
 from sunbox.simulator.meter import MeterFault, MeterParams
 from sunbox.simulator.sun import Roof, Sky
 from sunbox.simulator.trace import Trace, load_trace
-from sunbox.simulator.world import Car, Place, World
+from sunbox.simulator.world import Place, World
 
 
 class Season(StrEnum):
@@ -59,16 +60,22 @@ class MeterScenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarScenario:
-    """One car. What is None is the scenario's own or the car's default."""
+    """One Tesla. What is None is the scenario's own."""
 
     id: str = "model3"
+    name: str = "Model 3"
+    vin: str | None = None  #: None = one of its own by its place in the list
     presence: Presence | None = None
     phases: int | None = None
     max_amps: int | None = None
-    soc_pct: float | None = None
-    limit_soc_pct: int | None = None
-    capacity_kwh: float | None = None
-    asleep: bool | None = None
+    soc_pct: float = 45.0
+    limit_pct: int = 80
+    capacity_kwh: float = 60.0
+    never_full: bool | None = None  #: None = where it is always at home (for benchmarks)
+    charges_at_plug_in: bool = True
+    ignores_low_amps: bool = False
+    plugged: bool = True
+    asleep: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +95,8 @@ class Scenario:
     azimuth_deg: float = 180.0
     base_w: float = 180.0
     voltage_v: float = 230.0
-    phases: int = 3  #: of the socket
-    max_amps: int = 16  #: of the socket
+    phases: int = 1  #: of the socket, 1 or 3
+    max_amps: int | None = None  #: that the socket offers; None = what the car takes, 32 on one phase, 16 on three
     battery_kwh: float = 0.0  #: 0 = none
     battery_max_w: float = 5000.0
     battery_soc_pct: float = 50.0
@@ -105,9 +112,6 @@ class Scenario:
         """Return the instant at which it begins, UTC, where no trace says otherwise."""
         local = datetime.combine(self.first_day(), time.fromisoformat(self.start), tzinfo=ZoneInfo(self.place.timezone))
         return local.astimezone(UTC)
-
-
-CarFactory = Callable[[CarScenario, Scenario], Car]
 
 
 def build_trace(scenario: Scenario) -> Trace:
@@ -136,8 +140,40 @@ def build_trace(scenario: Scenario) -> Trace:
     )
 
 
-def build_world(scenario: Scenario, clock: Clock, make_car: CarFactory, *, trace: Trace | None = None) -> World:
-    """Return the world of `scenario`, which begins at `clock.now()`."""
+def build_car(scenario: Scenario, number: int, clock: Clock) -> TeslaCar:
+    """Return the car with this index in the scenario."""
+    car = scenario.cars[number]
+    phases = car.phases or scenario.phases
+    presence = car.presence or scenario.presence
+    return TeslaCar(
+        id=car.id,
+        name=car.name,
+        vin=car.vin or f"LRW3F7EK4NC7{number:05d}",
+        capacity_wh=1000 * car.capacity_kwh,
+        soc_pct=car.soc_pct,
+        phases=phases,
+        pilot_a=car.max_amps or scenario.max_amps,
+        limit_pct=car.limit_pct,
+        lat=scenario.place.latitude,
+        lon=scenario.place.longitude,
+        never_full=presence is Presence.ALWAYS if car.never_full is None else car.never_full,
+        charges_at_plug_in=car.charges_at_plug_in,
+        ignores_low_amps=car.ignores_low_amps,
+        is_plugged=car.plugged,
+        is_asleep=car.asleep,
+        voltage_v=scenario.voltage_v,
+        timezone=ZoneInfo(scenario.place.timezone),
+        now=clock.now,
+        seed=scenario.seed,
+    )
+
+
+def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None) -> World:
+    """Return the world of `scenario`, which begins at `clock.now()`; `trace` overrides the scenario's own.
+
+    Raises:
+        TraceError: the scenario's file cannot be read.
+    """
     trace = trace or build_trace(scenario)
     place = Place(
         name=scenario.place.name,
@@ -163,7 +199,7 @@ def build_world(scenario: Scenario, clock: Clock, make_car: CarFactory, *, trace
     return World(
         clock,
         trace,
-        cars=[make_car(car, scenario) for car in scenario.cars],
+        cars=[build_car(scenario, number, clock) for number in range(len(scenario.cars))],
         battery=battery,
         meter=meter,
         habits=habits,

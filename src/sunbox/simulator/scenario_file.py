@@ -26,10 +26,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "delay_s": (0, 120),
     "noise_w": (0, 1e6),
     "resolution_w": (0.001, 1e5),
-    "phases": (1, 3),
-    "max_amps": (5, 80),
+    "max_amps": (5, 32),
     "soc_pct": (0, 100),
-    "limit_soc_pct": (50, 100),
+    "limit_pct": (50, 100),
     "capacity_kwh": (1, 1e6),
     "seed": (0, 2**31),
     "kwp": (0, 10_000),
@@ -58,8 +57,25 @@ def _zone_text(text: str) -> str:
     return text
 
 
+def _vin_text(text: str) -> str:
+    if len(text) != 17 or not (text.isascii() and text.isalnum()):
+        raise ValueError
+    return text
+
+
+def _id_text(text: str) -> str:
+    if not text or not text.replace("-", "").replace("_", "").isalnum():
+        raise ValueError
+    return text
+
+
+CHOICES: Mapping[str, tuple[int, ...]] = {"phases": (1, 3)}
+"""All that is allowed, by the name of the field."""
+
 _TEXTS: Mapping[str, tuple[Callable[[str], str], str]] = {
     "start": (_time_text, "a local time, e.g. 06:00"),
+    "vin": (_vin_text, "17 letters and digits"),
+    "id": (_id_text, "letters, digits, - and _"),
     "timezone": (_zone_text, "a name of the time zone database, e.g. Europe/Berlin"),
 }
 """Words that mean something: how they are checked, and what is allowed."""
@@ -189,6 +205,10 @@ def _read_scalar(hint: Any, key: str, text: str) -> Any:
             return date.fromisoformat(text)
         except ValueError:
             raise _Wrong("a date, e.g. 2024-06-21") from None
+    if key in CHOICES:
+        if text not in map(str, CHOICES[key]):
+            raise _Wrong(" or ".join(map(str, CHOICES[key])))
+        return int(text)
     if hint in _NUMBERS:
         low, high = LIMITS[key]
         allowed = f"{_NUMBERS[hint]}, {low:.10g} to {high:.10g}"
