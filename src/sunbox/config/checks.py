@@ -1,0 +1,153 @@
+"""What no single part of the file can know: references, ids that stand twice, limits of devices, passwords, oversights."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+
+from pydantic import BaseModel
+
+from sunbox.config.model import FacesPart, LoadpointPart
+from sunbox.config.problems import did_you_mean, listing, shown
+from sunbox.config.reader import Reader
+from sunbox.config.yaml12 import Path
+from sunbox.core.connection import PV_TAGS
+from sunbox.core.model import Mode
+from sunbox.core.settings import ChargerSettings, Settings, VehicleSettings
+
+AnyDevice = VehicleSettings | ChargerSettings
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_known(reader: Reader, noun: str, name: str | None, known: Sequence[str], where: Path) -> None:
+    """Tell a reference that leads nowhere."""
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known)
+        reader.tell(where, f"there is no {noun} {shown(name)}; known are {listing(known)}{hint}")
+
+
+def check_unique(reader: Reader, *sections: str) -> None:
+    """Tell ids that stand twice in these sections together."""
+    first: dict[str, Path] = {}
+    for name, where in (row for section in sections for row in reader.written(section)):
+        other = first.setdefault(name, where)
+        if other != where:
+            reader.tell(where, f"the id {name} stands twice (first in line {reader.line(other)}); rename one")
+
+
+def check_vins(reader: Reader) -> None:
+    """Tell one car written twice."""
+    first: dict[str, Path] = {}
+    for vin, where in reader.written("vehicles", "vin"):
+        other = first.setdefault(vin.strip().upper(), where)
+        if other != where:
+            line = reader.line(other)
+            reader.tell(where, f"this car is written twice (first in line {line}); it may have several loadpoints")
+
+
+def check_loadpoint(
+    reader: Reader, where: Path, own: LoadpointPart, by_id: Mapping[str, AnyDevice], place_names: Sequence[str]
+) -> None:
+    """Tell what does not fit together in a loadpoint."""
+    raw = reader.root["loadpoints"][where[-1]]
+    vehicles, chargers = reader.ids("vehicles"), reader.ids("chargers")
+    if raw.get("vehicle") is None and raw.get("charger") is None:
+        reader.tell(where, f"has neither vehicle nor charger; add one (vehicles: {listing(vehicles)})")
+    check_known(reader, "vehicle", own.vehicle, vehicles, (*where, "vehicle"))
+    check_known(reader, "charger", own.charger, chargers, (*where, "charger"))
+    check_known(reader, "place", own.place, place_names, (*where, "place"))
+    if own.min_a is not None and own.max_a is not None and own.min_a > own.max_a:
+        reader.tell((*where, "min_a"), f"{own.min_a} A is more than max_a, {own.max_a} A; lower it, or raise max_a")
+    for name in (own.vehicle, own.charger):
+        if name is not None and name in by_id:
+            _check_amps(reader, where, own, by_id[name])
+
+
+def _check_amps(reader: Reader, where: Path, own: LoadpointPart, device: AnyDevice) -> None:
+    can = device.capabilities
+    for key, value in (("min_a", own.min_a), ("max_a", own.max_a)):
+        if value is not None and value < can.min_a:
+            least = f"{can.min_a} A (the least that {device.id} charges with)"
+            reader.tell((*where, key), f"{value} is below {least}; use {can.min_a} or more")
+    if own.min_a is not None and own.min_a > can.max_a:
+        most = f"{can.max_a} A (the most that {device.id} charges with)"
+        reader.tell((*where, "min_a"), f"{own.min_a} is above {most}; use less")
+
+
+def check_shared(reader: Reader, loadpoints: Iterable[tuple[Path, LoadpointPart]]) -> None:
+    """Tell a charger at two loadpoints, and a car that is its own charger twice at one place."""
+    seen: dict[tuple[str | None, ...], LoadpointPart] = {}
+    for where, own in loadpoints:
+        if own.charger is None and own.vehicle is None:
+            continue
+        what = "vehicle" if own.charger is None else "charger"
+        key = ("vehicle", own.vehicle, own.place) if own.charger is None else ("charger", own.charger)
+        other = seen.setdefault(key, own)
+        if other is not own:
+            reader.tell((*where, what), f"{key[1]} is already at loadpoint {other.id}; remove one of them")
+
+
+def check_faces(reader: Reader, own: FacesPart, ports: Iterable[tuple[Path, int]]) -> None:
+    """Tell an open door without a password, and two faces on one port."""
+    if not is_loopback(own.listen) and reader.root["faces"].get("password") is None:
+        reader.tell(
+            ("faces", "listen"),
+            f"{shown(own.listen)} can be reached by other machines; add faces.password (env:NAME or file:PATH), "
+            "or listen on 127.0.0.1",
+        )
+    used = {own.port: "faces.port"}
+    for where, port in ports:
+        if port in used:
+            reader.tell(where, f"{port} is already taken by {used[port]}; use another port")
+        used.setdefault(port, f"faces.{where[1]}")
+
+
+def look_for_oversights(reader: Reader, settings: Settings, accounts: Mapping[str, BaseModel]) -> None:
+    """Warn of what is allowed and probably not meant."""
+    if not settings.meters:
+        reader.warn(("meters",), "no meter is written; without one nothing charges from the sun")
+    if not settings.loadpoints:
+        reader.warn(("loadpoints",), "no loadpoint is written; nothing will be charged")
+    used = {name for row in settings.loadpoints for name in (row.vehicle_id, row.charger_id)}
+    for name, where in (*reader.written("chargers"), *reader.written("vehicles")):
+        if name not in used:
+            reader.warn(where, f"{name} is at no loadpoint; it will not be charged")
+    _look_at_places(reader, settings)
+    for name, account in accounts.items():
+        for key in type(account).model_fields:
+            value = getattr(account, key)
+            if isinstance(value, FilePath):
+                _look_at_file(reader, value, (name, key))
+
+
+def _look_at_places(reader: Reader, settings: Settings) -> None:
+    """Warn of cars that the sun will never charge, because nothing says where it may."""
+    has_pv_place = any(place.tags & PV_TAGS for place in settings.places)
+    movers = {vehicle.id for vehicle in settings.vehicles if vehicle.capabilities.is_location_bound}
+    for index, row in enumerate(settings.loadpoints):
+        if row.mode is Mode.PV and row.vehicle_id in movers and not has_pv_place:
+            reader.warn(
+                ("loadpoints", index),
+                f"mode is pv, but no place has the tag pv: {row.vehicle_id} will not charge from the sun; "
+                "write the place at home with tags: [home, pv]",
+            )
+
+
+def _look_at_file(reader: Reader, path: FilePath, where: Path) -> None:
+    """Warn of an account file that is missing, or that others can read."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        reader.warn(where, f"{path} is not there yet")
+        return
+    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        reader.warn(where, f"{path} can be read by other users of this machine; run: chmod 600 {path}")

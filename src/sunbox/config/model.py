@@ -1,0 +1,202 @@
+"""The keys of the file that belong to sunbox itself, with defaults, limits and one line of explanation each.
+
+Drivers and faces add their own keys to an item (`registry.py`). Values are checked as written: `"5"` is a word, not a number.
+The docstrings below are what `sunbox check`, the JSON schema and docs/configuration.md say about a key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+
+from sunbox.core.model import Mode
+from sunbox.core.settings import PlaceSettings
+
+DEFAULT_PLACE = PlaceSettings(name="", lat=0.0, lon=0.0)
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class Part(BaseModel):
+    """A map of the file."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _word(word: str) -> BeforeValidator:
+    """Return a validator that lets `word` stand for None."""
+    return BeforeValidator(lambda value: None if value == word else value)
+
+
+def _nullable(word: str, schema: dict[str, Any]) -> WithJsonSchema:
+    """Return the JSON schema of a value that may also be `word`."""
+    return WithJsonSchema({"anyOf": [{"const": word}, schema]})
+
+
+Money = Annotated[
+    float | None, Field(ge=0), _word("unlimited"), _nullable("unlimited", {"type": "number", "minimum": 0})
+]
+Count = Annotated[
+    int | None, Field(ge=0), _word("unlimited"), _nullable("unlimited", {"type": "integer", "minimum": 0})
+]
+Phases = Annotated[
+    int | None, Field(ge=1, le=3), _word("auto"), _nullable("auto", {"type": "integer", "minimum": 1, "maximum": 3})
+]
+
+
+class SitePart(Part):
+    """The house: one grid connection."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)] = "Home"
+    """What people call it."""
+    timezone: str | None = None
+    """Where days begin and end, such as Europe/Berlin; default: the machine's own."""
+    voltage_v: Annotated[float, Field(ge=100, le=260)] = 230.0
+    """Phase to neutral, until a car has measured it."""
+    phases: Annotated[int, Field(ge=1, le=3)] = 3
+    """Phases of the grid connection."""
+    main_fuse_a: Annotated[float | None, Field(gt=0, le=1000)] = None
+    """Main fuse per phase; charging never takes the house above it. Not written: no limit is known."""
+    battery_priority_soc_pct: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Below this charge the home battery comes before the car."""
+    stale_grace_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
+    """How long charging goes on unchanged without a fresh grid reading, before it falls to the minimum and stops."""
+
+
+class PlacePart(Part):
+    """A circle on the map."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    """What people call it; loadpoints and vehicles refer to it."""
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    """Latitude in degrees."""
+    lon: Annotated[float, Field(ge=-180, le=180)]
+    """Longitude in degrees."""
+    radius_m: Annotated[float, Field(ge=1, le=100_000)] = DEFAULT_PLACE.radius_m
+    """The car is at the place while it is nearer than this to its middle."""
+    tags: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]] = Field(default_factory=list)
+    """What the place is: `home`, `pv` (charging from the sun is allowed here; `tlwb` means the same), `work`, `charger`, …"""
+
+
+class GeofencePart(Part):
+    """Places from a file in TeslaLogger's format; its flag `+tlwb` is the tag `pv`."""
+
+    geofence: Annotated[str, Field(min_length=1)]
+    """The file, relative to this one."""
+
+
+class BudgetPart(Part):
+    """Hard lines for paid requests. A stop is never held back."""
+
+    per_month: Money = 5.0
+    """Money per car and month, spread over the days that are left; `unlimited` for none."""
+    commands_per_day: Count = None
+    """Commands and wakes per car and day; default: as many as the money buys."""
+    burst: Annotated[float, Field(ge=1, le=31)] = 3.0
+    """A single day may cost this many times its even share of the month."""
+
+
+class AccountPart(Part):
+    """An account with a maker; more keys come from its driver."""
+
+    budget: BudgetPart = BudgetPart()
+    """What its cars may cost."""
+
+
+class DevicePart(Part):
+    """Something that a driver reaches; more keys come from the driver."""
+
+    id: Id
+    """Its name in this file and in every interface: a small letter, then small letters, digits, - and _."""
+    driver: str
+    """Which driver reaches it."""
+
+
+class MeterPart(DevicePart):
+    """A meter. The first meter in the file that has a fresh reading of a quantity counts for it."""
+
+    interval_s: Annotated[float, Field(ge=0.5, le=3600)] = 5.0
+    """How often it is read."""
+    delay_s: Annotated[float, Field(ge=0, le=600)] = 0.0
+    """How old a reading is when it arrives, where it carries no time of its own."""
+    stale_after_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """After this its last reading no longer counts (never less than three intervals)."""
+
+
+class ChargerPart(DevicePart):
+    """A wallbox."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+    """What people call it; default: its id."""
+
+
+class VehiclePart(DevicePart):
+    """A car."""
+
+    name: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+    """What people call it; default: its id."""
+    budget: BudgetPart | None = None
+    """What its requests may cost; default: the budget of its account."""
+    assume_place: str | None = None
+    """The place that counts while the car does not tell its location."""
+    capacity_kwh: Annotated[float | None, Field(gt=1, le=300)] = None
+    """Usable energy of its battery; default: learned from charging."""
+    phases: Phases = None
+    """Phases that its charger on board uses; default `auto`: as the car says."""
+
+
+class LoadpointPart(Part):
+    """A place to charge: a wallbox, or a car that is its own wallbox, and what is done there."""
+
+    id: Id
+    """Its name in every interface: a small letter, then small letters, digits, - and _."""
+    name: Annotated[str | None, Field(min_length=1, max_length=60)] = None
+    """What people call it; default: its id."""
+    vehicle: str | None = None
+    """The id of the car that charges here."""
+    charger: str | None = None
+    """The id of the wallbox; without one the car is its own."""
+    mode: Annotated[Mode, Field(strict=False)] = Mode.PV
+    """What it does by itself until somebody asks for something else."""
+    min_a: Annotated[int | None, Field(ge=1, le=80)] = None
+    """Smallest current per phase; default: the smallest that car and wallbox can do."""
+    max_a: Annotated[int | None, Field(ge=1, le=80)] = None
+    """Largest current per phase: what cable and fuse of this place carry; default: the most that car and wallbox can do."""
+    place: str | None = None
+    """Where it is; default: the first place tagged `home`."""
+    phases: Phases = None
+    """Phases that are wired here; default `auto`: as car and wallbox say."""
+    start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """Charging from the sun starts after the surplus has been enough for so long."""
+    stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 180.0
+    """It stops after the surplus has been short for so long."""
+
+
+class FacesPart(Part):
+    """Where clients and browsers reach the gateway; more keys come from the faces."""
+
+    listen: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address to serve at. Any other than this machine itself asks for a password."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 5000
+    """Port of the page, of /api/v1 and of /tlwb."""
+    password: Annotated[SecretStr | None, Field(min_length=8)] = None
+    """What clients must know; `file:…`, `env:…` or `credential:…` keeps it out of this file. At least 8 characters."""
+
+
+class JournalPart(Part):
+    """The record of everything that happened; any day of it can be replayed."""
+
+    enabled: bool = True
+    """Whether it is written to files; the last hour is kept in memory either way."""
+    folder: Annotated[str, Field(min_length=1)] = "journal"
+    """Where its files are, relative to this one."""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """After so many days a file is removed."""
+
+
+STORE_DEFAULT = "sqlite:///sunbox.db"
+
+STORE_MEANING = "What must survive a restart, as `sqlite:///FILE`; the file is relative to this one."
