@@ -1,0 +1,119 @@
+"""The composition root: configuration → store, drivers, gateway, faces; and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from sunbox.clock import Clock
+from sunbox.config.loader import Config
+from sunbox.config.registry import DriverKind, Registry
+from sunbox.core.settings import MeterSettings
+from sunbox.dialects.tlwb.geofence import parse_geofence
+from sunbox.drivers.base import Driver
+from sunbox.drivers.http.driver import HttpMeterDriver
+from sunbox.drivers.http.settings import HttpMeterSettings
+from sunbox.drivers.tesla.driver import TeslaDriver
+from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities
+from sunbox.drivers.tesla.tokens import TeslaAccount
+from sunbox.faces.main import create_main_app
+from sunbox.gateway.gateway import Gateway
+from sunbox.gateway.journal import Journal
+from sunbox.net.http import ClientFactory
+from sunbox.net.serving import Bound, Listener, serving
+from sunbox.store.memory_store import MemoryStore
+
+REGISTRY = Registry(
+    meters={"http": DriverKind(HttpMeterSettings)},
+    vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities)},
+    accounts={"tesla": TeslaAccountSettings},
+    parse_geofence=parse_geofence,
+)
+"""Every driver and face that brings keys of its own to the configuration file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A gateway and what it was put together from."""
+
+    gateway: Gateway
+    store: MemoryStore
+    accounts: tuple[TeslaAccount, ...]
+
+    async def close(self) -> None:
+        """Release what the gateway does not own."""
+        for account in self.accounts:
+            await account.close()
+        self.store.close()
+
+
+def open_drivers(config: Config, clients: ClientFactory, clock: Clock) -> tuple[dict[str, Driver], tuple[TeslaAccount, ...]]:
+    """Return the drivers by device id, and the accounts that some of them share."""
+    drivers: dict[str, Driver] = {}
+    meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
+    for device in config.meters:
+        own = cast("HttpMeterSettings", device.settings)
+        drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
+    accounts: tuple[TeslaAccount, ...] = ()
+    if config.vehicles:
+        account_settings = cast("TeslaAccountSettings", config.accounts.get("tesla") or TeslaAccountSettings())
+        account = TeslaAccount(account_settings, clients, clock)
+        accounts = (account,)
+        for device in config.vehicles:
+            vehicle = cast("TeslaVehicleSettings", device.settings)
+            drivers[device.id] = TeslaDriver(device.id, vehicle, account, clients, clock)
+    return drivers, accounts
+
+
+def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual: bool = False) -> Composed:
+    """Put a gateway together; nothing runs or is contacted yet.
+
+    Args:
+        config: the owner's file, checked.
+        clients: makes HTTP clients.
+        clock: the time of day.
+        is_virtual: time is virtual, so that no thread may work beside the loop.
+
+    Raises:
+        StoreError: what must survive cannot be read.
+    """
+    drivers, accounts = open_drivers(config, clients, clock)
+    store = MemoryStore(config.store_path, is_inline=is_virtual)
+    journal = Journal(config.journal.folder, keep_days=config.journal.keep_days)
+    gateway = Gateway(config.settings, drivers, clock=clock, store=store, journal=journal)
+    return Composed(gateway, store, accounts)
+
+
+@asynccontextmanager
+async def running(
+    config: Config, clients: ClientFactory, clock: Clock, *, is_virtual: bool = False
+) -> AsyncIterator[Gateway]:
+    """Run a gateway while the body runs; then let requests under way end and keep what they ended as."""
+    composed = compose(config, clients, clock, is_virtual=is_virtual)
+    try:
+        composed.gateway.begin()
+        task = asyncio.create_task(composed.gateway.run(), name="gateway")
+        try:
+            yield composed.gateway
+            if task.done():
+                task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    finally:
+        await composed.close()
+
+
+@asynccontextmanager
+async def serving_faces(gateway: Gateway, config: Config, *, speed: float = 1.0) -> AsyncIterator[Bound]:
+    """Serve the faces while the body runs.
+
+    Raises:
+        ListenError: the address cannot be served.
+    """
+    listener = Listener(app=create_main_app(gateway), host=config.faces.listen, port=config.faces.port)
+    async with serving([listener], speed=speed) as (bound,):
+        yield bound

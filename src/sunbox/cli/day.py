@@ -1,0 +1,196 @@
+"""`sunbox day`: whole days in virtual time through the real gateway, drivers and HTTP, and what they were worth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sunbox.app import running
+from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, local_url, write_config
+from sunbox.net.http import client_factory
+from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
+from sunbox.simulator.habits import Presence
+from sunbox.simulator.scenario import CarScenario, MeterScenario, Scenario, build_trace
+from sunbox.simulator.score import Score
+from sunbox.simulator.trace import Trace
+
+METER_DELAY_S = 10.0
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayOptions:
+    """What a run is made of. A budget of None is unlimited."""
+
+    traces: tuple[str, ...] = ()
+    kwp: float = 10.0
+    phases: int = 1
+    max_amps: int | None = None
+    min_amps: int | None = None
+    battery_kwh: float = 0.0
+    commands_per_day: int | None = None
+    presence: Presence = Presence.ALWAYS
+    days: float | None = None
+    seed: int = 1
+    journal: Path | None = None
+
+    def scenario(self, trace: str | None) -> Scenario:
+        """Return the home that these options describe."""
+        return Scenario(
+            seed=self.seed,
+            trace=trace,
+            kwp=self.kwp,
+            phases=self.phases,
+            max_amps=self.max_amps,
+            battery_kwh=self.battery_kwh,
+            presence=self.presence,
+            start="00:00",
+            meter=MeterScenario(delay_s=METER_DELAY_S),
+            cars=(CarScenario(charges_at_plug_in=True),),
+        )
+
+
+def run_days(options: DayOptions, trace: str | None, progress: Callable[[float], None] = lambda _: None) -> Score:
+    """Run one trace (None = the generated summer day) from its beginning to its end and return what it was worth.
+
+    Raises:
+        TraceError: the trace cannot be read.
+    """
+    scenario = options.scenario(trace)
+    recorded = build_trace(scenario)
+    begins_at = recorded.start_at.astimezone(UTC)
+    length_s = DAY_S if trace is None else (recorded.end_at - recorded.start_at).total_seconds()
+    if options.days is not None:
+        length_s = min(length_s, options.days * DAY_S) if trace is not None else options.days * DAY_S
+    with tempfile.TemporaryDirectory(prefix="sunbox-day-") as folder:
+        main = _live(options, scenario, recorded, begins_at, length_s, Path(folder), progress)
+        return run_in(VirtualTimeLoop, main)
+
+
+async def _live(
+    options: DayOptions,
+    scenario: Scenario,
+    trace: Trace,
+    begins_at: datetime,
+    length_s: float,
+    folder: Path,
+    progress: Callable[[float], None],
+) -> Score:
+    clock = LoopClock(begins_at)
+    home = build_home(scenario, clock, trace=trace)
+    apps = home.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=0)
+    clients = client_factory(apps={local_url(port): app for port, app in apps.items() if port})
+    min_a = {} if options.min_amps is None else {"min_a": options.min_amps}
+    max_a = {} if options.max_amps is None else {"max_a": options.max_amps}
+    config = write_config(
+        folder,
+        home,
+        tesla_url=local_url(TESLA_PORT),
+        meter_url=local_url(METER_PORT),
+        loadpoint={**min_a, **max_a},
+        budget={"per_month": "unlimited", "commands_per_day": options.commands_per_day or "unlimited"},
+        journal=options.journal is not None,
+    )
+    async with running(config, clients, clock, is_virtual=True):
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + length_s
+        while loop.time() < ends_s:
+            await asyncio.sleep(min(3600.0, ends_s - loop.time()))
+            progress(1.0 - (ends_s - loop.time()) / length_s)
+        result = home.score()
+    if options.journal is not None:
+        options.journal.mkdir(parents=True, exist_ok=True)
+        for path in sorted((folder / "journal").iterdir()):
+            (options.journal / path.name).write_bytes(path.read_bytes())
+    return result
+
+
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("days", "days", ""),
+    ("charged_kwh", "energy to the car", "kWh"),
+    ("solar_kwh", "of it solar", "kWh"),
+    ("capture_pct", "capture (solar ÷ usable surplus)", "%"),
+    ("import_kwh_per_30d", "import by the car, per 30 days", "kWh"),
+    ("net_pct", "net (capture - import)", "%"),
+    ("starts_per_day", "starts per day", ""),
+    ("commands_per_day", "commands per day", ""),
+    ("wakes_per_day", "wakes per day", ""),
+    ("data_per_day", "data reads per day", ""),
+    ("dollars_per_month", "dollars per 30 days", "$"),
+)
+"""What is printed: JSON key, words, unit."""
+
+
+def _count(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    if value == "unlimited":
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither a number from 1 nor 'unlimited'")
+    return int(value)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  sunbox day                                       a generated summer day
+  sunbox day --trace june.csv.gz --kwp 10 --phases 1 --max-amps 32 --min-amps 6
+  sunbox day --trace a.csv --trace b.csv --json
+"""
+)
+@click.option("--trace", "traces", multiple=True, type=click.Path(dir_okay=False), help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.")
+@click.option("--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant.")
+@click.option("--phases", default=1, show_default=True, type=click.IntRange(1, 3), help="Phases that the car charges on (1 or 3).")
+@click.option("--max-amps", type=click.IntRange(5, 48), help="Most that socket and car take; default 32 on one phase, 16 on three.")
+@click.option("--min-amps", type=click.IntRange(5, 32), help="Least current; default the car's 5 A.")
+@click.option("--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery.")
+@click.option("--commands-per-day", default="unlimited", show_default=True, callback=_count, help="Hard line for commands and wakes.")
+@click.option("--presence", default="always", show_default=True, type=click.Choice([presence.value for presence in Presence]), help="always: home, plugged in and never full. commuter: away on workdays.")
+@click.option("--days", type=click.FloatRange(min=0.01), help="Only so many days of the trace.")
+@click.option("--seed", default=1, show_default=True, type=int, help="Of everything random.")
+@click.option("--journal", type=click.Path(file_okay=False, path_type=Path), help="Keep the journal in this folder (for `sunbox replay`).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object) -> None:
+    """Run whole days in virtual time and print what they were worth.
+
+    Gateway, drivers and HTTP are the real ones, the world is simulated: the grid meter is read every 10 s and is 10 s late,
+    the car lags, sleeps, refuses and bills.
+    """
+    if options["phases"] == 2:
+        raise click.BadParameter("2 is not possible; allowed are 1 and 3", param_hint="--phases")
+    chosen = DayOptions(traces=traces, presence=Presence(presence), **options)  # type: ignore[arg-type]
+    results = []
+    for trace in traces or (None,):
+        began_s = time.perf_counter()
+        result = run_days(chosen, trace, _progress(trace or "a summer day"))
+        took_s = time.perf_counter() - began_s
+        results.append((trace, result, took_s))
+    if as_json:
+        entries = [{**({"trace": trace} if trace else {}), **result.to_json()} for trace, result, _ in results]
+        click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2))
+        return
+    for trace, result, took_s in results:
+        values = result.to_json()
+        click.echo(f"{trace or 'generated summer day'} ({took_s:.1f} s)")
+        for key, words, unit in ROWS:
+            value = values[key]
+            click.echo(f"  {words:<36}{'-' if value is None else f'{value:g}':>10} {unit}".rstrip())
+
+
+def _progress(name: str) -> Callable[[float], None]:
+    """Return what shows progress on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(share: float) -> None:
+        click.echo(f"\r{name}: {100 * share:3.0f} %", err=True, nl=share >= 1.0)
+
+    return show

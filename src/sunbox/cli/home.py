@@ -1,0 +1,145 @@
+"""A simulated home and a gateway for it: the same product code as at a real home, only the addresses differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sunbox.app import REGISTRY
+from sunbox.clock import Clock
+from sunbox.config.loader import Config, load
+from sunbox.core.commands import RequestKind
+from sunbox.simulator.car import TeslaCar
+from sunbox.simulator.control import meter_app, world_app
+from sunbox.simulator.scenario import Scenario, build_world
+from sunbox.simulator.score import BillCounts, Score, score
+from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
+from sunbox.simulator.tesla_tokens import FIRST_REFRESH
+from sunbox.simulator.trace import Trace
+from sunbox.simulator.world import World
+
+TESLA_PORT, METER_PORT, WORLD_PORT = 5100, 5104, 5199
+"""Where simulated devices are served (docs/design.md)."""
+
+METER_INTERVAL_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedHome:
+    """A world with Tesla's cloud in front of its cars and a meter at its grid connection."""
+
+    world: World
+    cloud: TeslaCloud
+    scenario: Scenario
+
+    def apps(self, *, tesla_port: int, meter_port: int, world_port: int) -> dict[int, Any]:
+        """Return what is served, by port."""
+        return {tesla_port: self.cloud.app, meter_port: meter_app(self.world), world_port: world_app(self.world)}
+
+    def score(self, days: float | None = None) -> Score:
+        """Return what the time so far was worth."""
+        self.world.sync()
+        bill = self.cloud.bill
+        counts = BillCounts(
+            commands=bill.count(RequestKind.COMMAND),
+            wakes=bill.count(RequestKind.WAKE),
+            data=bill.count(RequestKind.DATA),
+            dollars=bill.total.dollars,
+        )
+        return score(self.world.total(), counts, days)
+
+
+def build_home(
+    scenario: Scenario, clock: Clock, *, trace: Trace | None = None, cloud: CloudSettings | None = None
+) -> SimulatedHome:
+    """Return the home of a scenario, which begins at `clock.now()`.
+
+    Raises:
+        TraceError: the scenario's file cannot be read.
+    """
+    world = build_world(scenario, clock, trace=trace)
+    cars = [car for car in world.cars.values() if isinstance(car, TeslaCar)]
+    tesla = TeslaCloud(
+        clock,
+        cars,
+        sync=world.sync,
+        settings=cloud,
+        timezone=world.place.timezone,
+        base_url=local_url(TESLA_PORT),
+        seed=scenario.seed,
+    )
+    world.attach("tesla", tesla)
+    return SimulatedHome(world, tesla, scenario)
+
+
+def local_url(port: int) -> str:
+    """Return the address of a port of this machine."""
+    return f"http://127.0.0.1:{port}"
+
+
+def write_config(
+    folder: Path,
+    home: SimulatedHome,
+    *,
+    tesla_url: str,
+    meter_url: str,
+    port: int = 5000,
+    loadpoint: Mapping[str, Any] | None = None,
+    budget: Mapping[str, Any] | None = None,
+    journal: bool = True,
+    meter: Mapping[str, Any] | None = None,
+) -> Config:
+    """Write the configuration that an owner of this home would have, and return it checked.
+
+    The token file is written only if there is none: a restart goes on with the tokens that it has.
+
+    Args:
+        folder: gets `sunbox.yaml`, `tokens.json`, the store and the journal.
+        home: what the configuration is for.
+        tesla_url: where Tesla's cloud answers.
+        meter_url: where the meter answers.
+        port: of the faces.
+        loadpoint: further keys of each loadpoint.
+        budget: of the account; None = unlimited.
+        journal: whether a journal is written to files.
+        meter: further keys of the meter.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = home.world.place
+    has_battery = home.world.battery is not None
+    cars = [car for car in home.world.cars.values() if isinstance(car, TeslaCar)]
+    quantities = {"grid_w": "$.grid_w", "pv_w": "$.pv_w", "time": "$.time"}
+    if has_battery:
+        quantities |= {"battery_w": "$.battery_w", "battery_soc_pct": "$.battery_soc_pct"}
+    document: dict[str, Any] = {
+        "site": {"name": place.name, "timezone": place.timezone.key},
+        "places": [
+            {"name": "Home", "lat": place.latitude, "lon": place.longitude, "radius_m": 60, "tags": ["home", "pv"]}
+        ],
+        "tesla": {"account": "tokens.json", "base_url": tesla_url, "auth_url": tesla_url},
+        "meters": [
+            {"id": "house", "driver": "http", "url": meter_url, "interval_s": METER_INTERVAL_S, **quantities, **(meter or {})}
+        ],
+        "vehicles": [{"id": car.id, "driver": "tesla", "vin": car.vin} for car in cars],
+        "loadpoints": [
+            {"id": f"carport{number}" if number > 1 else "carport", "vehicle": car.id, "mode": "pv", **(loadpoint or {})}
+            for number, car in enumerate(cars, start=1)
+        ],
+        "faces": {"port": port},
+        "store": "sqlite:///sunbox.db",
+    }
+    if budget is not None:
+        document["tesla"]["budget"] = dict(budget)
+    document["journal"] = {"enabled": journal, "folder": "journal"}
+    path = folder / "sunbox.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    tokens = folder / "tokens.json"
+    if not tokens.exists():
+        tokens.touch(mode=0o600)
+        tokens.write_text(json.dumps({"refresh_token": FIRST_REFRESH, "client_id": "simulated"}), encoding="utf-8")
+    return load(path, REGISTRY)
