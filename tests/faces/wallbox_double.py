@@ -137,6 +137,7 @@ class WallboxDouble:
         self.readings: list[tuple[str, MeterReading]] = []
         self.snapshots = 0  #: how often somebody looked
         self.waiting = 0  #: how many wait at present
+        self.somebody_waits = asyncio.Event()
         self._change: asyncio.Event | None = None
 
     def snapshot(self) -> SiteSnapshot:
@@ -225,6 +226,7 @@ class WallboxDouble:
 
     async def settled(self, loadpoint_id: str, version: int, timeout_s: float) -> bool:
         self.waiting += 1
+        self.somebody_waits.set()
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
@@ -236,3 +238,5 @@ class WallboxDouble:
             return False
         finally:
             self.waiting -= 1
+            if self.waiting == 0:
+                self.somebody_waits.clear()

@@ -21,6 +21,8 @@ OTHER_FLAGS = frozenset({"nosleep", "scl", "occ", "ocp", "esm", "dsm", "cof", "h
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,18})?")
 
+_LINE_END = re.compile(r"\r\n|\n|\r")  # what an editor counts as a line; `splitlines` knows many more
+
 
 @dataclass(frozen=True, slots=True)
 class LineProblem:
@@ -77,7 +79,7 @@ def parse_geofence(text: str) -> Geofence:
     """Return the places of a geofence file in its order; a line that cannot be read is reported, not fatal."""
     places: list[PlaceSettings] = []
     problems: list[LineProblem] = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
         if not line.strip():
             continue
         try:
