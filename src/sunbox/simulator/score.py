@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from sunbox.core.commands import RequestKind
+from sunbox.simulator.bill import Counts
 from sunbox.simulator.ledger import DAY_S, DayLedger
 
 MONTH_DAYS = 30.0
@@ -17,6 +19,17 @@ class BillCounts:
     wakes: int = 0
     data: int = 0
     dollars: float = 0.0
+
+    @classmethod
+    def of(cls, counts: Counts) -> BillCounts:
+        """Return what was billed according to the cloud."""
+        billed = counts.billed
+        return cls(
+            commands=billed[RequestKind.COMMAND],
+            wakes=billed[RequestKind.WAKE],
+            data=billed[RequestKind.DATA],
+            dollars=counts.dollars,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
