@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -23,7 +23,7 @@ class Received:
     method: str
     path: str
     endpoint: str  #: name of its row, "" if there is none
-    kind: RequestKind
+    kind: RequestKind | None  #: None: free of charge and of limits (tokens, lists)
     body: Any
     status: int | None
     is_billed: bool
@@ -35,7 +35,7 @@ class Received:
             "method": self.method,
             "path": self.path,
             "endpoint": self.endpoint,
-            "kind": self.kind.value,
+            "kind": "free" if self.kind is None else self.kind.value,
             "body": self.body,
             "status": self.status,
             "billed": self.is_billed,
@@ -48,6 +48,7 @@ class Counts:
 
     billed: dict[RequestKind, int] = field(default_factory=lambda: dict.fromkeys(RequestKind, 0))
     received: int = 0
+    calls: Counter[str] = field(default_factory=Counter)  #: all that came, by name of the row
 
     @property
     def dollars(self) -> float:
@@ -57,13 +58,14 @@ class Counts:
     def add(self, request: Received) -> None:
         """Count one request."""
         self.received += 1
-        if request.is_billed:
+        self.calls[request.endpoint or "unknown"] += 1
+        if request.is_billed and request.kind is not None:
             self.billed[request.kind] += 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for people. `state` counts what is free: state calls, lists, tokens."""
+        """Return it for people. `state` is counted, and costs nothing."""
         counts: dict[str, Any] = {kind.value: count for kind, count in self.billed.items()}
-        return {**counts, "received": self.received, "dollars": round(self.dollars, 6)}
+        return {**counts, "received": self.received, "dollars": round(self.dollars, 6), "calls": dict(self.calls)}
 
 
 class Bill:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,7 +29,7 @@ from starlette.types import Receive, Scope, Send
 from sunbox.clock import Clock
 from sunbox.core.commands import RequestKind
 from sunbox.dialects.tesla import envelopes
-from sunbox.dialects.tesla.table import ENDPOINTS, TOKEN, WAKE_UP, Endpoint
+from sunbox.dialects.tesla.table import ENDPOINTS, TOKEN, VEHICLE, WAKE_UP, Endpoint
 from sunbox.dialects.tesla.wire import tokens_to_wire
 from sunbox.simulator.bill import BILLED_BELOW, Bill, Received
 from sunbox.simulator.car import TeslaCar
@@ -249,7 +250,7 @@ class TeslaCloud:
         if len(recent) < RATE_LIMITS[kind]:
             recent.append(now_at)
             return None
-        left_s = str(int((recent[0] - horizon_at).total_seconds()) + 1)
+        left_s = str(math.ceil((recent[0] - horizon_at).total_seconds()))
         headers = {
             "Retry-After": left_s,
             "RateLimit-Limit": str(RATE_LIMITS[kind]),
@@ -266,7 +267,7 @@ class TeslaCloud:
                 method=request.method,
                 path=request.url.path,
                 endpoint=row.name,
-                kind=row.bills or RequestKind.STATE,
+                kind=row.bills or (RequestKind.STATE if row is VEHICLE else None),
                 body=body,
                 status=status,
                 is_billed=served < BILLED_BELOW,
