@@ -40,7 +40,7 @@ def _reason_view(reason: Any) -> Any:
         code=reason.code,
         kind=reason.kind,
         text=render(reason),
-        numbers=reason.numbers,
+        numbers=dict(reason.numbers),
         changes_at=reason.changes_at,
     )
 
