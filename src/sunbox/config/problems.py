@@ -208,7 +208,7 @@ def _follow(
         if isinstance(part, str):
             siblings = _fields(owner) if owner is not None else {}
             info = siblings.get(part)
-            owner = _model_in(info.annotation) if info is not None else None
+            owner = model_in(info.annotation) if info is not None else None
     return tuple(loc), siblings, info
 
 
@@ -218,10 +218,11 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return by_key
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in a field's annotation, if there is one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for part in typing.get_args(annotation) if (model := _model_in(part)) is not None), None)
+    return next((model for part in typing.get_args(annotation) if (model := model_in(part)) is not None), None)
 
 
 def _text(detail: ErrorDetails, loc: Path, siblings: dict[str, FieldInfo], info: FieldInfo | None) -> str:

@@ -78,7 +78,7 @@ class Quantity(_Settings):
         return -self.offset if self.invert else self.offset
 
 
-QuantityOrPath = Annotated[Quantity | None, BeforeValidator(_from_text)]
+QuantityOrPath = Annotated[Quantity | None, BeforeValidator(_from_text, json_schema_input_type=str | Quantity | None)]
 
 QUANTITIES = ("grid_w", "pv_w", "battery_w", "battery_soc_pct")
 

@@ -1,0 +1,5 @@
+"""`python -m sunbox` is the command `sunbox`."""
+
+from sunbox.cli.main import main
+
+main()
