@@ -139,6 +139,8 @@ def apply_patch(car: TeslaCar, changes: dict[str, Any]) -> None:
             raise ValueError(f"{key}: {value!r}; allowed is {row.allowed}")
     if changes.get("plugged") is True and not changes.get("home", car.is_home):
         raise ValueError("plugged: the car is away; allowed is false, or home: true with it")
+    if changes.get("charging") is True and not _will_be_plugged(car, changes):
+        raise ValueError("charging: the car is not plugged in; allowed is false, or plugged: true with it")
     if changes.get("asleep") is True and _will_charge(car, changes):
         raise ValueError("asleep: a charging car does not sleep; allowed is false, or charging: false with it")
     for key, row in ROWS.items():
@@ -146,11 +148,16 @@ def apply_patch(car: TeslaCar, changes: dict[str, Any]) -> None:
             row.apply(car, changes[key])
 
 
+def _will_be_plugged(car: TeslaCar, changes: dict[str, Any]) -> bool:
+    """Return whether the cable is in once these changes are made."""
+    return changes.get("plugged", car.is_plugged) is True and changes.get("home", True) is True
+
+
 def _will_charge(car: TeslaCar, changes: dict[str, Any]) -> bool:
     """Return whether the car charges once these changes are made."""
     if "charging" in changes:
         return bool(changes["charging"])
-    if changes.get("plugged") is False or changes.get("home") is False:
+    if not _will_be_plugged(car, changes):
         return False
     is_plugging = changes.get("plugged") is True and not car.is_plugged
     return car.charging in (Charging.STARTING, Charging.CHARGING) or (is_plugging and car.charges_at_plug_in)
