@@ -13,10 +13,10 @@ from sunbox.core.state import LoadpointState
 from sunbox.core.units import amps_a, power_w
 from sunbox.core.wallbox import SetPoint
 
-RAISE_AFTER_S = 20.0
-"""How long more must have been possible before the current is raised: two readings of a 10-s meter."""
+RAISE_AFTER_S = 9.0
+"""How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
 
-SLACK_W = 40.0
+SLACK_W = 80.0
 """Shortage that does not yet lower the current: the noise of meters, not worth a command."""
 
 
@@ -131,7 +131,7 @@ def _while_charging(lp: LoadpointState, can: Range, low_w: float, high_w: float,
         short_since_at=None,
         raise_since_at=raise_since_at,
         raise_to_a=raise_to_a,
-        reason=_charging(ReasonCode.CHARGING_PV, can, new_a, low_w if new_a >= now_a else high_w, None),
+        reason=_charging(ReasonCode.CHARGING_PV, can, new_a, low_w if new_a > now_a else high_w, None),
     )
 
 

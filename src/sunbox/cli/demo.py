@@ -1,0 +1,178 @@
+"""`sunbox demo` and `sunbox simulate`: a simulated home with a gateway, and the same home alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sunbox.app import running, serving_faces
+from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.live import run_until_stopped, set_up_logs
+from sunbox.net.http import client_factory
+from sunbox.net.serving import Bound, Listener, serving
+from sunbox.simulator.clock import LoopClock
+from sunbox.simulator.scenario import Scenario, build_trace
+from sunbox.simulator.scenario_file import load_scenario
+from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
+
+MOST_SPEED = 600.0
+"""Above this an answer over loopback takes seconds of simulated time."""
+
+DEMO_BUDGET = {"per_month": 10.0}
+"""What a demo may spend: Tesla's monthly discount."""
+
+
+def _listeners(apps: Mapping[int, Any]) -> list[Listener]:
+    return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  sunbox demo
+  sunbox demo --speed 1
+  sunbox demo --trace june.csv.gz --speed 120 --port 5050
+"""
+)
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False),
+    help="CSV or CSV.gz instead of the generated summer: time, pv_w_per_kwp or pv_w, load_w.",
+)
+@click.option(
+    "--speed",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1, MOST_SPEED),
+    help="How many times as fast as the wall.",
+)
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port of page and API.")
+@click.option(
+    "--folder",
+    default="sunbox-demo",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where configuration, store and journal of the demo go.",
+)
+@click.option(
+    "--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log everything.")
+def demo(trace: str | None, speed: float, port: int, folder: Path, battery_kwh: float, *, verbose: bool) -> None:
+    """Watch a simulated solar home with a Tesla live a summer's day.
+
+    The gateway is the real one; sun, house, car and Tesla's cloud are simulated and reached over loopback HTTP.
+    """
+    set_up_logs(is_verbose=verbose)
+    scenario = Scenario(trace=trace, battery_kwh=battery_kwh)
+    run_until_stopped(lambda stop: _demo(scenario, speed, port, folder, stop), speed=speed)
+
+
+async def _demo(scenario: Scenario, speed: float, port: int, folder: Path, stop: asyncio.Event) -> None:
+    home = _home(scenario)
+    apps = home.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=WORLD_PORT)
+    # Each demo is a world of its own: what an earlier one remembered of its car and tokens would be wrong here.
+    for name in ("tokens.json", "sunbox.db", "sunbox.db-wal", "sunbox.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    async with serving(_listeners(apps), speed=speed):
+        config = write_config(
+            folder,
+            home,
+            tesla_url=local_url(TESLA_PORT),
+            meter_url=local_url(METER_PORT),
+            port=port,
+            budget=DEMO_BUDGET,
+            journal=False,
+        )
+        clients = client_factory(speed=speed)
+        async with (
+            running(config, clients, LoopClock(home.world.clock.now())) as gateway,
+            serving_faces(gateway, config, speed=speed) as bound,
+        ):
+            click.echo(_welcome(bound, speed, folder))
+            await stop.wait()
+
+
+def _home(scenario: Scenario) -> SimulatedHome:
+    trace = build_trace(scenario)
+    begins_at = scenario.start_at() if scenario.trace is None else trace.start_at.astimezone(UTC)
+    return build_home(scenario, LoopClock(begins_at), trace=trace)
+
+
+def _welcome(bound: Bound, speed: float, folder: Path) -> str:
+    return f"""\
+A simulated home runs at {speed:g} times real time.
+  page      {bound.url}/
+  try       curl {bound.url}/tlwb/1/status
+            curl '{bound.url}/tlwb/1/control?1'        start    (?0 stops)
+            curl '{bound.url}/tlwb/1/set_amps?10'      amps     /set_soc?60  /set_mode?pv
+  world     curl {local_url(WORLD_PORT)}/world              what is true, and what Tesla would charge
+            curl -X PATCH {local_url(WORLD_PORT)}/world -d '{{"sun": {{"factor": 0.2}}}}'   clouds
+  config    {folder / "sunbox.yaml"}
+Ctrl-C stops it."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  sunbox simulate
+  sunbox simulate --scenario winter.yaml --speed 10
+  sunbox simulate --port-base 6100 --world-port 6199
+"""
+)
+@click.option(
+    "--scenario",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="YAML file that describes the home (docs/world.md).",
+)
+@click.option(
+    "--port-base",
+    default=TESLA_PORT,
+    show_default=True,
+    type=click.IntRange(1, 65000),
+    help="Tesla's cloud here, the meter 4 above.",
+)
+@click.option(
+    "--world-port",
+    default=WORLD_PORT,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port of the world control.",
+)
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.1, MOST_SPEED),
+    help="How many times as fast as the wall.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log everything.")
+def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool) -> None:
+    """Run the simulated devices alone, for trying any client against them."""
+    set_up_logs(is_verbose=verbose)
+    scenario = load_scenario(path) if path is not None else replace(Scenario(), start="08:00")
+    meter_port = port_base + METER_PORT - TESLA_PORT
+    run_until_stopped(lambda stop: _simulate(scenario, port_base, meter_port, world_port, speed, stop), speed=speed)
+
+
+async def _simulate(
+    scenario: Scenario, tesla_port: int, meter_port: int, world_port: int, speed: float, stop: asyncio.Event
+) -> None:
+    home = _home(scenario)
+    apps = home.apps(tesla_port=tesla_port, meter_port=meter_port, world_port=world_port)
+    async with serving(_listeners(apps), speed=speed):
+        vins = ", ".join(str(car["vin"]) for car in (car.truth() for car in home.world.cars.values()))
+        click.echo(f"""\
+Simulated devices run at {speed:g} times real time.
+  Tesla's cloud  {local_url(tesla_port)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
+  meter          {local_url(meter_port)}/meter
+  world          {local_url(world_port)}/world   (GET shows it, PATCH changes it)
+Ctrl-C stops it.""")
+        await stop.wait()
