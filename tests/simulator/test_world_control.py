@@ -143,6 +143,17 @@ def test_cars_by_id_by_shorthand_and_by_action():
     live(story)
 
 
+def test_a_car_that_is_away_is_not_plugged_in():
+    async def story() -> None:
+        car = SimpleCar()
+        rig = Rig(car)
+        await rig.patch({"car": {"action": "drive_off"}})
+        assert (await rig.patch({"car": {"action": "plug"}, "sun": {"pv_w": 1}}, 400))["allowed"] == "arrive first"
+        assert (car.moves, rig.world.sun.fixed_w) == ([("drive_off",)], None)
+
+    live(story)
+
+
 def test_battery_and_meter():
     async def story() -> None:
         rig = Rig(battery=Battery(BatteryParams()))

@@ -174,6 +174,8 @@ def _one_car(car: Car, value: Any) -> list[Change]:
         name = wanted.pop("action")
         if not isinstance(name, str) or (name not in ACTIONS and name not in ACTION_PATCHES):
             raise PatchError(f"car {car.id} action is {name!r}", ", ".join((*ACTIONS, *ACTION_PATCHES)))
+        if name == "plug" and not car.is_home:
+            raise PatchError(f"car {car.id} is away and cannot be plugged in", "arrive first")
         wanted |= ACTION_PATCHES.get(name, {})
         if name in ACTIONS:
             changes.append(lambda: ACTIONS[name](car))
