@@ -22,8 +22,9 @@ from sunbox.core.settings import MeterSettings
 from sunbox.drivers.http.driver import HttpMeterDriver, instant_from_wire
 from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.errors import SunboxError
-from sunbox.net.http import make_client
-from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
+from sunbox.net.http import client_factory, make_client
+from sunbox.net.serving import Listener, serving
+from sunbox.simulator.clock import LoopClock, ScaledTimeLoop, VirtualTimeLoop, run_in
 
 EPOCH = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "http://192.168.0.20/rpc/EM.GetStatus?id=0"
@@ -424,3 +425,39 @@ def test_takes_no_commands_and_no_reads() -> None:
         assert (failed.exchange_id, failed.cause) == (8, Cause.INVALID)
 
     run_in(VirtualTimeLoop, main())
+
+
+def test_over_loopback_on_a_fast_clock() -> None:
+    """At 100-fold speed a poll of 5 s comes every 50 ms of wall: real sockets, no failure, no drift."""
+    speed = 100.0
+    polls = 12
+
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]})
+        await send({"type": "http.response.body", "body": b'{"w": 7}'})
+
+    async def main() -> list[Any]:
+        events: list[Any] = []
+        enough = asyncio.Event()
+
+        def take(event: Any) -> None:
+            events.append(event)
+            if len(events) == polls:
+                enough.set()
+
+        async with serving([Listener(app=app, host="127.0.0.1", port=0)], speed=speed) as (bound,):
+            driver = HttpMeterDriver(
+                MeterSettings(id="house", interval_s=5.0),
+                HttpMeterSettings(url=f"{bound.url}/em", grid_w="$.w"),  # type: ignore[arg-type]
+                client_factory(speed=speed),
+                LoopClock(EPOCH),
+            )
+            task = asyncio.create_task(driver.run(take))
+            await enough.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            await driver.close()
+        return events
+
+    events = run_in(lambda: ScaledTimeLoop(speed), main())
+    assert [getattr(event, "reading", None) and event.reading.grid_w for event in events] == [7.0] * polls
