@@ -1,19 +1,24 @@
-"""How many cached tlwb statuses one core answers, in process: `python bench/tlwb.py [SECONDS]`.
+"""How many cached tlwb statuses one core answers: `python bench/tlwb.py [SECONDS]`.
 
-Two figures: the app alone (the same scope again and again, as a server hands it over), and through a client
-(`httpx2.ASGITransport`), which costs more than the app itself. The wallbox is the tests' double, whose snapshot is free;
-the gateway's own snapshot comes on top.
+Three figures: the app alone (the same scope again and again, as a server hands it over), in process through a client
+(`httpx2.ASGITransport`, which costs more than the app itself), and over loopback with keep-alive from a server process
+that has one core for itself; there also how long an answer takes at 200 requests a second. The wallbox is the tests'
+double, whose snapshot is free; the gateway's own snapshot comes on top.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvicorn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "faces"))
 
@@ -22,6 +27,13 @@ from wallbox_double import CHARGING, WallboxDouble, make_loadpoint
 from sunbox.faces.main import create_main_app
 
 PATH = "/tlwb/1/status"
+ASK = f"GET {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
+CONNECTIONS = 16
+CALM_PER_S = 200
+
+
+def make_app() -> Any:
+    return create_main_app(WallboxDouble(make_loadpoint(**CHARGING)))
 
 
 def make_scope() -> dict[str, Any]:
@@ -71,15 +83,87 @@ async def rate_of_client(app: Any, seconds: float) -> float:
         return count / spent
 
 
-def measure(seconds: float = 3.0) -> dict[str, float]:
-    """Return requests per second by way of asking."""
-    app = create_main_app(WallboxDouble(make_loadpoint(**CHARGING)))
+def serve(listening: socket.socket, core: int) -> None:
+    """Serve on one core until the process is ended."""
+    os.sched_setaffinity(0, {core})
+    server = uvicorn.Server(uvicorn.Config(make_app(), lifespan="off", log_level="warning", access_log=False))
+    asyncio.run(server.serve(sockets=[listening]))
+
+
+class Keeper:
+    """One connection that is kept; asks for the status and reads the whole answer."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self) -> None:
+        self._writer.write(ASK)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        _, _, rest = head.partition(b"content-length: ")
+        await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def over_loopback(port: int, seconds: float) -> tuple[float, float]:
+    """Return requests per second at full speed, and the 99th percentile in ms at `CALM_PER_S`."""
+    keepers = [Keeper(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    await asyncio.gather(*(keeper.ask() for keeper in keepers))
+    count = 0
+    began = time.perf_counter()
+
+    async def hurry(keeper: Keeper) -> None:
+        nonlocal count
+        while time.perf_counter() - began < seconds:
+            await keeper.ask()
+            count += 1
+
+    await asyncio.gather(*(hurry(keeper) for keeper in keepers))
+    rate = count / (time.perf_counter() - began)
+
+    took_ms = []
+    began = time.perf_counter()
+    for number in range(int(CALM_PER_S * seconds)):
+        await asyncio.sleep(max(0.0, began + number / CALM_PER_S - time.perf_counter()))
+        asked = time.perf_counter()
+        await keepers[number % CONNECTIONS].ask()
+        took_ms.append((time.perf_counter() - asked) * 1000)
+    for keeper in keepers:
+        keeper.close()
+    return rate, sorted(took_ms)[int(len(took_ms) * 0.99)]
+
+
+def measure_loopback(seconds: float) -> tuple[float, float]:
+    cores = sorted(os.sched_getaffinity(0))
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    # asyncio sets this on sockets that it has made itself; without it each answer waits 40 ms for an acknowledgement
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    process = multiprocessing.get_context("fork").Process(target=serve, args=(listening, cores[0]), daemon=True)
+    process.start()
+    try:
+        os.sched_setaffinity(0, set(cores[1:] or cores))
+        return asyncio.run(over_loopback(listening.getsockname()[1], seconds))
+    finally:
+        os.sched_setaffinity(0, cores)
+        process.terminate()
+        process.join()
+        listening.close()
+
+
+def measure(seconds: float = 3.0) -> dict[str, tuple[float, str]]:
+    """Return each figure with its unit by its name."""
+    rate, p99_ms = measure_loopback(seconds)
+    app = make_app()
     return {
-        "tlwb status, app alone": asyncio.run(rate_of_app(app, seconds)),
-        "tlwb status, through ASGITransport": asyncio.run(rate_of_client(app, seconds)),
+        "tlwb status, app alone": (asyncio.run(rate_of_app(app, seconds)), "req/s"),
+        "tlwb status, through ASGITransport": (asyncio.run(rate_of_client(app, seconds)), "req/s"),
+        "tlwb status, loopback with keep-alive": (rate, "req/s"),
+        f"tlwb status, loopback at {CALM_PER_S} req/s, p99": (p99_ms, "ms"),
     }
 
 
 if __name__ == "__main__":
-    for name, rate in measure(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0).items():
-        print(f"{name}: {rate:,.0f} req/s")
+    for name, (value, unit) in measure(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0).items():
+        print(f"{name}: {value:,.0f} {unit}" if value >= 100 else f"{name}: {value:.2f} {unit}")
