@@ -142,6 +142,34 @@ def test_sockets_work_in_virtual_time():
     assert 2 <= took_s < 3
 
 
+def test_a_peer_that_does_not_read_lets_time_run_as_on_the_wall():
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        async def deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await done.wait()
+            writer.transport.abort()
+
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"x" * 50_000_000)
+            began_s, wall_s = loop.time(), time.monotonic()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await writer.drain()
+            took_s, wall_took_s = loop.time() - began_s, time.monotonic() - wall_s
+            done.set()
+            writer.transport.abort()
+            await asyncio.sleep(0)
+        return took_s, wall_took_s
+
+    took_s, wall_took_s = run_in(VirtualTimeLoop, main())
+    assert took_s >= 0.1
+    assert wall_took_s >= 0.08
+
+
 def test_sockets_work_in_scaled_time():
     began_s = time.monotonic()
     answer, took_s = run_in(lambda: ScaledTimeLoop(100), _echo_once())
