@@ -321,11 +321,11 @@ class TeslaCar:
     def _begin_scheduled(self) -> None:
         self._plan()
         if self.is_plugged and self.charging is Charging.STOPPED and not self.is_full:
-            self.rouse()
             self._begin()
 
     def _begin(self) -> None:
-        """Be about to charge; without power at the socket wait for it."""
+        """Be about to charge, awake; without power at the socket wait for it."""
+        self.rouse()
         if not self.socket.has_power or self.available_a <= 0:
             self.charging = Charging.NO_POWER
             return
@@ -388,7 +388,6 @@ class TeslaCar:
         if is_dead and self.charging in (Charging.STARTING, Charging.CHARGING):
             self.charging, self.current_a = Charging.NO_POWER, 0.0
         elif not is_dead and self.charging is Charging.NO_POWER:
-            self.rouse()
             self._begin()
         self.amps_a = min(self.amps_a, max(self.available_a, 0))
 
