@@ -112,8 +112,8 @@ def test_energy_adds_up() -> None:
 
 
 def test_it_stops_by_itself_at_the_limit_and_goes_on_when_that_is_raised() -> None:
-    car = charging_car(phases=3, soc_pct=79.8)
-    live(car, 60)
+    car = charging_car(phases=3, soc_pct=79.4)
+    live(car, 180)
     assert (car.charging, car.draw_w) == (Charging.COMPLETE, 0.0)
     assert car.start_charging() == "complete"
     assert car.set_limit(80) == "already_set"

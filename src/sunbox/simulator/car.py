@@ -235,6 +235,11 @@ class TeslaCar:
         """Return whether it is at its charge limit."""
         return self.stored_wh >= self.capacity_wh * self.limit_pct / 100.0
 
+    @property
+    def has_enough(self) -> bool:
+        """Return whether its whole percent show the limit, so that it does not begin to charge."""
+        return self.soc_pct >= self.limit_pct - 0.5
+
     def _keep_unfilled(self) -> None:
         self.stored_wh = min(self.stored_wh, self.capacity_wh * physics.NEVER_FULL_PCT / 100.0)
 
@@ -254,10 +259,10 @@ class TeslaCar:
 
     def start_charging(self) -> str | None:
         """Begin to charge. Return the word with which it refuses, None if it does it."""
-        if self.charging is Charging.COMPLETE and not self.is_full and self.soc_pct < self.limit_pct - 1.0:
+        if self.charging is Charging.COMPLETE and not self.has_enough:
             self.charging = Charging.STOPPED  # it has drained since; it may charge again
         word = _START_REFUSED.get(self.charging)
-        if word is None and self.is_full:
+        if word is None and self.has_enough:
             word, self.charging = "complete", Charging.COMPLETE
         if word is None:
             self.is_latched = True
@@ -290,7 +295,7 @@ class TeslaCar:
         if limit_pct == self.limit_pct:
             return "already_set"
         self.limit_pct = limit_pct
-        if self.charging is Charging.COMPLETE and not self.is_full:
+        if self.charging is Charging.COMPLETE and not self.has_enough:
             self._begin()
         elif self.charging in (Charging.STARTING, Charging.CHARGING) and self.is_full:
             self.charging = Charging.COMPLETE
@@ -320,7 +325,7 @@ class TeslaCar:
 
     def _begin_scheduled(self) -> None:
         self._plan()
-        if self.is_plugged and self.charging is Charging.STOPPED and not self.is_full:
+        if self.is_plugged and self.charging is Charging.STOPPED and not self.has_enough:
             self._begin()
 
     def _begin(self) -> None:
@@ -343,9 +348,9 @@ class TeslaCar:
         self._is_low_armed = False
         self.added_wh = 0.0
         self.amps_a = max(self.amps_a, min(physics.LOWEST_TOLD_A, self.available_a))
-        self.charging = Charging.COMPLETE if self.is_full else Charging.STOPPED
+        self.charging = Charging.COMPLETE if self.has_enough else Charging.STOPPED
         self._plan()
-        if not self.is_full and self.charges_at_plug_in and self.schedule.mode is ScheduleMode.OFF:
+        if not self.has_enough and self.charges_at_plug_in and self.schedule.mode is ScheduleMode.OFF:
             self._begin()
 
     def unplug(self) -> None:
@@ -401,7 +406,7 @@ class TeslaCar:
         self.stored_wh = self.capacity_wh * soc_pct / 100.0
         if self.never_full:
             self._keep_unfilled()
-        if self.charging is Charging.COMPLETE and not self.is_full:
+        if self.charging is Charging.COMPLETE and not self.has_enough:
             self._begin()
 
     # control from outside

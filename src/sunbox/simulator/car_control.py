@@ -105,7 +105,7 @@ def _set_longitude(car: TeslaCar, degrees: float) -> None:
 
 
 ROWS: dict[str, Row] = {
-    "phases": Row("1 or 3", lambda value: value in (1, 3) and not isinstance(value, bool), _set_phases),
+    "phases": Row("1 or 3", lambda value: type(value) is int and value in (1, 3), _set_phases),
     "pilot_a": Row(*_integer(0, 32), _set_pilot),
     "evse_power": Row(*_BOOL, _set_power),
     "never_full": Row(*_BOOL, _set("never_full")),

@@ -21,6 +21,8 @@ _PAID = _TO_CAR | {WAKE_UP.name}
 _API = _PAID | {VEHICLE.name, VEHICLES.name}
 
 SERVER_CODES = (500, 502, 503, 504, 540)
+LONGEST_S = 100_000_000
+"""Longest span that may be asked for: three years."""
 HTML_PAGE = "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1><hr>edge</body></html>"
 
 
@@ -149,6 +151,10 @@ def _check(what: str, value: Any, *, is_allowed: bool, allowed: str) -> None:
         raise ValueError(f"{what}: {value!r}; allowed is {allowed}")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_whole(value: Any, low: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= low
 
@@ -170,25 +176,20 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
         _check(f"{name}", key, is_allowed=key in allowed_keys, allowed=", ".join(sorted(allowed_keys)))
     endpoint, vehicle = row.get("endpoint"), row.get("vehicle")
     hits = ", ".join(sorted(kind.hits, key=lambda hit: list(BY_NAME).index(hit)))
-    _check(f"{name}.endpoint", endpoint, is_allowed=endpoint is None or endpoint in kind.hits, allowed=hits)
+    is_hit = endpoint is None or (isinstance(endpoint, str) and endpoint in kind.hits)
+    _check(f"{name}.endpoint", endpoint, is_allowed=is_hit, allowed=hits)
     _check(f"{name}.vehicle", vehicle, is_allowed=vehicle is None or isinstance(vehicle, str), allowed="a VIN or id")
     count, duration_s = row.get("count", kind.count), row.get("duration_s")
     _check(f"{name}.count", count, is_allowed=count is None or _is_whole(count, 1), allowed="1 and more, or null")
-    _check(
-        f"{name}.duration_s",
-        duration_s,
-        is_allowed=duration_s is None
-        or (isinstance(duration_s, float) and 0 < duration_s < 1e9)
-        or _is_whole(duration_s, 1),
-        allowed="seconds above 0",
-    )
+    is_span = duration_s is None or (_is_number(duration_s) and 0 < duration_s <= LONGEST_S)
+    _check(f"{name}.duration_s", duration_s, is_allowed=is_span, allowed=f"seconds above 0, at most {LONGEST_S}")
     status, retry_after_s = row.get("status", 503), row.get("retry_after_s")
     codes = ", ".join(map(str, SERVER_CODES))
     _check(f"{name}.status", status, is_allowed=status in SERVER_CODES, allowed=codes)
     is_retry = retry_after_s is None or _is_whole(retry_after_s, 0)
     _check(f"{name}.retry_after_s", retry_after_s, is_allowed=is_retry, allowed="whole seconds, or null")
     age_s = row.get("age_s", 0)
-    _check(f"{name}.age_s", age_s, is_allowed=_is_whole(age_s, 0), allowed="whole seconds")
+    _check(f"{name}.age_s", age_s, is_allowed=_is_whole(age_s, 0) and age_s <= LONGEST_S, allowed="whole seconds")
     for flag in ("as_text", "html", "applied"):
         _check(
             f"{name}.{flag}", row.get(flag), is_allowed=isinstance(row.get(flag, False), bool), allowed="true, false"
