@@ -207,7 +207,8 @@ def _follow(
         raw = raw[part] if is_there else None
         if isinstance(part, str):
             siblings = _fields(owner) if owner is not None else {}
-            info = siblings.get(part)
+            if owner is not None or info is None or not is_secret(info.annotation):  # a map of secrets stays one inside
+                info = siblings.get(part)
             owner = model_in(info.annotation) if info is not None else None
     return tuple(loc), siblings, info
 

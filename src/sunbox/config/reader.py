@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from sunbox.config.problems import Problem, contains, from_validation, path_text, relative_to, shown, unknown_keys
+from sunbox.config.problems import (
+    Problem,
+    contains,
+    from_validation,
+    model_in,
+    path_text,
+    relative_to,
+    shown,
+    unknown_keys,
+)
 from sunbox.config.yaml12 import Document, Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -127,10 +136,8 @@ class Reader:
                 result[key] = dict(value)
                 for word in value:
                     self._resolve_secret(result[key], word, (*where, key, word), failed, (key, word))
-            elif (
-                isinstance(value, dict) and isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
-            ):
-                result[key], deeper = self.resolved(info.annotation, value, (*where, key))
+            elif isinstance(value, dict) and (nested := model_in(info.annotation)) is not None:
+                result[key], deeper = self.resolved(nested, value, (*where, key))
                 failed += [(key, *path) for path in deeper]
         return result, failed
 
