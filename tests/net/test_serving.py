@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from contextlib import closing
@@ -96,18 +97,57 @@ def test_cancellation_ends_serving_cleanly() -> None:
     asyncio.run(main())
 
 
-def test_an_endless_answer_does_not_hold_the_end_up() -> None:
+async def waits(scope, receive, send) -> None:
+    """Wait for ever and look at nothing, as a request does that waits for the car."""
+    await asyncio.Event().wait()
+
+
+async def watches(scope, receive, send) -> None:
+    """Send pieces until the client is gone."""
+    await receive()
+    gone = asyncio.ensure_future(receive())
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while not gone.done():
+        await send({"type": "http.response.body", "body": b"piece\n", "more_body": True})
+        await asyncio.wait([gone], timeout=0.01)
+
+
+async def finishes(scope, receive, send) -> None:
+    """Answer after a third of a second."""
+    await asyncio.sleep(0.3)
+    await says("finished")(scope, receive, send)
+
+
+@pytest.mark.parametrize(("app", "has_begun"), [(streams, True), (watches, True), (waits, False)])
+def test_an_endless_answer_does_not_hold_the_end_up(app, has_begun: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> float:
-        async with serving([Listener(app=streams, host="127.0.0.1", port=0)]) as (bound,):
+        async with serving([Listener(app=app, host="127.0.0.1", port=0)]) as (bound,):
             reader, writer = await asyncio.open_connection(bound.host, bound.port)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            await reader.readuntil(b"piece\n")
+            await (reader.readuntil(b"piece\n") if has_begun else asyncio.sleep(0.05))
             began_s = time.monotonic()
         ended_s = time.monotonic()
         writer.close()
         return ended_s - began_s
 
-    assert asyncio.run(main()) < 10
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(main()) < 10
+    assert caplog.text == ""
+
+
+def test_an_answer_under_way_is_finished(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> bytes:
+        async with serving([Listener(app=finishes, host="127.0.0.1", port=0)]) as (bound,):
+            reader, writer = await asyncio.open_connection(bound.host, bound.port)
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            await asyncio.sleep(0.05)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    with caplog.at_level(logging.WARNING):
+        assert asyncio.run(main()).endswith(b"finished")
+    assert caplog.text == ""
 
 
 def test_signals_are_left_alone() -> None:

@@ -12,6 +12,7 @@ import math
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 
@@ -21,8 +22,8 @@ from sunbox.net.http import AsgiApp
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept, in seconds of the wall: longer than pollers wait between two polls."""
 
-GRACE_S = 2
-"""How long answers under way may take when serving ends, in seconds of the wall."""
+GRACE_S = 1.0
+"""How long answers under way may take when serving ends, in seconds of the wall; then connections are closed."""
 
 DATE_S = 1.0
 """How often the Date header is renewed, in seconds of the wall."""
@@ -59,13 +60,30 @@ class Bound:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals alone, says when it answers, and sleeps until it is told to end."""
+    """A server that leaves signals alone, says when it answers, sleeps until it is told to end, and ends quietly."""
 
-    def __init__(self, config: uvicorn.Config, speed: float) -> None:
-        super().__init__(config)
+    def __init__(self, listener: Listener, speed: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                self._answer,
+                host=listener.host,
+                port=listener.port,
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                ws="none",
+                proxy_headers=False,  # nobody's word about who asks is taken
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=math.ceil(KEEP_ALIVE_S * speed),
+            )
+        )
         self.is_answering = asyncio.Event()
+        self._app = listener.app
         self._is_ending = asyncio.Event()
         self._tick_s = DATE_S * speed
+        self._grace_s = GRACE_S * speed
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -84,10 +102,46 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(self._tick_s):
                     await self._is_ending.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish answers under way, hang up on endless ones, and last cancel what goes on all the same.
+
+        uvicorn's own cancels endless answers (a page that is open) with a traceback each; seeing their client hang up is
+        what such answers are made for.
+        """
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()  # idle ones now, the others after their answer
+        await self._wait_for_answers()
+        for connection in list(state.connections):
+            connection.transport.close()
+        await self._wait_for_answers()
+        for task in state.tasks:
+            task.cancel()
+        await self._wait_for_answers()
+        for connection in list(state.connections):
+            connection.transport.abort()  # its client takes nothing any more
+        await asyncio.sleep(0)
+
     def end(self) -> None:
         """Take no more requests and finish those under way."""
         self.should_exit = True
         self._is_ending.set()
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self.should_exit:
+                raise
+            # cancelled by `shutdown`, its client is gone: there is nobody to tell, and nothing to tell a log
+
+    async def _wait_for_answers(self) -> None:
+        if self.server_state.tasks:
+            await asyncio.wait(set(self.server_state.tasks), timeout=self._grace_s)
 
 
 @contextlib.asynccontextmanager
@@ -102,7 +156,7 @@ async def serving(listeners: Sequence[Listener], *, speed: float = 1.0) -> Async
         ListenError: an address cannot be bound; then nothing is served.
     """
     sockets = bind_all(listeners)
-    servers = [_Server(_config(listener, speed), speed) for listener in listeners]
+    servers = [_Server(listener, speed) for listener in listeners]
     bounds = tuple(
         Bound(host=listener.host, port=on[0].getsockname()[1]) for listener, on in zip(listeners, sockets, strict=True)
     )
@@ -119,29 +173,12 @@ async def serving(listeners: Sequence[Listener], *, speed: float = 1.0) -> Async
             finally:
                 for server in servers:
                     server.end()
-                # also when the body was cancelled: answers under way are finished, for at most GRACE_S
+                # also when the body was cancelled: answers under way are finished
                 await asyncio.wait(tasks)
     finally:
         _close(sockets)
     if failure is not None:
         raise failure
-
-
-def _config(listener: Listener, speed: float) -> uvicorn.Config:
-    return uvicorn.Config(
-        listener.app,
-        host=listener.host,
-        port=listener.port,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        ws="none",
-        proxy_headers=False,  # nobody's word about who asks is taken
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=math.ceil(KEEP_ALIVE_S * speed),
-        timeout_graceful_shutdown=math.ceil(GRACE_S * speed),
-    )
 
 
 def bind_all(listeners: Sequence[Listener]) -> list[list[socket.socket]]:
