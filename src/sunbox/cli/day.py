@@ -146,17 +146,49 @@ Examples:
   sunbox day --trace a.csv --trace b.csv --json
 """
 )
-@click.option("--trace", "traces", multiple=True, type=click.Path(dir_okay=False), help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.")
-@click.option("--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant.")
-@click.option("--phases", default=1, show_default=True, type=click.IntRange(1, 3), help="Phases that the car charges on (1 or 3).")
-@click.option("--max-amps", type=click.IntRange(5, 48), help="Most that socket and car take; default 32 on one phase, 16 on three.")
+@click.option(
+    "--trace",
+    "traces",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.",
+)
+@click.option(
+    "--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant."
+)
+@click.option(
+    "--phases", default=1, show_default=True, type=click.IntRange(1, 3), help="Phases that the car charges on (1 or 3)."
+)
+@click.option(
+    "--max-amps",
+    type=click.IntRange(5, 48),
+    help="Most that socket and car take; default 32 on one phase, 16 on three.",
+)
 @click.option("--min-amps", type=click.IntRange(5, 32), help="Least current; default the car's 5 A.")
-@click.option("--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery.")
-@click.option("--commands-per-day", default="unlimited", show_default=True, callback=_count, help="Hard line for commands and wakes.")
-@click.option("--presence", default="always", show_default=True, type=click.Choice([presence.value for presence in Presence]), help="always: home, plugged in and never full. commuter: away on workdays.")
+@click.option(
+    "--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery."
+)
+@click.option(
+    "--commands-per-day",
+    default="unlimited",
+    show_default=True,
+    callback=_count,
+    help="Hard line for commands and wakes.",
+)
+@click.option(
+    "--presence",
+    default="always",
+    show_default=True,
+    type=click.Choice([presence.value for presence in Presence]),
+    help="always: home, plugged in and never full. commuter: away on workdays.",
+)
 @click.option("--days", type=click.FloatRange(min=0.01), help="Only so many days of the trace.")
 @click.option("--seed", default=1, show_default=True, type=int, help="Of everything random.")
-@click.option("--journal", type=click.Path(file_okay=False, path_type=Path), help="Keep the journal in this folder (for `sunbox replay`).")
+@click.option(
+    "--journal",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the journal in this folder (for `sunbox replay`).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object) -> None:
     """Run whole days in virtual time and print what they were worth.

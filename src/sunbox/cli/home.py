@@ -123,11 +123,23 @@ def write_config(
         ],
         "tesla": {"account": "tokens.json", "base_url": tesla_url, "auth_url": tesla_url},
         "meters": [
-            {"id": "house", "driver": "http", "url": meter_url, "interval_s": METER_INTERVAL_S, **quantities, **(meter or {})}
+            {
+                "id": "house",
+                "driver": "http",
+                "url": meter_url,
+                "interval_s": METER_INTERVAL_S,
+                **quantities,
+                **(meter or {}),
+            }
         ],
         "vehicles": [{"id": car.id, "driver": "tesla", "vin": car.vin} for car in cars],
         "loadpoints": [
-            {"id": f"carport{number}" if number > 1 else "carport", "vehicle": car.id, "mode": "pv", **(loadpoint or {})}
+            {
+                "id": f"carport{number}" if number > 1 else "carport",
+                "vehicle": car.id,
+                "mode": "pv",
+                **(loadpoint or {}),
+            }
             for number, car in enumerate(cars, start=1)
         ],
         "faces": {"port": port},

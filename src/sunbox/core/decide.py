@@ -92,7 +92,7 @@ def _decide_one(
         return _off(lp, Reason(ReasonCode.MODE_OFF))
     if wish.mode is Mode.NOW:
         return _full(draft, lp, can, wish, Reason(ReasonCode.CHARGING_NOW))
-    return _from_sun(draft, lp, can, surplus)
+    return _from_sun(draft, lp, can, surplus, runs=is_charging(facts))
 
 
 def _expire(draft: Draft, wish: Wish) -> Wish:
@@ -188,7 +188,7 @@ def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason
     )
 
 
-def _from_sun(draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None) -> LoadpointState:
+def _from_sun(draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None, *, runs: bool) -> LoadpointState:
     """Charge from the sun alone."""
     if can.max_a < can.min_a:
         fuse_a = draft.settings.site.main_fuse_a or 0.0
@@ -196,7 +196,7 @@ def _from_sun(draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None
     stale_s = _stale_s(draft)
     if stale_s is not None or surplus is None:
         return _on_stale_grid(draft, lp, can, stale_s or 0.0)
-    return replace(decide_from_surplus(lp, can, surplus.low_w, surplus.high_w, draft.at), is_acting=True)
+    return replace(decide_from_surplus(lp, can, surplus.low_w, surplus.high_w, draft.at, runs=runs), is_acting=True)
 
 
 def _on_stale_grid(draft: Draft, lp: LoadpointState, can: Range, stale_s: float) -> LoadpointState:

@@ -156,6 +156,7 @@ class VehicleMemory:
     not_before_at: datetime | None = None  #: rate limit or back-off: nothing paid before
     block_cause: Cause | None = None
     failures: int = 0  #: in a row, of requests that did not get through
+    is_command_failing: bool = False  #: what did not get through was a command: no read proves that the next one will
     last_wake_at: datetime | None = None
     wake_failures: int = 0
     login_required: bool = False

@@ -42,11 +42,32 @@ class Range:
         return max(0, min(self.max_a, int(amps_a(surplus_w, self.phases, self.voltage_v) + 1e-6)))
 
 
-def decide_from_surplus(lp: LoadpointState, can: Range, low_w: float, high_w: float, at: datetime) -> LoadpointState:
-    """Return the loadpoint with the set-point, timers and reason that a new grid reading with this surplus asks for."""
-    if lp.set_point.charge:
+def decide_from_surplus(
+    lp: LoadpointState, can: Range, low_w: float, high_w: float, at: datetime, *, runs: bool
+) -> LoadpointState:
+    """Return the loadpoint with the set-point, timers and reason that a new grid reading with this surplus asks for.
+
+    `runs`: the car charges already. Until it does (it is being woken or started) the set-point follows the surplus freely.
+    """
+    if not lp.set_point.charge:
+        return _while_paused(lp, can, low_w, at)
+    if runs:
         return _while_charging(lp, can, low_w, high_w, at)
-    return _while_paused(lp, can, low_w, at)
+    return _while_starting(lp, can, low_w, at)
+
+
+def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime) -> LoadpointState:
+    """Follow the surplus while nothing flows yet; call the start off when it is gone."""
+    if low_w < can.min_w - SLACK_W:
+        return _while_paused(replace(lp, set_point=SetPoint(phases=can.phases)), can, low_w, at)
+    start_a = max(can.min_a, can.fitting_a(low_w))
+    return replace(
+        lp,
+        set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),
+        short_since_at=None,
+        raise_since_at=None,
+        reason=_charging(ReasonCode.CHARGING_PV, can, start_a, low_w, None),
+    )
 
 
 def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime) -> LoadpointState:

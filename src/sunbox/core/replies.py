@@ -11,7 +11,7 @@ from sunbox.core import vehicle as contact
 from sunbox.core.belief import LOADED_V, after, draw_w, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
 from sunbox.core.draw import became, changing, settles
-from sunbox.core.model import Availability, Charging, VehicleFacts
+from sunbox.core.model import Availability, Charging, VehicleFacts, VehicleMemory
 from sunbox.core.resilience import DELIVERY, START
 from sunbox.core.state import Doubt, LowAmps
 from sunbox.core.target import is_reached, is_soft
@@ -31,19 +31,35 @@ EXPECTED_STALE_S = 60.0
 """Wait before a car whose data is older than what we know is read again."""
 
 
+FREE_TO_DISPROVE = (Cause.LOGIN_REQUIRED, Cause.UNREACHABLE, Cause.NO_ANSWER, Cause.SERVER_ERROR)
+"""What the free state call would suffer from as well."""
+
+FORGET_FAILURES_S = 3600.0
+"""After so long without trouble the back-off begins anew."""
+
+
 def on_vehicle_read(draft: Draft, event: VehicleRead) -> None:
     """Take an answer to a read."""
     vehicle_id = event.vehicle_id
     draft.charge(vehicle_id, None, event.what, event.billed)
     before = draft.vehicles[vehicle_id]
     draft.vehicle(vehicle_id, exchange=None)
-    if before.memory.failures or before.memory.not_before_at or before.memory.login_required:
-        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None, login_required=False)
+    _read_went_through(draft, vehicle_id, before.memory, event.what)
     _note_availability(draft, vehicle_id, event.availability)
     if event.what is ReadKind.DATA and event.facts is not None:
         _note_facts(draft, vehicle_id, event.facts)
     state_due_at = draft.at + timedelta(seconds=contact.state_wait_s(draft, draft.vehicles[vehicle_id]))
     draft.vehicle(vehicle_id, state_due_at=state_due_at)
+
+
+def _read_went_through(draft: Draft, vehicle_id: str, memory: VehicleMemory, what: ReadKind) -> None:
+    """Forget failures that this answer disproves: a free call proves the login, a paid one all but a failing command."""
+    if memory.login_required:
+        draft.remember_vehicle(vehicle_id, login_required=False)
+    if memory.failures == 0 or memory.is_command_failing:
+        return
+    if what is ReadKind.DATA or memory.block_cause in FREE_TO_DISPROVE:
+        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None)
 
 
 def on_read_failed(draft: Draft, event: ReadFailed) -> None:
@@ -83,9 +99,9 @@ def on_command_ended(draft: Draft, event: CommandEnded) -> None:
         case Outcome.NOT_DELIVERED:
             _draw_as_believed(draft, event.device_id)
             if event.cause is Cause.ASLEEP:
-                _note_asleep_answer(draft, event.device_id)
+                _note_asleep_answer(draft, event.device_id, of_command=True)
             else:
-                hold_off(draft, event.device_id, event.cause, event.retry_after_s)
+                hold_off(draft, event.device_id, event.cause, event.retry_after_s, of_command=True)
         case Outcome.UNCONFIRMED:
             _unconfirmed(draft, event.device_id, command, exchange.attempt)
 
@@ -121,12 +137,19 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
             return
         case _:
             settle_s = settings.capabilities.settle_s
+            if vehicle.low_amps is not None and vehicle.low_amps.sent >= 2:
+                # Some cars ignore what is below their minimum: one look tells.
+                draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
     draft.vehicle(vehicle_id, steps=settles(draft.vehicles[vehicle_id].steps, draft.at, to_w, settle_s))
 
 
-def hold_off(draft: Draft, vehicle_id: str, cause: Cause | None, retry_after_s: float | None) -> None:
+def hold_off(
+    draft: Draft, vehicle_id: str, cause: Cause | None, retry_after_s: float | None, *, of_command: bool = False
+) -> None:
     """Wait before the next request: what the service asks for, else longer with each failure."""
-    failures = draft.vehicles[vehicle_id].memory.failures + 1
+    memory = draft.vehicles[vehicle_id].memory
+    is_old = memory.not_before_at is not None and draft.at > memory.not_before_at + timedelta(seconds=FORGET_FAILURES_S)
+    failures = 1 if is_old else memory.failures + 1
     if retry_after_s is None:
         retry_after_s = RATE_LIMIT_S if cause is Cause.RATE_LIMITED else DELIVERY.wait_s(failures)
     draft.remember_vehicle(
@@ -134,6 +157,7 @@ def hold_off(draft: Draft, vehicle_id: str, cause: Cause | None, retry_after_s: 
         failures=failures,
         not_before_at=draft.at + timedelta(seconds=retry_after_s),
         block_cause=cause,
+        is_command_failing=of_command or (memory.is_command_failing and not is_old),
         login_required=cause is Cause.LOGIN_REQUIRED,
     )
 
@@ -142,7 +166,7 @@ def _delivered(draft: Draft, vehicle_id: str) -> None:
     """Note that the vehicle answered: it is online and nothing stands in the way."""
     memory = draft.vehicles[vehicle_id].memory
     if memory.failures or memory.not_before_at:
-        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None)
+        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None, is_command_failing=False)
     draft.vehicle(vehicle_id, availability=Availability.ONLINE, availability_at=draft.at, asleep_answers=0)
 
 
@@ -170,7 +194,7 @@ def _note_availability(draft: Draft, vehicle_id: str, availability: Availability
         )
 
 
-def _note_asleep_answer(draft: Draft, vehicle_id: str) -> None:
+def _note_asleep_answer(draft: Draft, vehicle_id: str, *, of_command: bool = False) -> None:
     """A paid request was answered with asleep: forget that it was online, ask the free state call, go easy."""
     vehicle = draft.vehicles[vehicle_id]
     draft.vehicle(
@@ -181,7 +205,7 @@ def _note_asleep_answer(draft: Draft, vehicle_id: str) -> None:
         state_due_at=draft.at,
     )
     if vehicle.asleep_answers >= 1:
-        hold_off(draft, vehicle_id, Cause.ASLEEP, None)
+        hold_off(draft, vehicle_id, Cause.ASLEEP, None, of_command=of_command)
 
 
 def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
@@ -372,6 +396,7 @@ def _unconfirmed(draft: Draft, vehicle_id: str, command: Command, attempt: int) 
     )
     if attempt >= 2:
         draft.vehicle(vehicle_id, is_doubtful=True)
+        hold_off(draft, vehicle_id, Cause.NO_ANSWER, None, of_command=True)
 
 
 def assumed_most_w(draft: Draft, vehicle_id: str) -> float:

@@ -10,7 +10,7 @@ from sunbox.core.connection import whereabouts
 from sunbox.core.decide import is_complete, is_wished
 from sunbox.core.economy import daily_line, spend_on
 from sunbox.core.model import ChargerStatus, Charging
-from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.reasons import Reason, ReasonCode, render
 from sunbox.core.settings import LoadpointSettings, VehicleSettings
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import balance
@@ -145,5 +145,5 @@ def _reason(lp: LoadpointState, vehicle: VehicleState) -> Reason:
         return Reason(ReasonCode.NEVER_SEEN)
     facts = vehicle.memory.facts
     if lp.is_acting and not lp.set_point.charge and is_charging(facts):
-        return Reason(ReasonCode.STOPPING, {"why": lp.reason.code.value})
+        return Reason(ReasonCode.STOPPING, {"why": render(lp.reason)})
     return lp.reason
