@@ -63,7 +63,7 @@ PHASES_FROM_WIRE: dict[int, int] = {1: 1, 2: 3, 3: 3}
 """`charger_phases`: 2 means three phases (TeslaPy#77, alandtse/tesla-api#493, TeslaLogger#684); null when idle."""
 PHASES_TO_WIRE: dict[int, int] = {1: 1, 3: 2}
 
-PARKED_WORDS: dict[str, bool] = {"P": False, "D": True, "R": True, "N": True}
+IS_DRIVING_WORDS: dict[str, bool] = {"P": False, "D": True, "R": True, "N": True}
 """`shift_state` → is driving; null = parked."""
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
@@ -200,7 +200,7 @@ def vehicle_from_wire(document: Mapping[str, Any], *, received_at: datetime | No
     is_driving: bool | None = None
     if "shift_state" in drive:
         shift = drive["shift_state"]
-        is_driving = False if shift is None else PARKED_WORDS.get(shift) if isinstance(shift, str) else None
+        is_driving = False if shift is None else IS_DRIVING_WORDS.get(shift) if isinstance(shift, str) else None
     known = {field: parse(charge.get(key)) for key, (field, parse) in CHARGE_STATE.items()}
     return VehicleFacts(measured_at=measured_at, latitude=latitude, longitude=longitude, is_driving=is_driving, **known)
 
