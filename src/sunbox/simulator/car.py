@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sunbox.clock import SystemClock
 from sunbox.core.model import Availability, Charging
 from sunbox.simulator import car_physics as physics
 from sunbox.simulator.car_control import apply_patch, car_truth
@@ -25,10 +26,7 @@ DRIVE_S = 1500.0
 AWAY_DEG = (0.11, 0.14)
 """Where it parks away, relative to home in degrees: some 15 km."""
 STANDARD_LIMIT_PCT, MAX_LIMIT_PCT = 80, 100
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_MACHINE_CLOCK = SystemClock()
 
 
 class TeslaCar:
@@ -57,7 +55,7 @@ class TeslaCar:
         sleeps_as: Availability = Availability.ASLEEP,
         voltage_v: float = 230.0,
         timezone: tzinfo | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = _MACHINE_CLOCK.now,
         seed: int = 0,
     ) -> None:
         """Begin at home, not charging.
