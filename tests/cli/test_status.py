@@ -1,0 +1,132 @@
+"""`sunbox status` against the real native API over loopback."""
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from tests.faces.wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_vehicle
+
+from sunbox.core.model import Override
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.faces.main import create_main_app
+from sunbox.net.serving import Listener, serving
+
+
+@contextmanager
+def served(app):
+    """Serve an app from a thread of its own, as another process would."""
+    ready = threading.Event()
+    told = {}
+
+    async def serve():
+        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        async with serving([Listener(app=app, host="127.0.0.1", port=0)]) as (bound,):
+            told["url"] = bound.url
+            ready.set()
+            await told["stop"].wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield told["url"]
+    finally:
+        told["loop"].call_soon_threadsafe(told["stop"].set)
+        thread.join(10)
+
+
+@pytest.fixture
+def show(run):
+    def show_wallbox(*loadpoints, words=(), **changes):
+        wallbox = WallboxDouble(*loadpoints)
+        wallbox.site = replace(wallbox.site, **changes)
+        with served(create_main_app(wallbox)) as url:
+            return run("status", "--url", url, *words)
+
+    return show_wallbox
+
+
+def row(ran, head):
+    (line,) = [line for line in ran.out.splitlines() if line.strip().startswith(head)]
+    return line
+
+
+def test_the_flows_of_the_house_are_shown(show):
+    ran = show(grid_w=-820.0, pv_w=1250.0, battery_w=500.0, battery_soc_pct=80.0, house_w=None)
+    assert ran.code == 0
+    assert "1.25 kW" in row(ran, "sun")
+    assert "820 W export" in row(ran, "grid")
+    assert "500 W discharging, 80 %" in row(ran, "battery")
+    assert "–" in row(ran, "house")
+
+
+def test_old_readings_are_called_old(show):
+    assert "(old: 95 s)" in row(show(is_grid_stale=True, grid_age_s=95.0), "grid")
+    assert "(old)" in row(show(is_grid_stale=True, grid_age_s=None, grid_w=None), "grid")
+
+
+def test_no_battery_no_line(show):
+    assert "battery" not in show(battery_w=None, battery_soc_pct=None).out
+
+
+def test_a_loadpoint_is_shown_with_its_reason(show):
+    line = row(show(make_loadpoint(**CHARGING)), "1")
+    for words in ("Carport", "Model 3", "67 % of 90 %", "pv", "3.03 kW", "charging 13 A: surplus 3100 W ≥ 3029 W"):
+        assert words in line
+
+
+def test_a_sleeping_car_an_override_and_a_target_are_told(show):
+    vehicle = make_vehicle(is_asleep=True, target_soc_pct=40, soc_pct=None)
+    reason = Reason(ReasonCode.STOPPED_BY, {"by": "[red]tlwb"})
+    line = row(show(make_loadpoint(override=Override.STOP, vehicle=vehicle, reason=reason)), "1")
+    assert "Model 3 (asleep)" in line
+    assert "pv + stop" in line
+    assert "stopped by [red]tlwb" in line  # text of others is no markup
+
+
+def test_a_loadpoint_without_car(show):
+    assert row(show(make_loadpoint(vehicle=None, draw_w=None)), "1").count("–") == 3
+
+
+def test_no_loadpoint_is_said(show):
+    assert "No loadpoint" in show(loadpoints=()).out
+
+
+def test_json_is_the_answer_of_the_api(show):
+    ran = show(words=["--json"])
+    site = json.loads(ran.out)
+    assert site["loadpoints"][0]["reason"]["code"] == "surplus_low"
+    assert site["grid_w"] == -820.0
+
+
+def test_no_gateway_says_how_to_start_one(run):
+    ran = run("status", "--url", "http://127.0.0.1:9")
+    assert ran.code == 1
+    assert "no gateway answers at http://127.0.0.1:9; start one with `sunbox run" in ran.err
+
+
+def other_program(status, body):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, b"", "answers 404; is it a sunbox gateway?"),
+        (200, b"<html>", "its answer is no site"),
+        (200, b"[]", "its answer is no site"),
+        (200, b'{"loadpoints": 5}', "its answer is no site"),
+    ],
+)
+def test_another_program_is_recognised(run, status, body, words):
+    with served(other_program(status, body)) as url:
+        ran = run("status", "--url", url)
+    assert ran.code == 1
+    assert words in ran.err
