@@ -1,20 +1,30 @@
-# Each target makes what it needs: a fresh machine needs Python >= 3.11 and make.
-PYTHON ?= python3
+# Each target makes what it needs: a fresh machine needs Python 3.11 or newer, its venv module, and make.
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: demo test test-quick check bench lock clean
+.PHONY: demo test test-quick check bench lock clean help
 
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | sort
+
+# A venv made without ensurepip has a python and no pip, so pip is what is asked for.
 $(VENV)/.run: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("sunbox needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		test -n "$(PYTHON)" || { echo "sunbox needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1; }; \
+		$(PYTHON) -c '$(IS_NEW_ENOUGH)' || { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/a/newer/one" >&2; exit 1; }; \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment: apt-get install python3-venv" >&2; exit 1; }; \
+		$(PYTHON) -m venv --clear $(VENV); }
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --editable .
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	touch $@
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
 
 demo: $(VENV)/.run  ## a whole simulated home on http://127.0.0.1:5000
 	$(BIN)/sunbox demo $(ARGS)
@@ -32,11 +42,11 @@ check: $(VENV)/.dev  ## style, types, contracts between the rooms
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q tests/architecture
 
-bench: $(VENV)/.dev  ## the performance budget of docs/performance.md
+bench: $(VENV)/.dev  ## measure the performance budget
 	$(BIN)/python bench/run.py $(ARGS)
 
 lock: $(VENV)/.dev  ## pin the dependencies again (hashes, no index)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(PIP) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt -o requirements-dev.txt
 
