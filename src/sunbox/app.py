@@ -19,6 +19,7 @@ from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities
 from sunbox.drivers.tesla.tokens import TeslaAccount
+from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.gateway.gateway import Gateway
 from sunbox.gateway.journal import Journal
@@ -50,7 +51,9 @@ class Composed:
         self.store.close()
 
 
-def open_drivers(config: Config, clients: ClientFactory, clock: Clock) -> tuple[dict[str, Driver], tuple[TeslaAccount, ...]]:
+def open_drivers(
+    config: Config, clients: ClientFactory, clock: Clock
+) -> tuple[dict[str, Driver], tuple[TeslaAccount, ...]]:
     """Return the drivers by device id, and the accounts that some of them share."""
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
@@ -109,11 +112,14 @@ async def running(
 
 @asynccontextmanager
 async def serving_faces(gateway: Gateway, config: Config, *, speed: float = 1.0) -> AsyncIterator[Bound]:
-    """Serve the faces while the body runs.
+    """Serve the faces while the body runs, behind the password if there is one.
 
     Raises:
         ListenError: the address cannot be served.
     """
-    listener = Listener(app=create_main_app(gateway), host=config.faces.listen, port=config.faces.port)
+    app = create_main_app(gateway)
+    if config.faces.password is not None:
+        app = Guard(app, config.faces.password.get_secret_value())
+    listener = Listener(app=app, host=config.faces.listen, port=config.faces.port)
     async with serving([listener], speed=speed) as (bound,):
         yield bound
