@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sunbox.faces.main import create_main_app
 from sunbox.net.http import AppTransport, client_factory
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.scenario import CarScenario, MeterScenario, Scenario
+from sunbox.simulator.tesla_cloud import CloudSettings
 from sunbox.simulator.trace import Trace
 
 
@@ -53,7 +54,7 @@ class Home:
     make: Callable[[], Composed]
     composed: Composed | None = None
     task: asyncio.Task[None] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    app: Any = None
 
     @property
     def gateway(self):
@@ -83,6 +84,24 @@ class Home:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def peek(self, path: str) -> bytes:
+        """GET straight from the app: for tests that do so very often."""
+        body = bytearray()
+
+        async def send(message: Any) -> None:
+            body.extend(message.get("body", b""))
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": [],
+            "client": ("127.0.0.1", 1), "server": ("gateway", 80),
+        }  # fmt: skip
+        await self.app(scope, receive, send)
+        return bytes(body)
+
     async def patch(self, **changes: Any) -> None:
         response = await self.world_client.patch("/world", json=changes)
         assert response.status_code == 200, response.text
@@ -103,8 +122,8 @@ class Home:
         self.composed = self.make()
         self.composed.gateway.begin()
         self.task = asyncio.create_task(self.composed.gateway.run())
-        transport = AppTransport(create_main_app(self.composed.gateway))
-        self.client = httpx2.AsyncClient(base_url="http://gateway", transport=transport)
+        self.app = create_main_app(self.composed.gateway)
+        self.client = httpx2.AsyncClient(base_url="http://gateway", transport=AppTransport(self.app))
 
     async def stop_gateway(self) -> None:
         """Stop as by Ctrl-C."""
@@ -119,7 +138,7 @@ class Home:
         assert self.task is not None
         assert self.composed is not None
         gateway = self.composed.gateway
-        gateway.feed = lambda event: None  # type: ignore[method-assign]
+        gateway.feed = lambda _: None  # type: ignore[method-assign]
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -140,13 +159,15 @@ async def living(
     meter: dict[str, Any] | None = None,
     journal: bool = False,
     edit: Callable[[str], str] | None = None,
+    cloud: CloudSettings | None = None,
+    trace: Trace | None = None,
 ) -> AsyncIterator[Home]:
     with tempfile.TemporaryDirectory(prefix="sunbox-test-") as name:
         folder = Path(name)
         clock = LoopClock(start_at)
         chosen = scenario or Scenario(cars=(car or CarScenario(never_full=False, soc_pct=45.0),))
         chosen = replace(chosen, meter=replace(chosen.meter, noise_w=0.0)) if scenario is None else chosen
-        simulated = build_home(chosen, clock, trace=Weather(start_at, pv_w, load_w))
+        simulated = build_home(chosen, clock, trace=trace or Weather(start_at, pv_w, load_w), cloud=cloud)
         apps = simulated.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=WORLD_PORT)
 
         def make() -> Composed:

@@ -149,7 +149,7 @@ def test_a_lost_reply_after_applying_is_proven_by_the_grid_alone() -> None:
         async with living() as home:
             await charging(home)
             before = paid(home)
-            starts = home.calls()["charge_stop"] if "charge_stop" in home.calls() else 0
+            starts = home.calls().get("charge_stop", 0)
             await home.patch(faults=[{"kind": "lost_reply", "endpoint": "charge_stop"}])
             await home.tlwb("/control?0")
             await home.until(lambda: home.lp().pending is None, 120)

@@ -210,7 +210,7 @@ def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, hel
     """Note what is pending and what holds it back."""
     vehicle = draft.vehicles[loadpoint.vehicle_id or ""]
     lp = draft.loadpoints[loadpoint.id]
-    pending = _pending(vehicle, action)
+    pending = _pending(vehicle, lp, action)
     reason = held_by or _standing(draft, vehicle, lp, pending)
     if pending is not lp.pending or reason != lp.held_by:
         draft.loadpoints[loadpoint.id] = replace(lp, pending=pending, held_by=reason)
@@ -225,7 +225,7 @@ PENDING_OF: dict[CommandName, Pending] = {
 }
 
 
-def _pending(vehicle: VehicleState, action: Action | None) -> Pending | None:
+def _pending(vehicle: VehicleState, lp: LoadpointState, action: Action | None) -> Pending | None:
     if vehicle.wake is not None:
         return Pending.WAKING
     if action is not None:
@@ -236,7 +236,8 @@ def _pending(vehicle: VehicleState, action: Action | None) -> Pending | None:
     if vehicle.doubt is not None:
         return PENDING_OF[vehicle.doubt.command.name]
     facts = vehicle.memory.facts
-    return Pending.STARTING if facts is not None and facts.charging is Charging.STARTING else None
+    starts = lp.is_acting and lp.set_point.charge and facts is not None and facts.charging is Charging.STARTING
+    return Pending.STARTING if starts else None
 
 
 def _standing(draft: Draft, vehicle: VehicleState, lp: LoadpointState, pending: Pending | None) -> Reason | None:

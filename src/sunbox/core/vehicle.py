@@ -17,7 +17,7 @@ from sunbox.core import target
 from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.commands import Command, CommandName, ReadKind, RequestKind
 from sunbox.core.economy import is_affordable
-from sunbox.core.model import Availability, VehicleFacts
+from sunbox.core.model import Availability, Charging, VehicleFacts
 from sunbox.core.resilience import WAKE
 from sunbox.core.state import WakeAttempt
 
@@ -86,6 +86,8 @@ def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> Non
     wait_s = waits_s[0]
     if unchanged:
         wait_s = next((longer for longer in waits_s if longer > vehicle.data_wait_s), waits_s[-1])
+    if facts.charging is Charging.STARTING and not (before is not None and before.charging is Charging.STARTING):
+        wait_s = draft.settings_of(vehicle_id).capabilities.start_settle_s
     due_at = draft.at + timedelta(seconds=wait_s)
     draft.vehicle(vehicle_id, data_due_at=due_at, data_wait_s=wait_s)
 

@@ -130,6 +130,8 @@ def capabilities(vehicle: TeslaVehicleSettings, account: TeslaAccountSettings | 
         is_location_bound=True,
         stops_at_limit_soc=True,
         limit_soc_min_pct=50,
+        settle_s=6.0,
+        start_settle_s=20.0,
         price=prices.by_kind(),
     )
 

@@ -1,0 +1,60 @@
+"""Whole days: what clients cost, what a commuter costs, what a journal replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.scenarios.home import Home, live, living
+
+from sunbox.cli.day import DayOptions, run_days
+from sunbox.gateway.replay import replay_file
+from sunbox.simulator.habits import Presence
+from sunbox.simulator.scenario import CarScenario, Scenario, build_trace
+
+pytestmark = pytest.mark.slow
+
+
+async def _day(home: Home, seconds: int, *, watched: bool) -> dict[str, object]:
+    for _ in range(seconds):
+        if watched:
+            assert b'"status"' in await home.peek("/tlwb/1/status")
+        await home.sleep(1)
+    return home.simulated.cloud.bill.to_json()
+
+
+def test_a_client_that_reads_every_second_changes_nothing_on_the_bill() -> None:
+    bills = []
+    states = []
+    for watched in (False, True):
+
+        async def main(watched: bool = watched) -> None:
+            scenario = Scenario(cars=(CarScenario(never_full=True),))
+            async with living(scenario=scenario, trace=build_trace(scenario), start_at=scenario.start_at()) as home:
+                bills.append(await _day(home, 86400, watched=watched))
+                states.append(home.truth())
+
+        live(main)
+    assert bills[0]["total"]["command"] > 20
+    assert bills[0] == bills[1]
+    assert states[0] == states[1]
+
+
+def test_a_commuters_week_is_cheap_and_lets_the_car_sleep() -> None:
+    score = run_days(DayOptions(presence=Presence.COMMUTER, days=7), None)
+    assert score.charged_kwh > 20
+    assert score.import_kwh_per_30d < 25
+    assert score.wakes_per_day < 3
+    assert score.data_per_day < 25
+
+
+@pytest.mark.parametrize("battery_kwh", [0.0, 10.0])
+def test_a_days_journal_replays_to_the_same_decisions(tmp_path: Path, battery_kwh: float) -> None:
+    run_days(DayOptions(journal=tmp_path, battery_kwh=battery_kwh), None)
+    files = sorted(tmp_path.glob("*.jsonl"))
+    assert files
+    for path in files:
+        replayed = replay_file(path)
+        assert replayed.first_difference is None
+        assert replayed.same_version
+    assert sum(replay_file(path).events for path in files) > 8000
