@@ -6,7 +6,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: demo test test-quick check bench lock clean help
+.PHONY: demo test test-quick check bench docs lock clean help
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | sort
@@ -44,6 +44,10 @@ check: $(VENV)/.dev  ## style, types, contracts between the rooms
 
 bench: $(VENV)/.dev  ## measure the performance budget
 	$(BIN)/python bench/run.py $(ARGS)
+
+docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
+	$(BIN)/python tests/config/config_docs.py
+	$(BIN)/python tests/dialects/tlwb/tlwb_docs.py
 
 lock: $(VENV)/.dev  ## pin the dependencies again (hashes, no index)
 	$(PIP) uv

@@ -11,6 +11,7 @@ from tests.faces.wallbox_double import CHARGING, WallboxDouble, make_loadpoint, 
 
 from sunbox.core.model import Override
 from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.net.serving import Listener, serving
 
@@ -106,6 +107,23 @@ def test_no_gateway_says_how_to_start_one(run):
     ran = run("status", "--url", "http://127.0.0.1:9")
     assert ran.code == 1
     assert "no gateway answers at http://127.0.0.1:9; start one with `sunbox run" in ran.err
+
+
+@pytest.mark.parametrize("password", [None, "wrong password"])
+def test_a_password_that_is_missing_or_wrong_is_said(run, monkeypatch, password):
+    if password is not None:
+        monkeypatch.setenv("SUNBOX_PASSWORD", password)
+    with served(Guard(create_main_app(WallboxDouble()), "right password")) as url:
+        ran = run("status", "--url", url)
+    assert ran.code == 1
+    assert f"{url} asks for a password" in ran.err
+    assert "wrong password" not in ran.err
+
+
+def test_the_right_password_opens(run, monkeypatch):
+    monkeypatch.setenv("SUNBOX_PASSWORD", "right password")
+    with served(Guard(create_main_app(WallboxDouble()), "right password")) as url:
+        assert run("status", "--url", url).code == 0
 
 
 def other_program(status, body):

@@ -19,7 +19,7 @@ COLOURS: dict[str, str] = {"charging": GOOD, "starting": GOOD, "waiting": "", "s
 """The colour of a loadpoint by the kind of its reason."""
 
 
-def read_site(url: str) -> dict[str, Any]:
+def read_site(url: str, password: str | None = None) -> dict[str, Any]:
     """Return the site as the gateway at `url` shows it.
 
     Raises:
@@ -29,7 +29,8 @@ def read_site(url: str) -> dict[str, Any]:
 
     address = f"{url.rstrip('/')}/api/v1/site"
     try:
-        answer = httpx2.get(address, timeout=TIMEOUT_S, trust_env=False)
+        headers = {} if password is None else {"authorization": f"Bearer {password}"}
+        answer = httpx2.get(address, headers=headers, timeout=TIMEOUT_S, trust_env=False)
     except httpx2.ConnectError:
         raise SunboxError(
             f"no gateway answers at {url}; start one with `sunbox run -c sunbox.yaml` or `sunbox demo`, "
@@ -37,6 +38,8 @@ def read_site(url: str) -> dict[str, Any]:
         ) from None
     except (httpx2.TimeoutException, httpx2.InvalidURL, httpx2.TransportError) as error:
         raise SunboxError(f"{url} cannot be read: {error or type(error).__name__}; name another with --url") from None
+    if answer.status_code == 401:
+        raise SunboxError(f"{url} asks for a password; set the right one in the environment variable SUNBOX_PASSWORD")
     if answer.status_code != 200:
         raise SunboxError(f"{address} answers {answer.status_code}; is it a sunbox gateway? name another with --url")
     try:
@@ -128,12 +131,24 @@ Examples:
 """
 )
 @click.option(
-    "--url", default=DEFAULT_URL, show_default=True, callback=_checked_url, envvar="SUNBOX_URL", help="The gateway."
+    "--url",
+    default=DEFAULT_URL,
+    show_default=True,
+    callback=_checked_url,
+    envvar="SUNBOX_URL",
+    show_envvar=True,
+    help="The gateway.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of /api/v1/site as it is.")
-def status(url: str, as_json: bool) -> None:
+@click.option(
+    "--password",
+    envvar="SUNBOX_PASSWORD",
+    show_envvar=True,
+    help="Where the gateway asks for one. Better in the environment: the command line is seen by others.",
+)
+def status(url: str, as_json: bool, password: str | None) -> None:
     """Show what a running gateway does, and why. No device is contacted."""
-    site = read_site(url)
+    site = read_site(url, password)
     if as_json:
         click.echo(json.dumps(site, indent=2, ensure_ascii=False))
     else:
