@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, date
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import click
 
@@ -17,7 +16,8 @@ from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.simulator.clock import LoopClock
-from sunbox.simulator.scenario import Scenario, build_trace
+from sunbox.simulator.habits import Presence
+from sunbox.simulator.scenario import CarScenario, Scenario, build_trace
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
 
@@ -27,9 +27,14 @@ MOST_SPEED = 600.0
 DEMO_BUDGET = {"per_month": 10.0}
 """What a demo may spend: Tesla's monthly discount."""
 
-
-def _listeners(apps: Mapping[int, Any]) -> list[Listener]:
-    return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
+DEMO_HOME = Scenario(
+    name="demo",
+    seed=83,
+    day=date(2024, 6, 15),
+    presence=Presence.COMMUTER,
+    cars=(CarScenario(soc_pct=30.0, limit_pct=90, never_full=False, asleep=False),),
+)
+"""A summer Saturday on which sun and clouds take turns and the car stays at home; a trip on Sunday, then to work."""
 
 
 @click.command(
@@ -54,6 +59,20 @@ Examples:
 )
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port of page and API.")
 @click.option(
+    "--port-base",
+    default=TESLA_PORT,
+    show_default=True,
+    type=click.IntRange(1, 65000),
+    help="Port of the simulated Tesla cloud; the meter is 4 above.",
+)
+@click.option(
+    "--world-port",
+    default=WORLD_PORT,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port of the world control.",
+)
+@click.option(
     "--folder",
     default="sunbox-demo",
     show_default=True,
@@ -64,28 +83,56 @@ Examples:
     "--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
-def demo(trace: str | None, speed: float, port: int, folder: Path, battery_kwh: float, *, verbose: bool) -> None:
+def demo(
+    trace: str | None,
+    speed: float,
+    port: int,
+    port_base: int,
+    world_port: int,
+    folder: Path,
+    battery_kwh: float,
+    *,
+    verbose: bool,
+) -> None:
     """Watch a simulated solar home with a Tesla live a summer's day.
 
     The gateway is the real one; sun, house, car and Tesla's cloud are simulated and reached over loopback HTTP.
     """
     set_up_logs(is_verbose=verbose)
-    scenario = Scenario(trace=trace, battery_kwh=battery_kwh)
-    run_until_stopped(lambda stop: _demo(scenario, speed, port, folder, stop), speed=speed)
+    scenario = replace(DEMO_HOME, trace=trace, battery_kwh=battery_kwh)
+    ports = Ports.of(port_base, world_port)
+    run_until_stopped(lambda stop: _demo(scenario, speed, port, ports, folder, stop), speed=speed)
 
 
-async def _demo(scenario: Scenario, speed: float, port: int, folder: Path, stop: asyncio.Event) -> None:
-    home = _home(scenario)
-    apps = home.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=WORLD_PORT)
+class Ports(NamedTuple):
+    """Where the simulated devices are served."""
+
+    tesla: int
+    meter: int
+    world: int
+
+    @classmethod
+    def of(cls, base: int, world: int) -> Ports:
+        """Return the ports of a base, at the distances of the standard ones."""
+        return cls(tesla=base, meter=base + METER_PORT - TESLA_PORT, world=world)
+
+    def listeners(self, home: SimulatedHome) -> list[Listener]:
+        """Return what is served of a home."""
+        apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world)
+        return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
+
+
+async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folder: Path, stop: asyncio.Event) -> None:
+    home = _home(scenario, ports)
     # Each demo is a world of its own: what an earlier one remembered of its car and tokens would be wrong here.
     for name in ("tokens.json", "sunbox.db", "sunbox.db-wal", "sunbox.db-shm"):
         (folder / name).unlink(missing_ok=True)
-    async with serving(_listeners(apps), speed=speed):
+    async with serving(ports.listeners(home), speed=speed):
         config = write_config(
             folder,
             home,
-            tesla_url=local_url(TESLA_PORT),
-            meter_url=local_url(METER_PORT),
+            tesla_url=local_url(ports.tesla),
+            meter_url=local_url(ports.meter),
             port=port,
             budget=DEMO_BUDGET,
             journal=False,
@@ -95,25 +142,25 @@ async def _demo(scenario: Scenario, speed: float, port: int, folder: Path, stop:
             running(config, clients, LoopClock(home.world.clock.now())) as gateway,
             serving_faces(gateway, config, speed=speed) as bound,
         ):
-            click.echo(_welcome(bound, speed, folder))
+            click.echo(_welcome(bound, speed, ports, folder))
             await stop.wait()
 
 
-def _home(scenario: Scenario) -> SimulatedHome:
+def _home(scenario: Scenario, ports: Ports) -> SimulatedHome:
     trace = build_trace(scenario)
     begins_at = scenario.start_at() if scenario.trace is None else trace.start_at.astimezone(UTC)
-    return build_home(scenario, LoopClock(begins_at), trace=trace)
+    return build_home(scenario, LoopClock(begins_at), trace=trace, tesla_url=local_url(ports.tesla))
 
 
-def _welcome(bound: Bound, speed: float, folder: Path) -> str:
+def _welcome(bound: Bound, speed: float, ports: Ports, folder: Path) -> str:
     return f"""\
 A simulated home runs at {speed:g} times real time.
   page      {bound.url}/
   try       curl {bound.url}/tlwb/1/status
             curl '{bound.url}/tlwb/1/control?1'        start    (?0 stops)
             curl '{bound.url}/tlwb/1/set_amps?10'      amps     /set_soc?60  /set_mode?pv
-  world     curl {local_url(WORLD_PORT)}/world              what is true, and what Tesla would charge
-            curl -X PATCH {local_url(WORLD_PORT)}/world -d '{{"sun": {{"factor": 0.2}}}}'   clouds
+  world     curl {local_url(ports.world)}/world              what is true, and what Tesla would charge
+            curl -X PATCH {local_url(ports.world)}/world -d '{{"sun": {{"factor": 0.2}}}}'   clouds
   config    {folder / "sunbox.yaml"}
 Ctrl-C stops it."""
 
@@ -158,21 +205,18 @@ def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *
     """Run the simulated devices alone, for trying any client against them."""
     set_up_logs(is_verbose=verbose)
     scenario = load_scenario(path) if path is not None else replace(Scenario(), start="08:00")
-    meter_port = port_base + METER_PORT - TESLA_PORT
-    run_until_stopped(lambda stop: _simulate(scenario, port_base, meter_port, world_port, speed, stop), speed=speed)
+    ports = Ports.of(port_base, world_port)
+    run_until_stopped(lambda stop: _simulate(scenario, ports, speed, stop), speed=speed)
 
 
-async def _simulate(
-    scenario: Scenario, tesla_port: int, meter_port: int, world_port: int, speed: float, stop: asyncio.Event
-) -> None:
-    home = _home(scenario)
-    apps = home.apps(tesla_port=tesla_port, meter_port=meter_port, world_port=world_port)
-    async with serving(_listeners(apps), speed=speed):
+async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asyncio.Event) -> None:
+    home = _home(scenario, ports)
+    async with serving(ports.listeners(home), speed=speed):
         vins = ", ".join(str(car["vin"]) for car in (car.truth() for car in home.world.cars.values()))
         click.echo(f"""\
 Simulated devices run at {speed:g} times real time.
-  Tesla's cloud  {local_url(tesla_port)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
-  meter          {local_url(meter_port)}/meter
-  world          {local_url(world_port)}/world   (GET shows it, PATCH changes it)
+  Tesla's cloud  {local_url(ports.tesla)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
+  meter          {local_url(ports.meter)}/meter
+  world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()

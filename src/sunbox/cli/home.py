@@ -55,9 +55,14 @@ class SimulatedHome:
 
 
 def build_home(
-    scenario: Scenario, clock: Clock, *, trace: Trace | None = None, cloud: CloudSettings | None = None
+    scenario: Scenario,
+    clock: Clock,
+    *,
+    trace: Trace | None = None,
+    cloud: CloudSettings | None = None,
+    tesla_url: str | None = None,
 ) -> SimulatedHome:
-    """Return the home of a scenario, which begins at `clock.now()`.
+    """Return the home of a scenario, which begins at `clock.now()`; `tesla_url` is where its cloud says that it is.
 
     Raises:
         TraceError: the scenario's file cannot be read.
@@ -70,7 +75,7 @@ def build_home(
         sync=world.sync,
         settings=cloud,
         timezone=world.place.timezone,
-        base_url=local_url(TESLA_PORT),
+        base_url=tesla_url or local_url(TESLA_PORT),
         seed=scenario.seed,
     )
     world.attach("tesla", tesla)
