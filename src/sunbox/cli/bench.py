@@ -96,12 +96,18 @@ def _part(progress: Callable[[float], None], number: int, count: int) -> Callabl
     return lambda share: progress((number + share) / count)
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  sunbox bench pv --trace june.csv.gz --kwp 10")
 def bench() -> None:
     """Measure on recorded days."""
 
 
-@bench.command()
+@bench.command(
+    epilog="""\b
+Examples:
+  sunbox bench pv --trace june.csv.gz --kwp 10
+  sunbox bench pv --trace a.csv --trace b.csv --commands-per-day 48 --json
+"""
+)
 @click.option(
     "--trace",
     "traces",

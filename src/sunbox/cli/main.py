@@ -32,9 +32,7 @@ COMMANDS: dict[str, Row] = {
     "status": Row("sunbox.cli.status", "status", "Show what a running gateway does, and why."),
     "replay": Row("sunbox.cli.replay", "replay", "Run a journal again and compare every decision."),
     "day": Row("sunbox.cli.day", "day", "Run whole days in virtual time and print what they were worth."),
-    "bench": Row(
-        "sunbox.cli.bench", "bench", "Compare sunbox with its peers' rules and with the best that was possible."
-    ),
+    "bench": Row("sunbox.cli.bench", "bench", "Compare sunbox with its peers' rules and with the best possible."),
     "simulate": Row("sunbox.cli.demo", "simulate", "Serve the simulated devices alone, for trying any client."),
     "config": Row("sunbox.cli.config", "config", "Print the JSON schema or the reference of the configuration."),
 }
