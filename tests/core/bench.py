@@ -1,0 +1,436 @@
+"""A core on the bench: `step` driven by hand, with a house and cars that answer what they are sent. Nothing here is random."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind, RequestKind
+from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.engine import answer, step
+from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick, VehicleRead
+from sunbox.core.model import (
+    Availability,
+    Charging,
+    LoadpointMemory,
+    Memory,
+    MeterReading,
+    Mode,
+    Override,
+    Session,
+    VehicleFacts,
+    VehicleMemory,
+    Wish,
+)
+from sunbox.core.reasons import ReasonCode
+from sunbox.core.settings import (
+    Budget,
+    Capabilities,
+    LoadpointSettings,
+    MeterSettings,
+    PlaceSettings,
+    Settings,
+    SiteSettings,
+    VehicleSettings,
+)
+from sunbox.core.snapshot import snapshot
+from sunbox.core.state import LoadpointState, State, VehicleState
+from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Rejected, Request
+
+NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+PRICE = {RequestKind.DATA: 0.002, RequestKind.COMMAND: 0.001, RequestKind.WAKE: 0.02}
+HOME = PlaceSettings(name="Home", lat=52.394, lon=13.542, radius_m=60.0, tags=frozenset({"home", "pv"}))
+WORK = PlaceSettings(name="Work", lat=52.5, lon=13.4, radius_m=100.0, tags=frozenset({"work"}))
+TESLA = Capabilities(
+    min_a=5,
+    low_min_a=3,
+    max_a=32,
+    max_phases=3,
+    sleeps=True,
+    is_location_bound=True,
+    stops_at_limit_soc=True,
+    limit_soc_min_pct=50,
+    settle_s=6.0,
+    start_settle_s=20.0,
+    price=PRICE,
+)
+CAR = VehicleSettings(id="car", name="Car", capabilities=TESLA)
+CARPORT = LoadpointSettings(id="carport", name="Carport", vehicle_id="car")
+SITE = SiteSettings(timezone=BERLIN)
+HOUSE = MeterSettings(id="house", interval_s=10.0)
+
+
+def after_s(seconds: float, at: datetime = NOON) -> datetime:
+    return at + timedelta(seconds=seconds)
+
+
+def settings_of(
+    *,
+    site: SiteSettings = SITE,
+    vehicles: tuple[VehicleSettings, ...] = (CAR,),
+    loadpoints: tuple[LoadpointSettings, ...] = (CARPORT,),
+    meters: tuple[MeterSettings, ...] = (HOUSE,),
+    places: tuple[PlaceSettings, ...] = (HOME, WORK),
+) -> Settings:
+    return Settings(site=site, places=places, meters=meters, vehicles=vehicles, loadpoints=loadpoints)
+
+
+def two_cars() -> Settings:
+    return settings_of(
+        vehicles=(CAR, replace(CAR, id="second", name="Second")),
+        loadpoints=(CARPORT, LoadpointSettings(id="garage", name="Garage", vehicle_id="second")),
+    )
+
+
+def with_budget(per_month: float | None = None, commands_per_day: int | None = None) -> Settings:
+    budget = Budget(per_month=per_month, commands_per_day=commands_per_day)
+    return settings_of(vehicles=(replace(CAR, budget=budget),))
+
+
+def facts_of(charging: Charging = Charging.STOPPED, at: datetime = NOON, **changes: object) -> VehicleFacts:
+    """Return what a Tesla at home says, 50 % full, on one phase."""
+    flows = charging is Charging.CHARGING
+    amps_a = changes.get("amps_requested_a", 16)
+    assert isinstance(amps_a, int)
+    facts = VehicleFacts(
+        measured_at=at,
+        charging=charging,
+        soc_pct=50,
+        limit_soc_pct=80,
+        amps_requested_a=amps_a,
+        amps_requested_max_a=32,
+        pilot_a=32 if charging is not Charging.DISCONNECTED else None,
+        actual_a=float(amps_a) if flows else 0.0,
+        voltage_v=230.0 if flows else 2.0,
+        power_w=round(amps_a * 230 / 1000) * 1000.0 if flows else 0.0,
+        phases=1 if flows else None,
+        energy_added_wh=1000.0,
+        latitude=HOME.lat,
+        longitude=HOME.lon,
+        is_fast_charger=False,
+        is_driving=False,
+    )
+    return replace(facts, **changes)  # type: ignore[arg-type]
+
+
+def remembered(
+    facts: VehicleFacts | None,
+    *,
+    mode: Mode = Mode.PV,
+    override: Override = Override.NONE,
+    was_charging: bool = False,
+    phases: int | None = 1,
+    **changes: object,
+) -> Memory:
+    """Return a memory of one car at the carport."""
+    session = Session(began_at=NOON) if facts is not None and facts.is_plugged else None
+    wish = Wish(mode=mode, override=override, override_by=None if override is Override.NONE else "tlwb")
+    vehicle = VehicleMemory(facts=facts, read_at=facts.measured_at if facts else None, phases=phases)
+    return Memory(
+        vehicles={"car": replace(vehicle, **changes)},  # type: ignore[arg-type]
+        loadpoints={"carport": LoadpointMemory(wish=wish, session=session, was_charging=was_charging)},
+    )
+
+
+@dataclass
+class Car:
+    """A car that does what it is told, and says how it is."""
+
+    is_awake: bool = False
+    is_plugged: bool = True
+    is_charging: bool = False
+    soc_pct: float = 50.0
+    limit_soc_pct: int = 80
+    amps_a: int = 16
+    amps_max_a: int = 32
+    pilot_a: int = 32
+    phases: int = 1
+    capacity_wh: float = 60_000.0
+    energy_added_wh: float = 1000.0
+    latitude: float | None = HOME.lat
+    longitude: float | None = HOME.lon
+    is_fast_charger: bool = False
+    has_power: bool = True
+    stays_at_min: bool = False  #: asked for less than 5 A it takes 5 A
+    wakes_after_s: float | None = 8.0
+    wakes_at: datetime | None = None
+
+    @property
+    def current_a(self) -> float:
+        if not self.is_charging:
+            return 0.0
+        asked_a = max(self.amps_a, 5) if self.stays_at_min else self.amps_a
+        return float(min(asked_a, self.amps_max_a, self.pilot_a))
+
+    @property
+    def draw_w(self) -> float:
+        return self.current_a * self.phases * 230.0
+
+    @property
+    def charging(self) -> Charging:
+        if not self.is_plugged:
+            return Charging.DISCONNECTED
+        if self.is_charging:
+            return Charging.CHARGING
+        if self.soc_pct >= self.limit_soc_pct:
+            return Charging.COMPLETE
+        return Charging.STOPPED if self.has_power else Charging.NO_POWER
+
+    def pass_time(self, at: datetime, seconds: float) -> None:
+        if self.wakes_at is not None and at >= self.wakes_at:
+            self.is_awake, self.wakes_at = True, None
+        added_wh = self.draw_w * seconds / 3600.0
+        self.soc_pct += added_wh / self.capacity_wh * 100.0
+        self.energy_added_wh += added_wh
+        if self.soc_pct >= self.limit_soc_pct:
+            self.is_charging = False
+
+    def facts(self, at: datetime) -> VehicleFacts:
+        return VehicleFacts(
+            measured_at=at,
+            charging=self.charging,
+            soc_pct=int(self.soc_pct),
+            limit_soc_pct=self.limit_soc_pct,
+            amps_requested_a=self.amps_a,
+            amps_requested_max_a=self.amps_max_a,
+            pilot_a=self.pilot_a if self.is_plugged else None,
+            actual_a=self.current_a,
+            voltage_v=230.0 if self.is_charging else 2.0,
+            power_w=round(self.draw_w / 1000) * 1000.0,
+            phases=self.phases if self.is_charging else None,
+            energy_added_wh=self.energy_added_wh,
+            latitude=self.latitude,
+            longitude=self.longitude,
+            is_fast_charger=self.is_fast_charger,
+            is_driving=False,
+        )
+
+    def do(self, command: Command, at: datetime) -> tuple[Outcome, Cause | None]:
+        if command.name is CommandName.WAKE:
+            if not self.is_awake and self.wakes_after_s is not None:
+                self.wakes_at = after_s(self.wakes_after_s, at)
+            return Outcome.UNCONFIRMED, None
+        if not self.is_awake:
+            return Outcome.NOT_DELIVERED, Cause.ASLEEP
+        match command.name:
+            case CommandName.START:
+                if not self.is_plugged:
+                    return Outcome.REFUSED, Cause.DISCONNECTED
+                if self.soc_pct >= self.limit_soc_pct:
+                    return Outcome.REFUSED, Cause.COMPLETE
+                was, self.is_charging = self.is_charging, self.has_power
+            case CommandName.STOP:
+                was, self.is_charging = not self.is_charging, False
+            case CommandName.SET_AMPS:
+                was, self.amps_a = self.amps_a == command.value, command.value or 0
+            case CommandName.SET_LIMIT:
+                was, self.limit_soc_pct = self.limit_soc_pct == command.value, command.value or 0
+        return (Outcome.ALREADY_SET if was else Outcome.APPLIED), None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the next command of a name ends, instead of what the car would say; `is_done`: the car carries it out."""
+
+    name: CommandName
+    outcome: Outcome
+    cause: Cause | None = None
+    is_done: bool = False
+    retry_after_s: float | None = None
+    detail: str = ""
+
+
+@dataclass
+class Bench:
+    """The core, a house with a meter, and cars. `advance` lets time pass; what is sent and read is kept with its instant."""
+
+    settings: Settings = field(default_factory=settings_of)
+    car: Car = field(default_factory=Car)
+    cars: dict[str, Car] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    pv_w: float = 0.0
+    load_w: float = 300.0
+    at: datetime = NOON
+    has_meter: bool = True
+    reply_s: float = 1.0
+    sent: list[tuple[datetime, str, Command]] = field(default_factory=list)
+    reads: list[tuple[datetime, str, ReadKind]] = field(default_factory=list)
+    endings: deque[Ending] = field(default_factory=deque)
+    state: State = field(init=False)
+    _replies: list[tuple[datetime, Send | Read]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cars = self.cars or {"car": self.car}
+        self.meter_at = self.at
+        self.state, effects = step(None, Began(at=self.at, settings=self.settings, memory=self.memory))
+        self._take(effects)
+
+    # What is known ----------------------------------------------------------------------------------------------------
+
+    @property
+    def lp(self) -> LoadpointState:
+        return self.state.loadpoints["carport"]
+
+    @property
+    def vehicle(self) -> VehicleState:
+        return self.state.vehicles["car"]
+
+    @property
+    def wish(self) -> Wish:
+        return self.lp.memory.wish
+
+    @property
+    def shown(self) -> LoadpointSnapshot:
+        return snapshot(self.state, self.at).loadpoints[0]
+
+    @property
+    def code(self) -> ReasonCode:
+        return self.shown.reason.code
+
+    def commands(self, name: CommandName | None = None, device_id: str = "car") -> list[Command]:
+        return [c for _, id_, c in self.sent if id_ == device_id and name in (None, c.name)]
+
+    def instants(self, name: CommandName) -> list[float]:
+        """Return when a command was sent, in s since the bench began."""
+        return [(at - NOON).total_seconds() for at, _, command in self.sent if command.name is name]
+
+    def data_reads(self) -> int:
+        return sum(what is ReadKind.DATA for _, _, what in self.reads)
+
+    def money(self) -> float:
+        spend = self.vehicle.memory.spend
+        return spend.money_today if spend is not None else 0.0
+
+    # What happens -----------------------------------------------------------------------------------------------------
+
+    def feed(self, event: Event) -> tuple[Effect, ...]:
+        self.state, effects = step(self.state, event)
+        self._take(effects)
+        return effects
+
+    def ask(self, **wishes: object) -> Accepted | Rejected:
+        loadpoint_id = str(wishes.pop("loadpoint_id", "carport"))
+        request = Request(loadpoint_id=loadpoint_id, by=str(wishes.pop("by", "tlwb")), **wishes)  # type: ignore[arg-type]
+        reply = answer(self.state, request)
+        if isinstance(reply, Accepted):
+            self.feed(Requested(at=self.at, request=request))
+        return reply
+
+    def meter(self, **values: object) -> tuple[Effect, ...]:
+        """Read the meter now; without values it tells the truth."""
+        cars_w = sum(car.draw_w for car in self.cars.values())
+        truth = {"grid_w": self.load_w + cars_w - self.pv_w, "pv_w": self.pv_w}
+        reading = MeterReading(measured_at=self.at, **(values or truth))  # type: ignore[arg-type]
+        return self.feed(MeterRead(at=self.at, meter_id=self.settings.meters[0].id, reading=reading))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: the meter is read, the timer is served, cars answer."""
+        end_at = after_s(seconds, self.at)
+        while True:
+            instants = [end_at]
+            if self.has_meter and self.settings.meters:
+                instants.append(self.meter_at)
+            if self.state.due_at is not None:
+                instants.append(self.state.due_at)
+            instants += [at for at, _ in self._replies]
+            next_at = max(min(instants), self.at)
+            for car in self.cars.values():
+                car.pass_time(next_at, (next_at - self.at).total_seconds())
+            self.at = next_at
+            if next_at >= end_at:
+                return
+            if self._replies and self._replies[0][0] <= next_at:
+                self._reply(self._replies.pop(0)[1])
+            elif self.has_meter and self.meter_at <= next_at:
+                self.meter_at = after_s(self.settings.meters[0].interval_s, next_at)
+                self.meter()
+            else:
+                self.feed(Tick(at=next_at))
+
+    def until(self, condition: object, within_s: float = 600.0) -> float:
+        """Let time pass until something is true; return after how many seconds."""
+        assert callable(condition)
+        began_at = self.at
+        while not condition():
+            assert (self.at - began_at).total_seconds() < within_s, f"not within {within_s} s: {self.shown}"
+            self.advance(1.0)
+        return (self.at - began_at).total_seconds()
+
+    def restart(self) -> None:
+        """Die and begin again with what was remembered; what was under way is never answered."""
+        memory = Memory(
+            vehicles={id_: vehicle.memory for id_, vehicle in self.state.vehicles.items()},
+            loadpoints={id_: lp.memory for id_, lp in self.state.loadpoints.items()},
+        )
+        self._replies.clear()
+        self.state, effects = step(None, Began(at=self.at, settings=self.settings, memory=memory))
+        self._take(effects)
+
+    def _take(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, Remember):
+                continue
+            if isinstance(effect, Send):
+                self.sent.append((self.at, effect.device_id, effect.command))
+            else:
+                self.reads.append((self.at, effect.device_id, effect.what))
+            self._replies.append((after_s(self.reply_s, self.at), effect))
+
+    def _reply(self, effect: Send | Read) -> None:
+        car = self.cars[effect.device_id]
+        if isinstance(effect, Send):
+            self.feed(self._ended(car, effect))
+        else:
+            self.feed(self._was_read(car, effect))
+
+    def _ended(self, car: Car, effect: Send) -> CommandEnded:
+        ending = next((entry for entry in self.endings if entry.name is effect.command.name), None)
+        if ending is None:
+            outcome, cause = car.do(effect.command, self.at)
+            ending = Ending(effect.command.name, outcome, cause)
+        else:
+            self.endings.remove(ending)
+            if ending.is_done:
+                car.do(effect.command, self.at)
+        return CommandEnded(
+            at=self.at,
+            device_id=effect.device_id,
+            exchange_id=effect.exchange_id,
+            outcome=ending.outcome,
+            cause=ending.cause,
+            detail=ending.detail,
+            retry_after_s=ending.retry_after_s,
+        )
+
+    def _was_read(self, car: Car, effect: Read) -> VehicleRead | ReadFailed:
+        if effect.what is ReadKind.DATA and not car.is_awake:
+            return ReadFailed(
+                at=self.at,
+                device_id=effect.device_id,
+                exchange_id=effect.exchange_id,
+                what=effect.what,
+                cause=Cause.ASLEEP,
+                billed=1,
+            )
+        is_data = effect.what is ReadKind.DATA
+        return VehicleRead(
+            at=self.at,
+            vehicle_id=effect.device_id,
+            exchange_id=effect.exchange_id,
+            what=effect.what,
+            availability=Availability.ONLINE if car.is_awake else Availability.ASLEEP,
+            facts=car.facts(self.at) if is_data else None,
+            billed=1 if is_data else 0,
+        )
+
+
+def charging_bench(**changes: object) -> Bench:
+    """Return a bench whose car charges from 4 kW of sun, settled."""
+    given: dict[str, object] = {"car": Car(is_awake=True), "pv_w": 4300.0, **changes}
+    bench = Bench(**given)  # type: ignore[arg-type]
+    bench.until(lambda: bench.shown.is_flowing and bench.shown.pending is None)
+    bench.advance(60)
+    return bench

@@ -1,0 +1,143 @@
+"""What requests have cost: the site's own days and months, hard lines."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.bench import BERLIN, PRICE, TESLA
+
+from sunbox.core.commands import RequestKind
+from sunbox.core.economy import commands_today, daily_line, is_affordable, spend_on, spend_with
+from sunbox.core.model import Spend
+from sunbox.core.settings import Budget
+
+COMMAND, DATA, WAKE, STATE = RequestKind.COMMAND, RequestKind.DATA, RequestKind.WAKE, RequestKind.STATE
+
+
+def berlin(*when: int) -> datetime:
+    return datetime(*when, tzinfo=BERLIN).astimezone(UTC)  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize(
+    ("at", "day", "ends_at"),
+    [
+        (berlin(2026, 6, 1, 12), date(2026, 6, 1), datetime(2026, 6, 1, 22, tzinfo=UTC)),
+        (datetime(2026, 6, 1, 22, tzinfo=UTC), date(2026, 6, 2), datetime(2026, 6, 2, 22, tzinfo=UTC)),
+        (berlin(2026, 1, 31, 23, 59), date(2026, 1, 31), datetime(2026, 1, 31, 23, tzinfo=UTC)),
+        # the clocks go forward on 29 March and back on 25 October 2026: days of 23 and 25 hours
+        (berlin(2026, 3, 29, 0, 30), date(2026, 3, 29), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (berlin(2026, 3, 29, 23, 30), date(2026, 3, 29), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        (berlin(2026, 10, 25, 0, 30), date(2026, 10, 25), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+        (berlin(2026, 12, 31, 23, 30), date(2026, 12, 31), datetime(2026, 12, 31, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_day_is_the_sites_own(at: datetime, day: date, ends_at: datetime) -> None:
+    spend = spend_on(None, at, BERLIN)
+    assert (spend.day, spend.day_ends_at) == (day, ends_at)
+    assert spend.money_today == spend.money_this_month == 0.0
+
+
+def test_the_day_of_the_clock_change_is_an_hour_longer_or_shorter() -> None:
+    for noon, hours in ((berlin(2026, 3, 29, 12), 23), (berlin(2026, 10, 25, 12), 25), (berlin(2026, 6, 1, 12), 24)):
+        today = spend_on(None, noon, BERLIN)
+        yesterday = spend_on(None, noon - timedelta(days=1), BERLIN)
+        assert today.day_ends_at - yesterday.day_ends_at == timedelta(hours=hours)
+
+
+def test_counts_begin_anew_with_the_day_and_with_the_month() -> None:
+    spend = spend_with(spend_on(None, berlin(2026, 10, 30, 12), BERLIN), COMMAND, 3, TESLA)
+    assert spend_on(spend, berlin(2026, 10, 30, 23, 59), BERLIN) is spend
+    tomorrow = spend_on(spend, berlin(2026, 10, 31, 0), BERLIN)
+    assert (tomorrow.today, tomorrow.money_today) == ({}, 0.0)
+    assert (tomorrow.this_month, tomorrow.money_this_month) == ({COMMAND: 3}, spend.money_this_month)
+    next_month = spend_on(tomorrow, berlin(2026, 11, 1, 0), BERLIN)
+    assert (next_month.today, next_month.this_month, next_month.money_this_month) == ({}, {}, 0.0)
+
+
+def test_the_same_month_of_another_year_is_another_month() -> None:
+    spend = spend_with(spend_on(None, berlin(2026, 6, 1, 12), BERLIN), DATA, 9, TESLA)
+    assert spend_on(spend, berlin(2027, 6, 1, 12), BERLIN).this_month == {}
+
+
+def test_an_old_spend_is_not_brought_back_by_a_clock_that_went_back() -> None:
+    spend = spend_with(spend_on(None, berlin(2026, 6, 2, 12), BERLIN), DATA, 9, TESLA)
+    assert spend_on(spend, berlin(2026, 6, 1, 12), BERLIN) is spend
+
+
+def test_each_kind_is_counted_and_priced() -> None:
+    spend = spend_on(None, berlin(2026, 6, 1, 12), BERLIN)
+    for kind, count in ((COMMAND, 2), (DATA, 1), (WAKE, 1), (STATE, 50)):
+        spend = spend_with(spend, kind, count, TESLA)
+    assert spend.today == spend.this_month == {COMMAND: 2, DATA: 1, WAKE: 1, STATE: 50}
+    assert spend.money_today == pytest.approx(2 * PRICE[COMMAND] + PRICE[DATA] + PRICE[WAKE])
+    assert commands_today(spend) == 3
+
+
+def spent(today: float, month: float, day: int = 1) -> Spend:
+    at = berlin(2026, 6, day, 12)
+    begun = spend_on(None, at, BERLIN)
+    return Spend(day=begun.day, day_ends_at=begun.day_ends_at, money_today=today, money_this_month=month)
+
+
+@pytest.mark.parametrize(
+    ("spend", "budget", "line"),
+    [
+        (spent(0, 0), Budget(), None),
+        (spent(0, 0), Budget(per_month=3.0), 0.3),  # 3 × 3.00 / 30
+        (spent(0.2, 0.2), Budget(per_month=3.0), 0.3),  # what today cost does not move today's line
+        (spent(0, 0, day=30), Budget(per_month=3.0), 3.0),  # never more than what is left
+        (spent(0, 2.4, day=30), Budget(per_month=3.0), 0.6),
+        (spent(0, 5.0, day=15), Budget(per_month=3.0), 0.0),
+        (spent(0, 0), Budget(per_month=3.0, burst=1.0), 0.1),
+        (spent(0, 1.5, day=16), Budget(per_month=3.0), 0.3),
+    ],
+)
+def test_the_line_of_a_day(spend: Spend, budget: Budget, line: float | None) -> None:
+    assert daily_line(spend, budget) == (None if line is None else pytest.approx(line))
+
+
+@pytest.mark.parametrize(
+    ("money", "kind", "is_so"),
+    [
+        (0.299, COMMAND, True),  # just on the line
+        (0.2995, COMMAND, False),
+        (0.298, DATA, True),
+        (0.299, DATA, False),
+        (0.28, WAKE, True),
+        (0.281, WAKE, False),
+        (9.0, STATE, True),  # free
+    ],
+)
+def test_the_hard_line_in_money(money: float, kind: RequestKind, *, is_so: bool) -> None:
+    assert is_affordable(spent(money, money), Budget(per_month=3.0), TESLA, kind) is is_so
+
+
+def test_the_hard_line_in_commands_counts_commands_and_wakes_only() -> None:
+    budget = Budget(commands_per_day=2)
+    spend = spend_on(None, berlin(2026, 6, 1, 12), BERLIN)
+    spend = spend_with(spend_with(spend, DATA, 7, TESLA), COMMAND, 1, TESLA)
+    assert is_affordable(spend, budget, TESLA, WAKE)
+    spend = spend_with(spend, WAKE, 1, TESLA)
+    assert not is_affordable(spend, budget, TESLA, COMMAND)
+    assert not is_affordable(spend, budget, TESLA, WAKE)
+    assert is_affordable(spend, budget, TESLA, DATA)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 86_400 * 3), st.sampled_from([COMMAND, DATA, WAKE])), max_size=60),
+    st.floats(0.1, 10),
+)
+def test_obeying_the_daily_line_obeys_the_month(waits: list[tuple[int, RequestKind]], per_month: float) -> None:
+    budget = Budget(per_month=per_month)
+    at = berlin(2026, 3, 20, 12)
+    spend: Spend | None = None
+    for wait_s, kind in waits:
+        at += timedelta(seconds=wait_s)
+        spend = spend_on(spend, at, BERLIN)
+        if is_affordable(spend, budget, TESLA, kind):
+            spend = spend_with(spend, kind, 1, TESLA)
+        assert spend.money_this_month <= per_month + 1e-6
+        assert at < spend.day_ends_at <= at + timedelta(hours=25)
