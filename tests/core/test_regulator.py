@@ -1,0 +1,204 @@
+"""From surplus to set-point: start after it has lasted, down at once, up with care, stop after it fell short."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.bench import NOON, after_s
+
+from sunbox.core.model import LoadpointMemory, Mode, Wish
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.regulator import RAISE_AFTER_S, SLACK_W, Range, decide_from_surplus
+from sunbox.core.state import LoadpointState
+from sunbox.core.wallbox import SetPoint
+
+CAN = Range(min_a=6, max_a=16, phases=1, voltage_v=230.0, start_delay_s=60.0, stop_delay_s=180.0)
+MIN_W = CAN.min_w
+
+
+def loadpoint(amps_a: int = 0) -> LoadpointState:
+    return LoadpointState(
+        memory=LoadpointMemory(wish=Wish(mode=Mode.PV)),
+        set_point=SetPoint(charge=amps_a > 0, amps_a=amps_a),
+        reason=Reason(ReasonCode.NEVER_SEEN),
+    )
+
+
+def follow(
+    lp: LoadpointState,
+    readings: list[tuple[float, float]],
+    *,
+    can: Range = CAN,
+    runs: bool | None = None,
+    spread_w: float = 0.0,
+) -> tuple[LoadpointState, list[int]]:
+    """Return the loadpoint after readings of (instant in s, surplus in W), and the amps after each (0 = not charging)."""
+    amps = []
+    for seconds, surplus_w in readings:
+        does_run = lp.set_point.charge if runs is None else runs
+        low_w, high_w = surplus_w - spread_w, surplus_w + spread_w
+        lp = decide_from_surplus(lp, can, low_w, high_w, after_s(seconds), runs=does_run)
+        amps.append(lp.set_point.amps_a if lp.set_point.charge else 0)
+    return lp, amps
+
+
+def every(step_s: float, start_s: float, end_s: float, surplus_w: float) -> list[tuple[float, float]]:
+    return [(start_s + n * step_s, surplus_w) for n in range(int((end_s - start_s) / step_s) + 1)]
+
+
+def test_nothing_starts_without_enough() -> None:
+    for surplus_w in (-5000.0, 0.0, MIN_W - 1):
+        lp, amps = follow(loadpoint(), every(10, 0, 600, surplus_w))
+        assert not any(amps)
+        assert lp.reason.code is ReasonCode.SURPLUS_LOW
+
+
+@pytest.mark.parametrize(("surplus_w", "start_a"), [(MIN_W, 6), (2299.0, 9), (2300.0, 10), (3680.0, 16), (9000.0, 16)])
+def test_a_start_takes_the_delay_and_goes_straight_to_what_there_is(surplus_w: float, start_a: int) -> None:
+    _, amps = follow(loadpoint(), every(10, 0, 60, surplus_w))
+    assert amps == [0] * 6 + [start_a]
+
+
+def test_a_start_tells_when_it_will_be() -> None:
+    lp, _ = follow(loadpoint(), [(0, 3000.0), (10, 3000.0)])
+    assert lp.reason.code is ReasonCode.SURPLUS_STARTING
+    assert lp.reason.changes_at == after_s(60)
+
+
+def test_one_low_reading_resets_the_start() -> None:
+    readings = [*every(10, 0, 50, 3000.0), (55, MIN_W - 1), *every(10, 60, 120, 3000.0)]
+    _, amps = follow(loadpoint(), readings)
+    assert amps == [0] * 13 + [13]
+
+
+def test_a_start_that_knows_only_an_interval_takes_the_low_end() -> None:
+    lp, amps = follow(loadpoint(), every(10, 0, 120, 2000.0), spread_w=700.0)
+    assert not any(amps)
+    assert lp.reason.code is ReasonCode.SURPLUS_LOW
+
+
+@pytest.mark.parametrize(
+    ("surplus_w", "amps_a"),
+    [
+        (16 * 230.0, 16),
+        (16 * 230.0 - SLACK_W, 16),  # the noise of meters is no command
+        (16 * 230.0 - SLACK_W - 1, 15),
+        (10 * 230.0 + 1, 10),
+        (MIN_W + 1, 6),
+        (MIN_W - SLACK_W, 6),
+        (0.0, 6),  # the minimum while the stop delay runs
+        (-9000.0, 6),
+    ],
+)
+def test_down_at_once(surplus_w: float, amps_a: int) -> None:
+    _, amps = follow(loadpoint(16), [(0, surplus_w)])
+    assert amps == [amps_a]
+
+
+def test_down_takes_the_high_end_and_up_the_low_end() -> None:
+    _, amps = follow(loadpoint(10), every(10, 0, 60, 2300.0), spread_w=1000.0)
+    assert set(amps) == {10}
+
+
+def test_up_after_two_readings() -> None:
+    _, amps = follow(loadpoint(6), every(10, 0, 20, 12 * 230.0))
+    assert amps == [6, 12, 12]
+
+
+def test_up_only_as_far_as_all_readings_allowed() -> None:
+    _, amps = follow(loadpoint(6), [(0, 9 * 230.0), (10, 16 * 230.0)])
+    assert amps == [6, 9]
+    _, amps = follow(loadpoint(6), [(0, 16 * 230.0), (10, 9 * 230.0)])
+    assert amps == [6, 9]
+
+
+def test_a_reading_without_more_resets_the_raise() -> None:
+    _, amps = follow(loadpoint(6), [(0, 3000.0), (RAISE_AFTER_S - 1, 6 * 230.0), (RAISE_AFTER_S + 1, 3000.0)])
+    assert amps == [6, 6, 6]
+
+
+def test_fast_readings_do_not_hurry_a_raise() -> None:
+    _, amps = follow(loadpoint(6), every(1, 0, 12, 3000.0))
+    assert amps.index(13) == RAISE_AFTER_S
+
+
+def test_a_stop_takes_its_delay_at_the_minimum() -> None:
+    lp, amps = follow(loadpoint(16), every(10, 0, 180, 500.0))
+    assert amps == [6] * 18 + [0]
+    assert lp.reason.code is ReasonCode.SURPLUS_LOW
+
+
+def test_the_minimum_tells_when_it_ends() -> None:
+    lp, _ = follow(loadpoint(16), [(0, 500.0), (10, 400.0)])
+    assert lp.reason.code is ReasonCode.CHARGING_MINIMUM
+    assert lp.reason.changes_at == after_s(180)
+
+
+def test_one_good_reading_resets_the_stop() -> None:
+    readings = [*every(10, 0, 170, 500.0), (175, MIN_W), *every(10, 180, 350, 500.0)]
+    lp, amps = follow(loadpoint(6), readings)
+    assert set(amps) == {6}
+    assert lp.short_since_at == after_s(180)
+    _, amps = follow(lp, [(360, 500.0)])
+    assert amps == [0]
+
+
+def test_within_the_slack_a_car_at_its_minimum_goes_on() -> None:
+    _, amps = follow(loadpoint(6), every(10, 0, 900, MIN_W - SLACK_W))
+    assert set(amps) == {6}
+
+
+def test_until_current_flows_the_set_point_follows_freely_and_is_called_off() -> None:
+    lp, amps = follow(loadpoint(10), [(0, 16 * 230.0), (1, 7 * 230.0), (2, 12 * 230.0)], runs=False)
+    assert amps == [16, 7, 12]
+    _, amps = follow(lp, [(3, MIN_W - SLACK_W - 1), (4, 3000.0)], runs=False)
+    assert amps == [0, 0]  # and the whole delay begins anew
+
+
+def test_a_stopped_car_needs_the_whole_start_delay_again() -> None:
+    _, amps = follow(loadpoint(6), [*every(10, 0, 180, 0.0), *every(10, 190, 250, 3000.0)])
+    assert amps[-2:] == [0, 13]
+
+
+def test_a_smaller_cap_lowers_at_once_and_says_so() -> None:
+    can = replace(CAN, max_a=8, cap_why="a test")
+    lp, amps = follow(loadpoint(16), [(0, 9000.0)], can=can)
+    assert amps == [8]
+    assert "a test" in str(lp.reason.numbers["cap"])
+
+
+def test_three_phases_need_three_times_as_much() -> None:
+    can = replace(CAN, phases=3)
+    _, amps = follow(loadpoint(), every(10, 0, 60, 3 * MIN_W - 1), can=can)
+    assert not any(amps)
+    _, amps = follow(loadpoint(), every(10, 0, 60, 3 * 10 * 230.0), can=can)
+    assert amps[-1] == 10
+
+
+@given(
+    st.integers(0, 16).filter(lambda amps: amps == 0 or amps >= 6),
+    st.lists(
+        st.tuples(st.floats(0.5, 120), st.floats(-2e4, 2e4), st.floats(0, 3000), st.booleans()), min_size=1, max_size=40
+    ),
+)
+def test_set_points_stay_in_range_and_are_carried_by_the_surplus(
+    amps_a: int, readings: list[tuple[float, float, float, bool]]
+) -> None:
+    lp = loadpoint(amps_a)
+    at = NOON
+    for wait_s, low_w, spread_w, runs in readings:
+        at = after_s(wait_s, at)
+        before = lp.set_point
+        lp = decide_from_surplus(lp, CAN, low_w, low_w + spread_w, at, runs=runs)
+        now = lp.set_point
+        if not now.charge:
+            assert now.amps_a == 0
+            continue
+        assert CAN.min_a <= now.amps_a <= CAN.max_a
+        if not before.charge or now.amps_a > max(before.amps_a, CAN.min_a):
+            assert now.amps_a * 230.0 <= low_w + SLACK_W + 1
+        if before.charge and runs and now.amps_a < before.amps_a:
+            assert before.amps_a > CAN.max_a or low_w + spread_w < before.amps_a * 230.0 - SLACK_W
