@@ -119,9 +119,11 @@ def check(path: Path, offline: bool, timeout_s: float) -> None:
 
 async def _try_devices(config: Config, timeout_s: float) -> list[Probed]:
     from sunbox.app import open_drivers
+    from sunbox.cli.live import set_up_logs
     from sunbox.clock import SystemClock
     from sunbox.net.http import client_factory
 
+    set_up_logs(is_quiet=True)  # to standard error: what is printed here is the table
     drivers, accounts = open_drivers(config, client_factory(), SystemClock())
     try:
         return await probe_all(drivers, timeout_s)

@@ -16,6 +16,7 @@ import click
 
 from sunbox.app import running
 from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, local_url, write_config
+from sunbox.cli.live import set_up_logs
 from sunbox.net.http import client_factory
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
@@ -198,6 +199,7 @@ def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object
     """
     if options["phases"] == 2:
         raise click.BadParameter("2 is not possible; allowed are 1 and 3", param_hint="--phases")
+    set_up_logs(is_quiet=True)
     chosen = DayOptions(traces=traces, presence=Presence(presence), **options)  # type: ignore[arg-type]
     results = []
     for trace in traces or (None,):
