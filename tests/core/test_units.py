@@ -56,8 +56,8 @@ def test_active_phases(
 @given(
     st.none() | st.sampled_from([1, 3]),
     st.none() | st.floats(0, 3e4),
-    st.none() | st.floats(0, 500),
-    st.none() | st.floats(0, 100),
+    st.none() | st.just(0.0) | st.floats(0.1, 500),
+    st.none() | st.just(0.0) | st.floats(0.1, 100),
 )
 def test_active_phases_are_0_to_3(
     reported: int | None, watts_w: float | None, voltage_v: float | None, current_a: float | None
