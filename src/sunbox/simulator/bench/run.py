@@ -11,8 +11,10 @@ from sunbox.core.settings import Capabilities
 from sunbox.simulator.bench.cars import IdealCar
 from sunbox.simulator.bench.engine import EngineRun, Progress, settings_for
 from sunbox.simulator.bench.home import Home, SteppedClock
+from sunbox.simulator.bench.rival import RivalRun
 from sunbox.simulator.bench.setup import SetUp, Tally
 from sunbox.simulator.ledger import DAY_S
+from sunbox.simulator.rivals import RIVALS
 from sunbox.simulator.trace import Trace
 
 SUNBOX = "sunbox"
@@ -42,9 +44,16 @@ def run_policy(
         loadpoint: for sunbox, further fields of `LoadpointSettings`.
         days: default all.
         progress: is told the share that is done.
+
+    Raises:
+        ValueError: there is no such policy.
     """
     home = Home(trace, IdealCar(setup), setup, SteppedClock(trace.start_at), timezone)
     length_s = home.length_s if days is None else min(home.length_s, days * DAY_S)
+    if policy in RIVALS:
+        return RivalRun(home, RIVALS[policy]()).run(length_s, progress)
+    if policy != SUNBOX:
+        raise ValueError(f"policy {policy!r}: allowed are {', '.join((SUNBOX, *RIVALS))}")
     able = replace(capabilities or Capabilities(), max_a=setup.max_a)
     settings = settings_for(setup, timezone, able, solar_share_pct=solar_share_pct, loadpoint=loadpoint)
     return EngineRun(home, settings).run(length_s, progress)
