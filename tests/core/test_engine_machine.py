@@ -202,12 +202,56 @@ class Core(RuleBasedStateMachine):
         )
         self.feed(MeterRead(at=at, meter_id=meters[number % len(meters)].id, reading=reading))
 
-    @rule(surplus_w=st.sampled_from([-2000.0, 500.0, 1500.0, 2500.0, 4500.0, 9000.0]), times=st.integers(1, 25))
-    def the_sun_lasts(self, surplus_w: float, times: int) -> None:
+    @rule(
+        surplus_w=st.sampled_from([-2000.0, 500.0, 1500.0, 2500.0, 4500.0, 4500.0, 9000.0]),
+        times=st.integers(1, 25),
+        is_served=st.booleans(),
+    )
+    def the_sun_lasts(self, surplus_w: float, times: int, *, is_served: bool) -> None:
         for _ in range(times):
             self.at = after_s(10, self.at)
             reading = MeterReading(measured_at=self.at, grid_w=-surplus_w, pv_w=max(0.0, surplus_w + 300))
             self.feed(MeterRead(at=self.at, meter_id="house", reading=reading))
+            if is_served:
+                self.all_goes_well(2)
+
+    @rule(times=st.integers(1, 6))
+    def all_goes_well(self, times: int) -> None:
+        """What is under way ends as it should: commands are done, the car is awake, plugged in, at home and as believed."""
+        assert self.state is not None
+        for _ in range(times):
+            for device, effect in sorted(self.under_way.items()):
+                del self.under_way[device]
+                self.at = after_s(1, self.at)
+                if isinstance(effect, Send):
+                    ended = Outcome.UNCONFIRMED if effect.command.name is CommandName.WAKE else Outcome.APPLIED
+                    self.feed(CommandEnded(at=self.at, device_id=device, exchange_id=effect.exchange_id, outcome=ended))
+                else:
+                    self.feed(
+                        VehicleRead(
+                            at=self.at,
+                            vehicle_id=device,
+                            exchange_id=effect.exchange_id,
+                            what=effect.what,
+                            availability=Availability.ONLINE,
+                            facts=self.as_believed(device, self.at) if effect.what is ReadKind.DATA else None,
+                            billed=1,
+                        )
+                    )
+
+    def as_believed(self, device: str, at: datetime) -> VehicleFacts:
+        assert self.state is not None
+        known = self.state.vehicles[device].memory.facts
+        if known is None or not known.is_plugged:
+            return facts_of(at=at)
+        flows = known.charging in (Charging.CHARGING, Charging.STARTING)
+        return replace(
+            known,
+            measured_at=at,
+            charging=Charging.CHARGING if flows else known.charging,
+            voltage_v=230.0 if flows else 2.0,
+            phases=1,
+        )
 
     @rule(cause=st.sampled_from(Cause))
     def a_meter_fails(self, cause: Cause) -> None:
@@ -287,9 +331,9 @@ class Core(RuleBasedStateMachine):
     @rule(
         loadpoint_id=st.sampled_from(["carport", "garage"]),
         mode=st.none() | st.sampled_from(Mode),
-        override=st.none() | st.sampled_from(Override),
+        override=st.none() | st.sampled_from([*Override, Override.CHARGE]),
         until_s=st.none() | st.sampled_from([-5.0, 30.0, 600.0]),
-        amps_a=st.none() | st.integers(1, 34),
+        amps_a=st.none() | st.sampled_from([3, 4, 10]) | st.integers(1, 34),
         target_soc_pct=st.none() | st.integers(0, 101),
     )
     def somebody_asks(
@@ -347,12 +391,9 @@ class Core(RuleBasedStateMachine):
         assert self.state is not None
         facts: VehicleFacts | None = None
         if what is ReadKind.DATA:
-            known = self.state.vehicles[device].memory.facts
-            if known is not None and data.draw(st.booleans(), label="as believed"):
+            if data.draw(st.booleans(), label="as believed"):
                 age_s = data.draw(st.sampled_from([0.0, 0.0, 0.0, 600.0]))
-                facts = replace(known, measured_at=after_s(-age_s, at))
-                if known.charging is Charging.STARTING:
-                    facts = replace(facts, charging=Charging.CHARGING, voltage_v=230.0)
+                facts = self.as_believed(device, after_s(-age_s, at))
             else:
                 latitude, longitude = data.draw(POINTS)
                 facts = VehicleFacts(measured_at=at, latitude=latitude, longitude=longitude, **data.draw(FACTS))
