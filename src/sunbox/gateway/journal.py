@@ -118,6 +118,8 @@ class Journal:
         if self._folder is None:
             return
         self._roll(before, after, event.at)
+        if isinstance(event, events.Began):
+            self._last = {}  # each decision is told anew: whoever replays knows no more than this process
         now = decisions_of(after)
         changed = {id_: decision for id_, decision in now.items() if self._last.get(id_) != decision}
         self._last = now
@@ -143,7 +145,7 @@ class Journal:
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{today.isoformat()}.jsonl"
-        is_new = not path.exists() or path.stat().st_size == 0
+        is_new = _drop_torn_line(path) == 0
         self._file = path.open("a", encoding="utf-8")
         path.chmod(0o600)
         self._day = today
@@ -159,3 +161,15 @@ class Journal:
         for path in self._folder.glob("????-??-??.jsonl"):
             if path.stem < oldest:
                 path.unlink(missing_ok=True)
+
+
+def _drop_torn_line(path: Path) -> int:
+    """Remove the beginning of a line that a killed process left at the end of a file, and return the file's size."""
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        content = file.read()
+        size = content.rfind(b"\n") + 1
+        if size < len(content):
+            file.truncate(size)
+    return size

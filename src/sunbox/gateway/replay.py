@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sunbox import __version__
 from sunbox.core.engine import step
+from sunbox.core.events import Began
 from sunbox.core.state import State
 from sunbox.errors import JournalError
 from sunbox.gateway.journal import EVENTS, FORMAT, STATE, decisions_of, effects_of
@@ -84,6 +85,8 @@ def _replay_line(
     try:
         event = adapter.validate_python(entry.get("with"), strict=False)
         after, effects = step(state, event)
+        if isinstance(event, Began):
+            last = {}  # as the writer: a process that begins has told nothing yet
     except (ValidationError, ValueError) as error:
         raise JournalError(f"{path}:{number}: {name} cannot be replayed: {error}") from error
     now = decisions_of(after)
