@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.scenarios.home import live, living
 
 from sunbox.gateway.replay import replay_file
-from tests.scenarios.home import live, living
 
 
 @pytest.mark.parametrize("torn", ["", '{"event":"MeterRead","with":{"at":"2026-06-0', "\x00\x00"])
