@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from sunbox.cli.output import print_table, say
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
 from sunbox.drivers.tesla.settings import TeslaVehicleSettings, capabilities
 from sunbox.simulator.bench import run
+from sunbox.simulator.bench.engine import Progress
+from sunbox.simulator.bench.report import ORACLE, Possible, Row
+from sunbox.simulator.bench.run import SUNBOX
 from sunbox.simulator.bench.setup import DEFAULT_MAX_A, PHASE_NAMES, SetUp, Tally
+from sunbox.simulator.oracle import weight_of
+from sunbox.simulator.rivals import RIVALS
 from sunbox.simulator.trace import Trace, load_trace
 
 TIMEZONE = ZoneInfo("Europe/Berlin")
+
+POLICIES = (SUNBOX, *RIVALS, ORACLE)
+WITH_AUTO_PHASES = frozenset({ORACLE})
+"""Who can switch phases by himself."""
+WITH_SOLAR_SHARE = frozenset({SUNBOX, ORACLE})
+"""Who runs once for each share."""
 
 MONEY_PER_KWH = 0.20
 """What a kWh is worth: a command at Tesla's 0.001 $ is then worth 5 Wh."""
@@ -48,52 +62,86 @@ def run_policy(
     traces: Sequence[str | Trace],
     *,
     kwp: float = 10.0,
-    phases: str = "1",
-    max_a: int | None = None,
+    setup: SetUp | None = None,
     solar_share_pct: float = 100.0,
-    loadpoint: dict[str, Any] | None = None,
+    loadpoint: Mapping[str, Any] | None = None,
     days: float | None = None,
-    progress: Callable[[float], None] = lambda _: None,
-    **setup: Any,
+    progress: Progress = lambda _: None,
 ) -> Tally:
-    """Run one policy over all traces, for sweeps: `run_policy("sunbox", [path], kwp=5, commands_per_day=48).net_pct`.
+    """Run one policy over all traces; for sweeps too: `run_policy("sunbox", [path], setup=SetUp(commands_per_day=48))`.
 
     Args:
         policy: its name.
         traces: paths, or traces that were read already (then `kwp` is of no effect).
         kwp: size of the solar plant.
-        phases: `1`, `3` or `auto`.
-        max_a: default 32 on one phase, 16 on three.
+        setup: the home; default one phase of 32 A.
         solar_share_pct: for sunbox.
         loadpoint: for sunbox, further fields of `LoadpointSettings`.
         days: only so many days of each trace.
         progress: is told the share that is done.
-        setup: further fields of `SetUp`.
+
+    Raises:
+        TraceError: a trace cannot be read.
+        ValueError: there is no such policy.
     """
-    chosen = PHASE_NAMES[phases]
-    home = SetUp(phases=chosen, max_a=DEFAULT_MAX_A[chosen] if max_a is None else max_a, **setup)
+    home = setup or SetUp()
     total = Tally()
     for number, trace in enumerate(traces):
-        loaded = load_trace(trace, timezone=TIMEZONE, kwp=kwp) if isinstance(trace, str) else trace
-        total.add(
-            run.run_policy(
-                policy,
-                loaded,
-                home,
-                timezone=TIMEZONE,
-                capabilities=car_capabilities(home),
-                solar_share_pct=solar_share_pct,
-                loadpoint=loadpoint,
-                days=days,
-                progress=_part(progress, number, len(traces)),
-            )
+        tally = run.run_policy(
+            policy,
+            load_trace(trace, timezone=TIMEZONE, kwp=kwp) if isinstance(trace, str) else trace,
+            home,
+            timezone=TIMEZONE,
+            capabilities=car_capabilities(home),
+            solar_share_pct=solar_share_pct,
+            loadpoint=loadpoint,
+            days=days,
+            progress=_part(progress, number, len(traces)),
         )
+        total.add(tally)
     return total
 
 
-def _part(progress: Callable[[float], None], number: int, count: int) -> Callable[[float], None]:
+def _part(progress: Progress, number: int, count: int) -> Progress:
     """Return what tells of the progress of one part of several."""
     return lambda share: progress((number + share) / count)
+
+
+def left_out(setup: SetUp, policies: Sequence[str]) -> list[str]:
+    """Return those that cannot be put in charge of this home."""
+    return [policy for policy in policies if setup.has_auto_phases and policy not in WITH_AUTO_PHASES]
+
+
+def run_rows(
+    traces: Sequence[Trace],
+    setup: SetUp,
+    policies: Sequence[str] = POLICIES,
+    shares: Sequence[float] = (100.0,),
+    progress: Progress = lambda _: None,
+) -> list[tuple[Row, float]]:
+    """Return the row of each policy (of sunbox and the oracle one per solar share), and how far it is below the oracle.
+
+    Rivals, which know no solar share, are compared with the oracle of the first one.
+    """
+    missing = left_out(setup, policies)
+    runs = [
+        (policy, share)
+        for policy in policies
+        if policy not in missing
+        for share in (shares if policy in WITH_SOLAR_SHARE else shares[:1])
+    ]
+    possible = Possible(traces, setup)
+    rows: list[tuple[Row, float]] = []
+    for number, (policy, share) in enumerate(runs):
+        told = _part(progress, number, len(runs))
+        if policy == ORACLE:
+            row = possible.oracle_row(share)
+        else:
+            tally = run_policy(policy, traces, setup=setup, solar_share_pct=share, progress=told)
+            row = possible.row(policy, share if policy in WITH_SOLAR_SHARE else None, tally, share)
+        rows.append((row, possible.below_pct(row, share)))
+        told(1.0)
+    return rows
 
 
 @click.group(epilog="\b\nExample:\n  sunbox bench pv --trace june.csv.gz --kwp 10")
@@ -106,6 +154,7 @@ def bench() -> None:
 Examples:
   sunbox bench pv --trace june.csv.gz --kwp 10
   sunbox bench pv --trace a.csv --trace b.csv --commands-per-day 48 --json
+  sunbox bench pv --trace june.csv.gz --solar-share 100 --solar-share 50 --policy sunbox --policy evcc
 """
 )
 @click.option(
@@ -119,15 +168,60 @@ Examples:
 @click.option(
     "--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant."
 )
-@click.option("--phases", default="1", show_default=True, type=click.Choice(list(PHASE_NAMES)))
-@click.option("--max-amps", type=click.IntRange(5, 48), help="Default 32 on one phase, else 16.")
-@click.option("--min-amps", default=6, show_default=True, type=click.IntRange(1, 32))
-@click.option("--commands-per-day", default="unlimited", show_default=True, callback=count_or_unlimited)
-@click.option("--command-price-wh", default=0.0, show_default=True, type=click.FloatRange(0, 1000))
-@click.option("--meter-interval", default=10.0, show_default=True, type=click.FloatRange(1, 600))
-@click.option("--meter-delay", default=10.0, show_default=True, type=click.FloatRange(0, 120))
-@click.option("--car-delay", default=10.0, show_default=True, type=click.FloatRange(0, 120))
-@click.option("--solar-share", "shares", multiple=True, type=click.FloatRange(0, 100), default=(100.0,))
+@click.option(
+    "--phases",
+    default="1",
+    show_default=True,
+    type=click.Choice(list(PHASE_NAMES)),
+    help="Phases that the car charges on; auto: switched at will.",
+)
+@click.option(
+    "--max-amps", type=click.IntRange(5, 48), help="Most that socket and car take; default 32 on one phase, else 16."
+)
+@click.option("--min-amps", default=6, show_default=True, type=click.IntRange(1, 32), help="Least current.")
+@click.option(
+    "--commands-per-day",
+    default="unlimited",
+    show_default=True,
+    callback=count_or_unlimited,
+    help="For who keeps a budget: the mean over the trace, at most twice as many on one day.",
+)
+@click.option(
+    "--command-price-wh",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1000),
+    help="What a command is worth, Wh; Tesla's is worth about 5.",
+)
+@click.option(
+    "--meter-interval", default=10.0, show_default=True, type=click.FloatRange(1, 600), help="Between two readings, s."
+)
+@click.option(
+    "--meter-delay", default=10.0, show_default=True, type=click.FloatRange(0, 120), help="Age of a reading, s."
+)
+@click.option(
+    "--car-delay",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0, 120),
+    help="From a command until the car does it, at once and exactly, s.",
+)
+@click.option(
+    "--solar-share",
+    "shares",
+    multiple=True,
+    type=click.FloatRange(0, 100),
+    default=(100.0,),
+    show_default="100",
+    help="Charge when at least this share is sun, %. May be given again: sunbox runs once for each.",
+)
+@click.option(
+    "--policy",
+    "chosen",
+    multiple=True,
+    type=click.Choice(POLICIES),
+    help="Who is put in charge; may be given again. Default all.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def pv(
     traces: tuple[str, ...],
@@ -135,54 +229,99 @@ def pv(
     phases: str,
     max_amps: int | None,
     min_amps: int,
-    commands_per_day: int | None,
-    command_price_wh: float,
-    meter_interval: float,
-    meter_delay: float,
-    car_delay: float,
     shares: tuple[float, ...],
+    chosen: tuple[str, ...],
     as_json: bool,
+    **more: Any,
 ) -> None:
-    """Put controllers in charge of the same home and print what each was worth."""
-    chosen = PHASE_NAMES[phases]
+    """Put controllers in charge of the same home and print what each was worth.
+
+    The real engine of sunbox, the published rules of its peers (written anew, not their programs) and an oracle that knows
+    the whole trace; one car that is always at home and never full.
+    """
+    max_a = DEFAULT_MAX_A[PHASE_NAMES[phases]] if max_amps is None else max_amps
+    if min_amps > max_a:
+        raise click.BadParameter(f"{min_amps} is more than the most, {max_a}", param_hint="--min-amps")
     setup = SetUp(
-        phases=chosen,
+        phases=PHASE_NAMES[phases],
         min_a=min_amps,
-        max_a=DEFAULT_MAX_A[chosen] if max_amps is None else max_amps,
-        meter_interval_s=meter_interval,
-        meter_delay_s=meter_delay,
-        car_delay_s=car_delay,
-        commands_per_day=commands_per_day,
-        command_price_wh=command_price_wh,
+        max_a=max_a,
+        meter_interval_s=more["meter_interval"],
+        meter_delay_s=more["meter_delay"],
+        car_delay_s=more["car_delay"],
+        commands_per_day=more["commands_per_day"],
+        command_price_wh=more["command_price_wh"],
     )
+    policies = [policy for policy in POLICIES if not chosen or policy in chosen]
+    missing = left_out(setup, policies)
     loaded = [load_trace(trace, timezone=TIMEZONE, kwp=kwp) for trace in traces]
-    rows = []
-    for share in shares:
-        tally = Tally()
-        for trace in loaded:
-            tally.add(
-                run.run_policy(
-                    run.SUNBOX,
-                    trace,
-                    setup,
-                    timezone=TIMEZONE,
-                    capabilities=car_capabilities(setup),
-                    solar_share_pct=share,
-                )
-            )
-        rows.append(
-            {
-                "policy": run.SUNBOX,
-                "solar_share_pct": share,
-                "capture_pct": round(tally.capture_pct, 2),
-                "import_kwh_per_30d": round(tally.import_kwh_per_30d, 2),
-                "net_pct": round(tally.net_pct, 2),
-                "net_after_price_pct": round(tally.net_after_price_pct(command_price_wh), 2),
-                "starts_per_day": round(tally.starts / tally.days, 2),
-                "phase_switches_per_day": round(tally.phase_switches / tally.days, 2),
-                "commands_per_day": round(tally.commands_per_day, 2),
-                "oracle_capture_pct": None,
-                "oracle_import_kwh_per_30d": None,
-            }
-        )
-    click.echo(json.dumps({"set_up": setup.to_json(), "rows": rows}, indent=2))
+    with _bar() as progress:
+        rows = run_rows(loaded, setup, policies, tuple(dict.fromkeys(shares)), progress)
+    described = {"traces": list(traces), "kwp": kwp, **setup.to_json(), "left_out": missing}
+    if as_json:
+        click.echo(json.dumps({"set_up": described, "rows": [row.to_json() for row, _ in rows]}, indent=2))
+    else:
+        print_table(title_of(kwp, setup), COLUMNS, [row_cells(row, below_pct) for row, below_pct in rows])
+        weights = [f"{weight_of(share):g} at a solar share of {share:g} %" for share in dict.fromkeys(shares)]
+        say(f"{WORDS} Import weighs {', '.join(weights)}.")
+    if missing:
+        say(f"Left out, because they do not switch phases by themselves here: {', '.join(missing)}.", is_error=True)
+
+
+COLUMNS = (
+    "policy",
+    "share",
+    "capture %",
+    "import kWh/30 d",
+    "net %",
+    "after price %",
+    "starts/d",
+    "switches/d",
+    "commands/d",
+    "oracle %",
+    "oracle kWh",
+    "below it",
+)
+WORDS = (
+    "capture: solar energy into the car ÷ usable surplus; net: (solar - import) ÷ usable surplus; oracle: capture and import\n"
+    "of the oracle with as many commands; below it: points of capture - weight × import that it has more."
+)
+
+
+def title_of(kwp: float, setup: SetUp) -> str:
+    """Return the home in a line."""
+    names = {phases: name for name, phases in PHASE_NAMES.items()}
+    budget = "unlimited" if setup.commands_per_day is None else f"≤ {setup.commands_per_day}"
+    return (
+        f"{kwp:g} kWp, phases {names[setup.phases]}, {setup.min_a}-{setup.max_a} A, {budget} commands a day at "
+        f"{setup.command_price_wh:g} Wh; meter each {setup.meter_interval_s:g} s and {setup.meter_delay_s:g} s late, "
+        f"car {setup.car_delay_s:g} s"
+    )
+
+
+def row_cells(row: Row, below_pct: float) -> tuple[str, ...]:
+    """Return a row as it is printed under `COLUMNS`."""
+    return (
+        row.policy,
+        "-" if row.solar_share_pct is None else f"{row.solar_share_pct:g} %",
+        f"{row.capture_pct:.1f}",
+        f"{row.import_kwh_per_30d:.1f}",
+        f"{row.net_pct:.1f}",
+        f"{row.net_after_price_pct:.1f}",
+        f"{row.starts_per_day:.1f}",
+        f"{row.phase_switches_per_day:.1f}",
+        f"{row.commands_per_day:.0f}",
+        f"{row.oracle_capture_pct:.1f}",
+        f"{row.oracle_import_kwh_per_30d:.1f}",
+        f"{below_pct:.1f}",
+    )
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """Show a bar on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=1000, file=sys.stderr, label="bench") as bar:
+        yield lambda share: bar.update(max(0, int(1000 * share) - bar.pos))
