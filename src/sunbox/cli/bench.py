@@ -135,10 +135,10 @@ def run_rows(
     for number, (policy, share) in enumerate(runs):
         told = _part(progress, number, len(runs))
         if policy == ORACLE:
-            row = possible.oracle_row(share)
+            row = possible.oracle_row(share, setup)
         else:
             tally = run_policy(policy, traces, setup=setup, solar_share_pct=share, progress=told)
-            row = possible.row(policy, share if policy in WITH_SOLAR_SHARE else None, tally, share)
+            row = possible.row(policy, share if policy in WITH_SOLAR_SHARE else None, tally, setup, share)
         rows.append((row, possible.below_pct(row, share)))
         told(1.0)
     return rows

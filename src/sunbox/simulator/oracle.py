@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 
 from sunbox.simulator.course import Course
@@ -52,10 +52,12 @@ NOTHING = Corner(0.0, 0.0, 0.0, 0, 0, 0)
 class Best:
     """What is possible with a number of commands: on the line between two corners of the hull."""
 
-    commands: float
     value_wh: float
     solar_wh: float
     import_wh: float
+    commands: float
+    starts: float
+    phase_switches: float
 
 
 def weight_of(solar_share_pct: float) -> float:
@@ -112,12 +114,8 @@ def _between(left: Corner, right: Corner, commands: float) -> Best:
     """Return the point on the line between two corners."""
     span = right.commands - left.commands
     share = (commands - left.commands) / span if span else 0.0
-    return Best(
-        commands=commands,
-        value_wh=left.value_wh + share * (right.value_wh - left.value_wh),
-        solar_wh=left.solar_wh + share * (right.solar_wh - left.solar_wh),
-        import_wh=left.import_wh + share * (right.import_wh - left.import_wh),
-    )
+    values = {each.name: getattr(left, each.name) for each in fields(Corner)}
+    return Best(**{name: value + share * (getattr(right, name) - value) for name, value in values.items()})
 
 
 def _sum(one: Corner, other: Corner) -> Corner:

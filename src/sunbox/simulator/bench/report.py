@@ -40,10 +40,12 @@ class Row:
 
 
 class Possible:
-    """What was possible on some traces in one home: an oracle per weight of import, made when it is asked for."""
+    """What was possible on some traces in one home: an oracle per weight of import, made when it is asked for.
+
+    Neither budget nor price of commands matters to it: they are told with each row.
+    """
 
     def __init__(self, traces: Sequence[Trace], setup: SetUp, *, days: float | None = None) -> None:
-        self._setup = setup
         self._courses = courses_of(traces, setup, days=days)
         self.usable_wh = sum(course.usable_wh for course in self._courses)
         self.days = sum(sum(course.hours) for course in self._courses) * 3600.0 / DAY_S
@@ -56,13 +58,14 @@ class Possible:
             self._oracles[weight] = Oracle(self._courses, weight)
         return self._oracles[weight]
 
-    def row(self, policy: str, solar_share_pct: float | None, tally: Tally, weighed_as_pct: float) -> Row:
+    def row(self, policy: str, solar_share_pct: float | None, tally: Tally, setup: SetUp, weighed_as_pct: float) -> Row:
         """Return the row of a policy.
 
         Args:
             policy: its name.
             solar_share_pct: with which it ran, None where it has no such setting.
             tally: what it brought.
+            setup: the home, for the price of a command.
             weighed_as_pct: the share whose oracle it is compared with.
         """
         best = self.oracle(weighed_as_pct).with_commands(tally.commands)
@@ -72,7 +75,7 @@ class Possible:
             capture_pct=round(tally.capture_pct, 2),
             import_kwh_per_30d=round(tally.import_kwh_per_30d, 2),
             net_pct=round(tally.net_pct, 2),
-            net_after_price_pct=round(tally.net_after_price_pct(self._setup.command_price_wh), 2),
+            net_after_price_pct=round(tally.net_after_price_pct(setup.command_price_wh), 2),
             starts_per_day=round(tally.starts / tally.days, 2),
             phase_switches_per_day=round(tally.phase_switches / tally.days, 2),
             commands_per_day=round(tally.commands_per_day, 2),
@@ -80,26 +83,25 @@ class Possible:
             oracle_import_kwh_per_30d=self._monthly_kwh(best.import_wh),
         )
 
-    def oracle_row(self, solar_share_pct: float) -> Row:
+    def oracle_row(self, solar_share_pct: float, setup: SetUp) -> Row:
         """Return what the oracle itself does: within the budget, at the price, or with as many commands as are of use."""
-        setup, oracle = self._setup, self.oracle(solar_share_pct)
-        corner = oracle.at_price(setup.command_price_wh)
-        solar_wh, import_wh, commands = corner.solar_wh, corner.import_wh, float(corner.commands)
-        if setup.commands_per_day is not None and commands > setup.commands_per_day * self.days:
-            best = oracle.with_commands(setup.commands_per_day * self.days)
-            solar_wh, import_wh, commands = best.solar_wh, best.import_wh, best.commands
+        oracle = self.oracle(solar_share_pct)
+        commands = float(oracle.at_price(setup.command_price_wh).commands)
+        if setup.commands_per_day is not None:
+            commands = min(commands, setup.commands_per_day * self.days)
+        best = oracle.with_commands(commands)
         return Row(
             policy=ORACLE,
             solar_share_pct=solar_share_pct,
-            capture_pct=self._share_pct(solar_wh),
-            import_kwh_per_30d=self._monthly_kwh(import_wh),
-            net_pct=self._share_pct(solar_wh - import_wh),
-            net_after_price_pct=self._share_pct(solar_wh - import_wh - setup.command_price_wh * commands),
-            starts_per_day=round(corner.starts / self.days, 2),
-            phase_switches_per_day=round(corner.phase_switches / self.days, 2),
+            capture_pct=self._share_pct(best.solar_wh),
+            import_kwh_per_30d=self._monthly_kwh(best.import_wh),
+            net_pct=self._share_pct(best.solar_wh - best.import_wh),
+            net_after_price_pct=self._share_pct(best.solar_wh - best.import_wh - setup.command_price_wh * commands),
+            starts_per_day=round(best.starts / self.days, 2),
+            phase_switches_per_day=round(best.phase_switches / self.days, 2),
             commands_per_day=round(commands / self.days, 2),
-            oracle_capture_pct=self._share_pct(solar_wh),
-            oracle_import_kwh_per_30d=self._monthly_kwh(import_wh),
+            oracle_capture_pct=self._share_pct(best.solar_wh),
+            oracle_import_kwh_per_30d=self._monthly_kwh(best.import_wh),
         )
 
     def below_pct(self, row: Row, weighed_as_pct: float) -> float:
