@@ -35,7 +35,8 @@ class MemoryStore:
 
     Args:
         path: the database file; `:memory:` keeps nothing.
-        is_inline: write on the event loop itself (virtual time, where a thread would hold the clock).
+        is_inline: write on the event loop itself and do not wait for the disk (virtual time, where a thread would hold the
+            clock and no power cut outlives the run).
 
     Raises:
         StoreError: the file cannot be opened, or was written by a newer version.
@@ -50,7 +51,7 @@ class MemoryStore:
                 Path(self._path).touch(mode=0o600)
             self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(f"PRAGMA synchronous={'OFF' if is_inline else 'FULL'}")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise StoreError(
