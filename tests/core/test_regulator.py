@@ -37,10 +37,13 @@ def follow(
 ) -> tuple[LoadpointState, list[int]]:
     """Return the loadpoint after readings of (instant in s, surplus in W), and the amps after each (0 = not charging)."""
     amps = []
+    before_s: float | None = None
     for seconds, surplus_w in readings:
         does_run = lp.set_point.charge if runs is None else runs
         low_w, high_w = surplus_w - spread_w, surplus_w + spread_w
-        lp = decide_from_surplus(lp, can, low_w, high_w, after_s(seconds), runs=does_run)
+        dt_s = 0.0 if before_s is None else seconds - before_s
+        before_s = seconds
+        lp = decide_from_surplus(lp, can, low_w, high_w, after_s(seconds), runs=does_run, dt_s=dt_s)
         amps.append(lp.set_point.amps_a if lp.set_point.charge else 0)
     return lp, amps
 
@@ -125,25 +128,56 @@ def test_fast_readings_do_not_hurry_a_raise() -> None:
     assert amps.index(13) == RAISE_AFTER_S
 
 
-def test_a_stop_takes_its_delay_at_the_minimum() -> None:
-    lp, amps = follow(loadpoint(16), every(10, 0, 180, 500.0))
+def test_a_stop_takes_its_delay_where_nothing_is_left() -> None:
+    lp, amps = follow(loadpoint(16), every(10, 0, 180, -2000.0))
     assert amps == [6] * 18 + [0]
     assert lp.reason.code is ReasonCode.SURPLUS_LOW
 
 
-def test_the_minimum_tells_when_it_ends() -> None:
+def test_a_stop_counts_import_and_so_takes_longer_where_some_sun_is_left() -> None:
+    _, amps = follow(loadpoint(16), every(10, 0, 600, MIN_W / 2))
+    assert 35 <= amps.index(0) <= 38  # half the shortage, twice the time
+
+
+def test_the_minimum_tells_what_ends_it() -> None:
     lp, _ = follow(loadpoint(16), [(0, 500.0), (10, 400.0)])
     assert lp.reason.code is ReasonCode.CHARGING_MINIMUM
-    assert lp.reason.changes_at == after_s(180)
+    assert 0 < lp.reason.numbers["import_wh"] < lp.reason.numbers["stop_wh"]
 
 
-def test_one_good_reading_resets_the_stop() -> None:
-    readings = [*every(10, 0, 170, 500.0), (175, MIN_W), *every(10, 180, 350, 500.0)]
-    lp, amps = follow(loadpoint(6), readings)
+def test_sun_above_the_minimum_pays_back_what_was_imported() -> None:
+    readings = [*every(10, 0, 120, 0.0), *every(10, 130, 260, 2 * MIN_W), *every(10, 270, 430, 0.0)]
+    _, amps = follow(loadpoint(6), readings)
+    assert 0 not in amps
+
+
+def test_half_sun_is_enough_where_that_is_asked_for() -> None:
+    can = replace(CAN, share=0.5)
+    _, amps = follow(loadpoint(), every(10, 0, 60, MIN_W / 2), can=can)
+    assert amps[-1] == 6
+    _, amps = follow(loadpoint(6), every(10, 0, 900, MIN_W / 2), can=can)
     assert set(amps) == {6}
-    assert lp.short_since_at == after_s(180)
-    _, amps = follow(lp, [(360, 500.0)])
-    assert amps == [0]
+
+
+def test_a_dear_command_waits_until_what_it_brings_has_paid_for_it() -> None:
+    can = replace(CAN, price_wh=20.0)
+    _, amps = follow(loadpoint(6), every(10, 0, 300, 12 * 230.0), can=can)
+    raised = next(n for n, now in enumerate(amps) if now > 6)
+    assert amps[raised] == 12
+    assert 5 <= raised <= 7  # 6 A × 230 V = 1380 W: 20 Wh in 52 s
+
+
+def test_gaps_between_clouds_are_not_worth_a_dear_command() -> None:
+    can = replace(CAN, price_wh=20.0)
+    flicker = [(10.0 * n, 16 * 230.0 if n % 3 == 0 else 7 * 230.0) for n in range(120)]
+    _, amps = follow(loadpoint(6), flicker, can=can)
+    assert max(amps) == 7
+
+
+def test_import_pays_for_a_dear_command_sooner_than_sun() -> None:
+    can = replace(CAN, price_wh=20.0)
+    _, amps = follow(loadpoint(16), every(10, 0, 300, 10 * 230.0), can=can)
+    assert amps.index(10) < 5
 
 
 def test_within_the_slack_a_car_at_its_minimum_goes_on() -> None:
@@ -192,7 +226,7 @@ def test_set_points_stay_in_range_and_are_carried_by_the_surplus(
     for wait_s, low_w, spread_w, runs in readings:
         at = after_s(wait_s, at)
         before = lp.set_point
-        lp = decide_from_surplus(lp, CAN, low_w, low_w + spread_w, at, runs=runs)
+        lp = decide_from_surplus(lp, CAN, low_w, low_w + spread_w, at, runs=runs, dt_s=wait_s)
         now = lp.set_point
         if not now.charge:
             assert now.amps_a == 0

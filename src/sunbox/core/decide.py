@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from sunbox.core.belief import is_charging, phases_of, voltage_of
 from sunbox.core.circuits import Cap, device_cap, fuse_cap
+from sunbox.core.commands import RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
+from sunbox.core.economy import is_affordable
 from sunbox.core.model import Charging, Draw, Mode, Override, Wish
+from sunbox.core.prices import budget_reason, price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range, decide_from_surplus
 from sunbox.core.surplus import stale_after_s, surplus_without_cars_w
@@ -92,7 +95,11 @@ def _decide_one(
         return _off(lp, Reason(ReasonCode.MODE_OFF))
     if wish.mode is Mode.NOW:
         return _full(draft, lp, can, wish, Reason(ReasonCode.CHARGING_NOW))
-    return _from_sun(draft, lp, can, surplus, runs=is_charging(facts))
+    runs = is_charging(facts)
+    is_broke = runs and _is_broke(draft, vehicle_settings)
+    if is_broke and facts is not None and facts.amps_requested_a:
+        lp = replace(lp, set_point=replace(lp.set_point, amps_a=facts.amps_requested_a))
+    return _from_sun(draft, lp, can, surplus, runs=runs, vehicle_id=vehicle_settings.id, is_broke=is_broke)
 
 
 def _expire(draft: Draft, wish: Wish) -> Wish:
@@ -155,8 +162,16 @@ def _range(
         voltage_v=voltage_of(draft.settings, vehicle.memory),
         start_delay_s=settings.start_delay_s,
         stop_delay_s=settings.stop_delay_s,
+        share=settings.solar_share_pct / 100.0,
+        price_wh=price_wh(draft, vehicle_settings.id),
+        start_price_wh=start_price_wh(draft, vehicle_settings.id),
+        stop_price_wh=3.0 * price_wh(draft, vehicle_settings.id),
         cap_why=cap.why,
     )
+
+
+def _is_broke(draft: Draft, vehicle: VehicleSettings) -> bool:
+    return not is_affordable(draft.spend_of(vehicle.id), vehicle.budget, vehicle.capabilities, RequestKind.COMMAND)
 
 
 def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason) -> LoadpointState:
@@ -183,20 +198,32 @@ def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason
         is_acting=True,
         reason=Reason(base.code, numbers, wish.override_until_at),
         enough_since_at=None,
-        short_since_at=None,
+        scores={},
+        import_wh=0.0,
         raise_since_at=None,
     )
 
 
-def _from_sun(draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None, *, runs: bool) -> LoadpointState:
+def _from_sun(
+    draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None, *, runs: bool, vehicle_id: str, is_broke: bool
+) -> LoadpointState:
     """Charge from the sun alone."""
+    if runs and is_broke:
+        # No change can be paid for any more: what the car takes now is all that it can do. Stopping is always possible.
+        now_a = lp.set_point.amps_a
+        can = replace(can, min_a=now_a, max_a=now_a, cap_why="the budget")
     if can.max_a < can.min_a:
         fuse_a = draft.settings.site.main_fuse_a or 0.0
         return _off(lp, Reason(ReasonCode.FUSE, {"fuse_a": fuse_a, "left_a": can.max_a, "amps_a": can.min_a}))
     stale_s = _stale_s(draft)
     if stale_s is not None or surplus is None:
         return _on_stale_grid(draft, lp, can, stale_s or 0.0)
-    return replace(decide_from_surplus(lp, can, surplus.low_w, surplus.high_w, draft.at, runs=runs), is_acting=True)
+    grid_at = draft.site.grid_at
+    dt_s = (grid_at - lp.surplus_at).total_seconds() if grid_at is not None and lp.surplus_at is not None else 0.0
+    after = decide_from_surplus(lp, can, surplus.low_w, surplus.high_w, draft.at, runs=runs, dt_s=max(0.0, dt_s))
+    if is_broke and after.set_point.charge:
+        after = replace(after, reason=budget_reason(draft, vehicle_id))
+    return replace(after, is_acting=True, surplus_at=grid_at)
 
 
 def _on_stale_grid(draft: Draft, lp: LoadpointState, can: Range, stale_s: float) -> LoadpointState:
@@ -250,7 +277,8 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         and lp.is_acting is is_acting
         and not lp.set_point.charge
         and lp.enough_since_at is None
-        and lp.short_since_at is None
+        and not lp.scores
+        and lp.import_wh == 0.0
     ):
         return lp
     return replace(
@@ -259,7 +287,8 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         is_acting=is_acting,
         reason=reason,
         enough_since_at=None,
-        short_since_at=None,
+        scores={},
+        import_wh=0.0,
         raise_since_at=None,
     )
 

@@ -102,7 +102,8 @@ class Draft:
     def spend_of(self, vehicle_id: str) -> Spend:
         """Return what a vehicle's requests have cost, as of now."""
         memory = self.vehicles[vehicle_id].memory
-        spend = spend_on(memory.spend, self.at, self.settings.site.timezone)
+        budget = self.settings_of(vehicle_id).budget
+        spend = spend_on(memory.spend, self.at, self.settings.site.timezone, budget)
         if spend is not memory.spend:
             self.remember_vehicle(vehicle_id, spend=spend)
         return spend

@@ -15,15 +15,32 @@ from sunbox.core.model import Spend
 from sunbox.core.settings import Budget, Capabilities
 
 
-def spend_on(spend: Spend | None, at: datetime, timezone: tzinfo) -> Spend:
-    """Return the spend as of `at`: counts of a day and of a month begin anew with the site's own day and month."""
+def spend_on(spend: Spend | None, at: datetime, timezone: tzinfo, budget: Budget | None = None) -> Spend:
+    """Return the spend as of `at`: counts of a day and of a month begin anew with the site's own day and month.
+
+    Where the budget is a number of commands, what a day leaves over is carried to the next, up to one day's worth.
+    """
     if spend is not None and at < spend.day_ends_at:
         return spend
     today = at.astimezone(timezone).date()
     ends_at = datetime.combine(today + timedelta(days=1), datetime.min.time(), timezone).astimezone(UTC)
     if spend is None or (spend.day.year, spend.day.month) != (today.year, today.month):
-        return Spend(day=today, day_ends_at=ends_at)
-    return replace(spend, day=today, day_ends_at=ends_at, today={}, money_today=0.0)
+        return Spend(day=today, day_ends_at=ends_at, carried=_carried(spend, today, budget))
+    return replace(
+        spend, day=today, day_ends_at=ends_at, today={}, money_today=0.0, carried=_carried(spend, today, budget)
+    )
+
+
+def _carried(spend: Spend | None, today: date, budget: Budget | None) -> int:
+    if spend is None or budget is None or budget.commands_per_day is None:
+        return 0
+    left = spend.carried + budget.commands_per_day * (today - spend.day).days - commands_today(spend)
+    return max(0, min(left, budget.commands_per_day))
+
+
+def commands_line(spend: Spend, budget: Budget) -> int | None:
+    """Return how many commands today may take; None = unlimited."""
+    return None if budget.commands_per_day is None else budget.commands_per_day + spend.carried
 
 
 def spend_with(spend: Spend, kind: RequestKind, count: int, capabilities: Capabilities) -> Spend:
@@ -52,9 +69,10 @@ def is_affordable(spend: Spend, budget: Budget, capabilities: Capabilities, kind
     line = daily_line(spend, budget)
     if line is not None and price > 0 and spend.money_today + price > line + 1e-9:
         return False
-    if budget.commands_per_day is None or kind not in COUNTED:
+    most = commands_line(spend, budget)
+    if most is None or kind not in COUNTED:
         return True
-    return commands_today(spend) < budget.commands_per_day
+    return commands_today(spend) < most
 
 
 COUNTED = (RequestKind.COMMAND, RequestKind.WAKE)
@@ -68,3 +86,34 @@ def commands_today(spend: Spend) -> int:
 
 def _days_left(day: date) -> int:
     return calendar.monthrange(day.year, day.month)[1] - day.day + 1
+
+
+FIRST_WH = 50.0
+"""Shadow price of a command with which the first day of a budget begins, in Wh."""
+
+
+LEARN = 0.04
+"""How much of the distance to the price at which a command was really bought the first price of the day moves."""
+
+LEARNED_LEAST_WH, LEARNED_MOST_WH = 2.0, 300.0
+
+
+def learned_wh(base_wh: float | None, paid_wh: float) -> float:
+    """Return the shadow price in Wh with which days begin, after a command was bought for `paid_wh`."""
+    base_wh = base_wh or FIRST_WH
+    if paid_wh <= 0:
+        return base_wh
+    moved_wh = base_wh * float((paid_wh / base_wh) ** LEARN)
+    return min(LEARNED_MOST_WH, max(LEARNED_LEAST_WH, moved_wh))
+
+
+def share_used(spend: Spend, budget: Budget) -> float | None:
+    """Return which share of what today should cost has been spent; None without a budget."""
+    shares: list[float] = []
+    most = commands_line(spend, budget)
+    if most:
+        shares.append(commands_today(spend) / most)
+    line = daily_line(spend, budget)
+    if line is not None:
+        shares.append(spend.money_today / line * budget.burst if line > 0 else 1.0)
+    return max(shares) if shares else None

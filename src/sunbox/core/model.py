@@ -141,6 +141,7 @@ class Spend:
     this_month: dict[RequestKind, int] = field(default_factory=dict)
     money_today: float = 0.0
     money_this_month: float = 0.0
+    carried: int = 0  #: commands that earlier days left over; at most one day's worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ class VehicleMemory:
     exchange: Exchange | None = None  #: the command under way
     phases: int | None = None  #: learned
     voltage_v: float | None = None  #: learned under load
+    shadow_wh: float | None = None  #: learned: the shadow price of a command with which a day begins
     low_amps_refused: bool = False  #: it stays at its minimum when asked for less
 
 

@@ -39,8 +39,10 @@ class ReasonCode(StrEnum):
     CHARGING_BY = "charging_by"
     CHARGING_PV = "charging_pv"
     CHARGING_MINIMUM = "charging_minimum"
+    CHARGING_HELD = "charging_held"
     SURPLUS_LOW = "surplus_low"
     SURPLUS_STARTING = "surplus_starting"
+    START_PRICE = "start_price"
     GRID_STALE = "grid_stale"
     GRID_STALE_HOLD = "grid_stale_hold"
     FUSE = "fuse"
@@ -92,7 +94,17 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.CHARGING_MINIMUM: Template(
         _C,
         "charging the minimum {amps_a} A: surplus {surplus_w} W < {used_w} W ({amps_a} A × {phases} × {voltage_v} V), "
-        "stops after {delay_s} s of that{cap}",
+        "stops after {stop_wh} Wh of that, {import_wh} Wh so far{cap}",
+    ),
+    ReasonCode.CHARGING_HELD: Template(
+        _C,
+        "charging {amps_a} A ({used_w} W): surplus {surplus_w} W would carry {best_a} A, a change pays after {price_wh} Wh, "
+        "{lost_wh} Wh so far{cap}",
+    ),
+    ReasonCode.START_PRICE: Template(
+        _W,
+        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V), a start pays after "
+        "{price_wh} Wh, {missed_wh} Wh missed so far",
     ),
     ReasonCode.SURPLUS_LOW: Template(
         _W, "paused: surplus {surplus_w} W < {needed_w} W ({amps_a} A × {phases} × {voltage_v} V)"

@@ -14,9 +14,10 @@ from sunbox.core import vehicle as contact
 from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
-from sunbox.core.economy import commands_today, daily_line, is_affordable
+from sunbox.core.economy import is_affordable, learned_wh
 from sunbox.core.model import Availability, Charging
-from sunbox.core.reasons import Numbers, Reason, ReasonCode
+from sunbox.core.prices import budget_reason, shadow_wh
+from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
 from sunbox.core.vehicle import Contact
 from sunbox.core.wallbox import Pending
@@ -85,7 +86,7 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
                 return None
             if reached is Contact.NO_MONEY:
                 contact.poll(draft, vehicle_id)
-                return _no_money(draft, vehicle_id)
+                return budget_reason(draft, vehicle_id)
             if reached is Contact.WAKE_LATER:
                 contact.poll(draft, vehicle_id)
                 again_at = contact.wake_again_at(vehicle)
@@ -194,6 +195,8 @@ def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
         new = after(facts, command)
         if is_charging(facts) or is_charging(new):
             draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, draw_w(new, phases, voltage_v)))
+    if command.name in (CommandName.SET_AMPS, CommandName.START) and (paid_wh := shadow_wh(draft, vehicle_id)) > 0:
+        draft.remember_vehicle(vehicle_id, shadow_wh=learned_wh(vehicle.memory.shadow_wh, paid_wh))
     if command.name is CommandName.SET_AMPS:
         low = vehicle.low_amps
         minimum_a = draft.settings_of(vehicle_id).capabilities.min_a
@@ -277,21 +280,6 @@ def _blocked(draft: Draft, vehicle: VehicleState) -> Reason:
     return Reason(
         ReasonCode.RETRYING, {"what": "the request", "retry_s": retry_s, "cause": cause}, memory.not_before_at
     )
-
-
-def _no_money(draft: Draft, vehicle_id: str) -> Reason:
-    """Explain the hard line that was reached."""
-    settings = draft.settings_of(vehicle_id)
-    spend = draft.spend_of(vehicle_id)
-    draft.wait_for(spend.day_ends_at)
-    until = spend.day_ends_at.astimezone(draft.settings.site.timezone).strftime("%H:%M")
-    count = settings.budget.commands_per_day
-    if count is not None and commands_today(spend) >= count:
-        numbers: Numbers = {"spent": commands_today(spend), "line": count, "unit": "commands", "until": until}
-    else:
-        line = daily_line(spend, settings.budget) or 0.0
-        numbers = {"spent": f"{spend.money_today:.3f}", "line": f"{line:.3f}", "unit": "money", "until": until}
-    return Reason(ReasonCode.BUDGET, numbers, spend.day_ends_at)
 
 
 def _until_s(draft: Draft, instant_at: datetime | None) -> float:

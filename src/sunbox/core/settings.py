@@ -98,6 +98,7 @@ class LoadpointSettings:
     phases: int | None = None  #: wired phases; None = what vehicle and charger say
     start_delay_s: float = 60.0
     stop_delay_s: float = 180.0
+    solar_share_pct: float = 100.0  #: of the power in the PV modes that must be sun; 100 = sun only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,9 @@ class SiteSettings:
     phases: int = 3
     main_fuse_a: float | None = None
     battery_priority_soc_pct: float = 0.0  #: below it the battery comes before the car
+    value_per_kwh: float = (
+        0.0  #: money: what a kWh of sun in the car is worth more than one fed in; 0 = only budgets count
+    )
     stale_grace_s: float = (
         120.0  #: how long the last set-point is held on stale grid data before falling to the minimum
     )

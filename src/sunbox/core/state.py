@@ -78,6 +78,10 @@ class VehicleState:
     energy_at: datetime | None = None
 
 
+Scores = dict[int, float]
+"""Current in A (0 = off) → what it would have gained over the present one since it began to gain, in Wh."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadpointState:
     """A loadpoint: wish, set-point and why."""
@@ -89,7 +93,9 @@ class LoadpointState:
     held_by: Reason | None = None  #: what keeps the set-point from being carried out
     pending: Pending | None = None
     enough_since_at: datetime | None = None  #: surplus has been enough to start since
-    short_since_at: datetime | None = None  #: surplus has been short of the minimum since
+    import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
+    scores: Scores = field(default_factory=dict)
+    surplus_at: datetime | None = None  #: of the grid reading that was last weighed
     raise_since_at: datetime | None = None
     raise_to_a: int = 0
     surplus_low_w: float | None = None

@@ -1,0 +1,83 @@
+"""What a command is worth in Wh of sun: its money, and the shadow price of a budget that must last for the day.
+
+*Money* becomes energy by what a kWh of sun in the car is worth (site setting).
+
+*Budget.* Commands are spent along the sun: by the time half of the day's sun has passed, half of the day's commands may be
+gone. A day that spends faster makes each further command dearer, one that spends slower cheaper; what a day began with is
+learned from the days before. Nothing but the past, the clock and the sun's position is used.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from sunbox.core.commands import RequestKind
+from sunbox.core.economy import FIRST_WH, commands_line, commands_today, daily_line, share_used
+from sunbox.core.reasons import Numbers, Reason, ReasonCode
+from sunbox.core.sun import share_of_day
+from sunbox.core.vehicle import ASLEEP
+
+if TYPE_CHECKING:
+    from sunbox.core.draft import Draft
+
+STEEPNESS = 8.0
+"""How strongly being ahead of the sun raises the price: a whole day's budget ahead = e^8."""
+
+MOST_WH = 600.0
+
+
+def price_wh(draft: Draft, vehicle_id: str) -> float:
+    """Return the price of one change of current in Wh."""
+    settings = draft.settings_of(vehicle_id)
+    money = settings.capabilities.price.get(RequestKind.COMMAND, 0.0)
+    own_wh = 1000.0 * money / draft.settings.site.value_per_kwh if draft.settings.site.value_per_kwh > 0 else 0.0
+    return max(own_wh, shadow_wh(draft, vehicle_id))
+
+
+def start_price_wh(draft: Draft, vehicle_id: str) -> float:
+    """Return the price of a start with its stop (amps, start, stop, the look after it) and of the wake, if one is needed."""
+    settings = draft.settings_of(vehicle_id)
+    vehicle = draft.vehicles[vehicle_id]
+    count = START_COMMANDS
+    if settings.capabilities.sleeps and vehicle.availability in ASLEEP:
+        prices = settings.capabilities.price
+        command = prices.get(RequestKind.COMMAND, 0.0)
+        count += prices.get(RequestKind.WAKE, 0.0) / command if command > 0 else 1.0
+    return min(START_MOST_WH, count * price_wh(draft, vehicle_id))
+
+
+START_MOST_WH = 120.0
+"""Most that is missed before a start, however dear it is: a day without a start is worth nothing."""
+
+START_COMMANDS = 1.5
+"""Of a start with its amps and its stop: less than they are, because most surpluses that lasted a minute last on."""
+
+
+def shadow_wh(draft: Draft, vehicle_id: str) -> float:
+    """Return the shadow price of the day's budget in Wh per command; 0 without a budget."""
+    settings = draft.settings_of(vehicle_id)
+    budget = settings.budget
+    if budget.commands_per_day is None and budget.per_month is None:
+        return 0.0
+    spend = draft.spend_of(vehicle_id)
+    used = share_used(spend, budget) or 0.0
+    place = next(iter(draft.settings.places), None)
+    passed = share_of_day(draft.at, place.lat if place else 50.0, place.lon if place else 10.0)
+    base_wh = draft.vehicles[vehicle_id].memory.shadow_wh or FIRST_WH
+    return min(MOST_WH, base_wh * math.exp(STEEPNESS * (used - passed)))
+
+
+def budget_reason(draft: Draft, vehicle_id: str) -> Reason:
+    """Explain the hard line that was reached."""
+    settings = draft.settings_of(vehicle_id)
+    spend = draft.spend_of(vehicle_id)
+    draft.wait_for(spend.day_ends_at)
+    until = spend.day_ends_at.astimezone(draft.settings.site.timezone).strftime("%H:%M")
+    count = commands_line(spend, settings.budget)
+    if count is not None and commands_today(spend) >= count:
+        numbers: Numbers = {"spent": commands_today(spend), "line": count, "unit": "commands", "until": until}
+    else:
+        line = daily_line(spend, settings.budget) or 0.0
+        numbers = {"spent": f"{spend.money_today:.3f}", "line": f"{line:.3f}", "unit": "money", "until": until}
+    return Reason(ReasonCode.BUDGET, numbers, spend.day_ends_at)

@@ -1,0 +1,35 @@
+"""Where the sun is: enough of astronomy to know how much of a day's sun has passed. Source: NOAA's short formulas."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+
+def share_of_day(at: datetime, latitude: float, longitude: float) -> float:
+    """Return which share of a cloudless day's sun (sine of its height over the horizon, added up) has passed, 0–1.
+
+    Args:
+        at: an instant, UTC-aware.
+        latitude: degrees, north +.
+        longitude: degrees, east +.
+    """
+    day = at.timetuple().tm_yday
+    angle = 2.0 * math.pi * (day - 81) / 364.0
+    declination = math.radians(23.45) * math.sin(angle)
+    equation_min = 9.87 * math.sin(2 * angle) - 7.53 * math.cos(angle) - 1.5 * math.sin(angle)
+    minutes = at.hour * 60.0 + at.minute + at.second / 60.0 + 4.0 * longitude + equation_min
+    hour_angle = math.radians(((minutes / 4.0 - 180.0) + 180.0) % 360.0 - 180.0)
+    phi = math.radians(latitude)
+    cosine = -math.tan(phi) * math.tan(declination) if abs(latitude) < 89.9 else -math.copysign(2.0, declination)
+    half_day = math.acos(max(-1.0, min(1.0, cosine)))
+    if half_day <= 0.0:
+        return 1.0 if hour_angle > 0 else 0.0
+
+    def passed(angle_now: float) -> float:
+        return math.sin(phi) * math.sin(declination) * (angle_now + half_day) + math.cos(phi) * math.cos(
+            declination
+        ) * (math.sin(angle_now) + math.sin(half_day))
+
+    clipped = max(-half_day, min(half_day, hour_angle))
+    return max(0.0, min(1.0, passed(clipped) / passed(half_day)))
