@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CARPORT, NOON, SITE, TESLA, facts_of
 
-from sunbox.core.circuits import Cap, available_a, device_cap, fuse_cap
+from sunbox.core.circuits import Cap, available_a, device_cap, fuse_cap, others_a
 from sunbox.core.model import Charging, VehicleFacts
 from sunbox.core.surplus import Balance
 
@@ -62,16 +62,37 @@ def site_at(
     ],
 )
 def test_the_main_fuse(site: Balance, draw_w: float, phases: int, left_a: int) -> None:
-    cap = fuse_cap(replace(SITE, main_fuse_a=35.0), site, draw_w, phases, Cap(48))
+    car_a = draw_w / (phases * 230.0)
+    others = others_a(SITE, site, car_a, car_a, None, phases * 230.0)
+    assert others is not None
+    cap = fuse_cap(replace(SITE, main_fuse_a=35.0), 35.0 - others, Cap(48))
     assert cap.amps_a == left_a
     assert cap.why is not None
 
 
 @pytest.mark.parametrize("site", [site_at(None), site_at(9e4, is_stale=True)])
 def test_nothing_is_known_of_the_fuse_without_a_fresh_grid_reading(site: Balance) -> None:
-    assert fuse_cap(replace(SITE, main_fuse_a=35.0), site, 0.0, 1, Cap(16, "x")) == Cap(16, "x")
+    assert others_a(SITE, site, 0.0, 0.0, 5.0, 230.0) is None
+    assert fuse_cap(replace(SITE, main_fuse_a=35.0), None, Cap(16, "x")) == Cap(16, "x")
 
 
 def test_a_fuse_that_leaves_more_than_the_cap_changes_nothing() -> None:
-    assert fuse_cap(replace(SITE, main_fuse_a=63.0), site_at(0.0), 0.0, 1, Cap(16, "x")) == Cap(16, "x")
-    assert fuse_cap(SITE, site_at(9e4), 0.0, 1, Cap(16)) == Cap(16)
+    assert fuse_cap(replace(SITE, main_fuse_a=63.0), 63.0, Cap(16, "x")) == Cap(16, "x")
+    assert fuse_cap(SITE, 0.0, Cap(16)) == Cap(16)
+
+
+@pytest.mark.parametrize(
+    ("grid_w", "low_a", "high_a", "before_a", "others"),
+    [
+        (230.0 * 2, 0.0, 20.0, 2.0, 2.0),  # the car has not begun yet
+        (230.0 * 22, 0.0, 20.0, 2.0, 2.0),  # it has: the rise is its own
+        (230.0 * 32, 0.0, 20.0, 2.0, 12.0),  # more than it can be: a kettle
+        (230.0 * 12, 0.0, 20.0, None, 12.0),  # nothing known from before: the house's, on doubt
+        (230.0 * 1, 0.0, 20.0, 8.0, 1.0),  # the house takes less than before
+    ],
+)
+def test_while_a_car_settles_the_others_are_what_they_were_as_far_as_the_grid_allows(
+    grid_w: float, low_a: float, high_a: float, before_a: float | None, others: float
+) -> None:
+    found = others_a(SITE, site_at(grid_w), low_a, high_a, before_a, 230.0)
+    assert found == pytest.approx(others)

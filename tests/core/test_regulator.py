@@ -41,7 +41,7 @@ def follow(
     for seconds, surplus_w in readings:
         does_run = lp.set_point.charge if runs is None else runs
         low_w, high_w = surplus_w - spread_w, surplus_w + spread_w
-        dt_s = 0.0 if before_s is None else seconds - before_s
+        dt_s = 1.0 if before_s is None else seconds - before_s
         before_s = seconds
         lp = decide_from_surplus(lp, can, low_w, high_w, after_s(seconds), runs=does_run, dt_s=dt_s)
         amps.append(lp.set_point.amps_a if lp.set_point.charge else 0)

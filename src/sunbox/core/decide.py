@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.belief import is_charging, phases_of, voltage_of
-from sunbox.core.circuits import Cap, device_cap, fuse_cap
+from sunbox.core.circuits import Cap, device_cap, fuse_cap, others_a
 from sunbox.core.commands import RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
@@ -15,7 +15,7 @@ from sunbox.core.model import Charging, Draw, Mode, Override, Wish
 from sunbox.core.prices import budget_reason, price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range, decide_from_surplus
-from sunbox.core.surplus import stale_after_s, surplus_without_cars_w
+from sunbox.core.surplus import surplus_without_cars_w
 from sunbox.core.wallbox import SetPoint
 
 if TYPE_CHECKING:
@@ -32,23 +32,51 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     if base_w is not None:
         base_low_w = base_w + sum(draw.low_w for draw in draws.values())
         base_high_w = base_w + sum(draw.high_w for draw in draws.values())
+    free_a = _free_a(draft, draws)
     for loadpoint in draft.settings.loadpoints:
         if loadpoint.vehicle_id is None:
             continue
         own = draws.get(loadpoint.vehicle_id, Draw(0.0, 0.0))
         surplus = None if base_w is None else Draw(base_low_w, base_high_w)
         before = draft.loadpoints[loadpoint.id]
-        after = _decide_one(draft, loadpoint, before, surplus, own)
+        after = _decide_one(draft, loadpoint, before, surplus, free_a)
         after = _note_set_point(after)
         if after is not before:
             draft.loadpoints[loadpoint.id] = after
+        # What this loadpoint may take is not there for the next one.
+        if free_a is not None:
+            takes = after.is_acting
+            free_a -= after.set_point.amps_a if takes else own.high_w / _unit_w(draft, loadpoint)
         if base_w is not None and after.is_acting and after.set_point.charge:
-            # What this loadpoint may take is not there for the next one.
-            vehicle = draft.vehicles[loadpoint.vehicle_id]
-            voltage_v = voltage_of(draft.settings, vehicle.memory)
-            taken_w = after.set_point.amps_a * after.set_point.phases * voltage_v
+            taken_w = after.set_point.amps_a * _unit_w(draft, loadpoint)
             base_low_w, base_high_w = base_low_w - taken_w, base_high_w - taken_w
         draft.wait_for(after.reason.changes_at)
+
+
+def _unit_w(draft: Draft, loadpoint: LoadpointSettings) -> float:
+    """Return the power in W of one ampere of a loadpoint's vehicle."""
+    settings = draft.settings_of(loadpoint.vehicle_id or "")
+    memory = draft.vehicles[settings.id].memory
+    return phases_of(draft.settings, loadpoint, settings, memory) * voltage_of(draft.settings, memory)
+
+
+def _free_a(draft: Draft, draws: dict[str, Draw]) -> float | None:
+    """Return what the main fuse has left for cars, in A per phase; None without a fuse or a fresh grid reading."""
+    site = draft.settings.site
+    if site.main_fuse_a is None:
+        return None
+    low_a = high_a = total_w = 0.0
+    for loadpoint in draft.settings.loadpoints:
+        draw = draws.get(loadpoint.vehicle_id or "")
+        if draw is None or draw.high_w <= 0:
+            continue
+        unit_w = _unit_w(draft, loadpoint)
+        low_a, high_a, total_w = low_a + draw.low_w / unit_w, high_a + draw.high_w / unit_w, total_w + draw.high_w
+    per_a_w = total_w / high_a if high_a > 0 else site.voltage_v
+    others = others_a(site, draft.site, low_a, high_a, draft.others_a, per_a_w)
+    if others is not None and low_a >= high_a:
+        draft.others_a = others
+    return None if others is None else site.main_fuse_a - others
 
 
 def _note_set_point(after: LoadpointState) -> LoadpointState:
@@ -58,7 +86,7 @@ def _note_set_point(after: LoadpointState) -> LoadpointState:
 
 
 def _decide_one(
-    draft: Draft, settings: LoadpointSettings, lp: LoadpointState, surplus: Draw | None, own: Draw
+    draft: Draft, settings: LoadpointSettings, lp: LoadpointState, surplus: Draw | None, free_a: float | None
 ) -> LoadpointState:
     assert settings.vehicle_id is not None  # noqa: S101 - the caller skips the others
     vehicle = draft.vehicles[settings.vehicle_id]
@@ -84,7 +112,7 @@ def _decide_one(
         where = whereabouts(draft.settings, settings, vehicle_settings, facts)
         return _off(lp, reached) if is_asked or where.is_here else _leave(lp, reached)
 
-    can = _range(draft, settings, vehicle_settings, wish, own.low_w)
+    can = _range(draft, settings, vehicle_settings, wish, free_a)
     if wish.override is Override.CHARGE:
         return _full(draft, lp, can, wish, Reason(ReasonCode.CHARGING_BY, {"by": wish.override_by or "?"}))
     where = whereabouts(draft.settings, settings, vehicle_settings, facts)
@@ -140,14 +168,14 @@ def _range(
     settings: LoadpointSettings,
     vehicle_settings: VehicleSettings,
     wish: Wish,
-    own_low_w: float,
+    free_a: float | None,
 ) -> Range:
     """Return what the loadpoint can do now: hard caps, the asked amps as upper bound, the lowered minimum of an explicit wish."""
     capabilities = vehicle_settings.capabilities
     vehicle = draft.vehicles[vehicle_settings.id]
     phases = phases_of(draft.settings, settings, vehicle_settings, vehicle.memory)
     cap = device_cap(settings, capabilities, vehicle.memory.facts)
-    cap = fuse_cap(draft.settings.site, draft.site, own_low_w, phases, cap)
+    cap = fuse_cap(draft.settings.site, free_a, cap)
     min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
     if wish.amps_a is not None and wish.amps_a < min_a:
         if capabilities.low_min_a is not None and not vehicle.memory.low_amps_refused:
@@ -180,9 +208,10 @@ def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason
     stale_s = _stale_s(draft)
     if stale_s is not None and draft.settings.site.main_fuse_a is not None:
         # Blind to the fuse: never more than now, and the minimum after the grace time.
-        held_a = (
-            lp.set_point.amps_a if lp.set_point.charge and stale_s < draft.settings.site.stale_grace_s else can.min_a
-        )
+        grace_s = draft.settings.site.stale_grace_s
+        held_a = lp.set_point.amps_a if lp.set_point.charge and stale_s < grace_s else can.min_a
+        if stale_s < grace_s:
+            draft.wait_for(draft.at + timedelta(seconds=grace_s - stale_s))
         amps = min(amps, max(held_a, can.min_a))
     if amps < can.min_a:
         fuse_a = draft.settings.site.main_fuse_a or 0.0
@@ -249,12 +278,18 @@ def _on_stale_grid(draft: Draft, lp: LoadpointState, can: Range, stale_s: float)
 
 
 def _stale_s(draft: Draft) -> float | None:
-    """Return for how long the grid data has been stale in s, None while it is fresh or where nothing measures the grid."""
+    """Return for how long the grid data has been stale in s, None while it is fresh.
+
+    Where nothing has measured the grid since the start, the start counts as a reading.
+    """
     if not draft.site.is_stale:
         return None
-    seen_at = draft.site.grid_at or draft.began_at
-    limits_s = [stale_after_s(meter) for meter in draft.settings.meters]
-    return max(0.0, (draft.at - seen_at).total_seconds() - (min(limits_s) if limits_s else 0.0))
+    since_at = draft.site.fresh_until_at or draft.began_at + timedelta(seconds=FIRST_READING_S)
+    return max(0.0, (draft.at - since_at).total_seconds())
+
+
+FIRST_READING_S = 30.0
+"""How long the first reading may take."""
 
 
 def _grid_age_s(draft: Draft) -> float:

@@ -26,9 +26,11 @@ class Draft:
         "loadpoints",
         "meters",
         "next_id",
+        "others_a",
         "settings",
         "site",
         "vehicles",
+        "weighed_at",
     )
 
     def __init__(self, state: State, at: datetime) -> None:
@@ -39,6 +41,8 @@ class Draft:
         self.vehicles = dict(state.vehicles)
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
+        self.others_a = state.others_a
+        self.weighed_at = state.weighed_at
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
@@ -53,6 +57,8 @@ class Draft:
             vehicles=self.vehicles,
             loadpoints=self.loadpoints,
             next_exchange_id=self.next_id,
+            others_a=self.others_a,
+            weighed_at=self.weighed_at,
             due_at=self.due_at,
         )
 

@@ -25,7 +25,6 @@ from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, VehicleMe
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
 from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
-from sunbox.core.surplus import stale_after_s
 from sunbox.core.target import limit_to_send_pct
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 
@@ -46,10 +45,15 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     draft = Draft(state, at)
     if isinstance(event, MeterRead):
         _take_meter(draft, event)
+    elif isinstance(event, VehicleRead) and event.vehicle_id not in draft.vehicles:
+        raise ValueError(f"there is no vehicle {event.vehicle_id!r}")
+    elif isinstance(event, CommandEnded) and event.device_id not in draft.vehicles:
+        raise ValueError(f"there is no vehicle {event.device_id!r}")
     draft.weigh()
     if (apply := APPLY.get(type(event))) is not None:
         apply(draft, event)
-    if isinstance(event, MeterRead) and event.reading.grid_w is not None and draft.site.grid_at is not None:
+    if draft.site.grid_at is not None and draft.site.grid_at != draft.weighed_at:
+        draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
@@ -217,10 +221,8 @@ def _is_new_target(vehicle: VehicleState, request: Request) -> bool:
 
 def _wait_for_staleness(draft: Draft) -> None:
     """Be called when the grid reading in use becomes too old."""
-    if draft.site.is_stale or draft.site.grid_at is None:
-        return
-    limit_s = max((stale_after_s(meter) for meter in draft.settings.meters), default=0.0)
-    draft.wait_for(draft.site.grid_at + timedelta(seconds=limit_s + 0.001))
+    if not draft.site.is_stale and draft.site.fresh_until_at is not None:
+        draft.wait_for(draft.site.fresh_until_at + timedelta(milliseconds=1))
 
 
 def _remember(before: State | None, draft: Draft) -> Remember | None:

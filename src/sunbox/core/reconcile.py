@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sunbox.core import target
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
+from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
 from sunbox.core.economy import is_affordable, learned_wh
@@ -66,7 +67,11 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
     if memory.not_before_at is not None and draft.at < memory.not_before_at:
         draft.wait_for(memory.not_before_at)
         return _blocked(draft, vehicle) if action is not None or memory.login_required else None
-    if vehicle.doubt is not None and draft.at < vehicle.doubt.until_at:
+    if (
+        vehicle.doubt is not None
+        and draft.at < vehicle.doubt.until_at
+        and not _is_urgent(action, vehicle.doubt.command)
+    ):
         draft.wait_for(vehicle.doubt.until_at)
         return None
     if action is not None:
@@ -74,9 +79,9 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
             draft.wait_for(action.not_before_at)
         else:
             settings = draft.settings_of(vehicle_id)
-            reached = contact.reach(draft, vehicle_id, may_wake=action.may_wake)
+            is_stop = action.command.name is CommandName.STOP
+            reached = contact.reach(draft, vehicle_id, may_wake=action.may_wake, is_stop=is_stop)
             if reached is Contact.READY:
-                is_stop = action.command.name is CommandName.STOP
                 spend = draft.spend_of(vehicle_id)
                 if is_stop or is_affordable(spend, settings.budget, settings.capabilities, action.command.kind):
                     _send(draft, vehicle_id, action.command)
@@ -93,6 +98,16 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
                 return Reason(ReasonCode.WAKE_FAILED, {"retry_s": _until_s(draft, again_at)}, again_at)
     contact.poll(draft, vehicle_id)
     return None
+
+
+def _is_urgent(action: Action | None, doubted: Command) -> bool:
+    """Return whether an action may not wait for evidence about another one: a stop, and less current."""
+    if action is None or action.command == doubted:
+        return False
+    if action.command.name is CommandName.STOP:
+        return True
+    both_amps = action.command.name is CommandName.SET_AMPS is doubted.name
+    return both_amps and (action.command.value or 0) < (doubted.value or 0)
 
 
 def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoint: LoadpointSettings) -> Action | None:
@@ -115,7 +130,8 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
     if not lp.is_acting:
         asked_a = lp.memory.wish.amps_a
         if charges and asked_a is not None and not facts.is_fast_charger:  # elsewhere, asked for by name
-            return _amps(vehicle, capabilities, facts, asked_a)
+            cap_a = device_cap(loadpoint, capabilities, facts).amps_a
+            return _amps(vehicle, capabilities, facts, min(asked_a, cap_a))
         return None
     if not set_point.charge:
         return None
@@ -131,6 +147,8 @@ def _start(
 ) -> Action:
     """Return what starts charging: the current first, so that it begins with what there is."""
     start_a = max(amps, capabilities.min_a)
+    if (most_a := available_a(facts)) is not None:
+        start_a = min(start_a, max(most_a, 1))
     if facts is not None and facts.amps_requested_a != start_a:
         command = Command(CommandName.SET_AMPS, start_a)
     else:

@@ -246,6 +246,8 @@ def _next_current(
         return now_a, scores, None, 0
     if high_w < now_a * can.unit_w - SLACK_W and can.best_a(high_w) < now_a:
         return can.best_a(high_w), {}, None, 0
+    if dt_s <= 0:  # the same reading again
+        return now_a, {}, lp.raise_since_at, lp.raise_to_a
     if (possible_a := can.best_a(low_w)) <= now_a:
         return now_a, {}, None, 0
     since_at = lp.raise_since_at or at

@@ -43,13 +43,23 @@ def on_vehicle_read(draft: Draft, event: VehicleRead) -> None:
     vehicle_id = event.vehicle_id
     draft.charge(vehicle_id, None, event.what, event.billed)
     before = draft.vehicles[vehicle_id]
-    draft.vehicle(vehicle_id, exchange=None)
+    _end_exchange(draft, vehicle_id, event.exchange_id)
     _read_went_through(draft, vehicle_id, before.memory, event.what)
     _note_availability(draft, vehicle_id, event.availability)
-    if event.what is ReadKind.DATA and event.facts is not None:
-        _note_facts(draft, vehicle_id, event.facts)
+    if event.what is ReadKind.DATA:
+        if event.facts is not None:
+            _note_facts(draft, vehicle_id, event.facts)
+        else:
+            hold_off(draft, vehicle_id, Cause.BAD_ANSWER, None)
     state_due_at = draft.at + timedelta(seconds=contact.state_wait_s(draft, draft.vehicles[vehicle_id]))
     draft.vehicle(vehicle_id, state_due_at=state_due_at)
+
+
+def _end_exchange(draft: Draft, vehicle_id: str, exchange_id: int | None) -> None:
+    """End the read under way if this is its answer; what was pushed or comes late ends nothing."""
+    exchange = draft.vehicles[vehicle_id].exchange
+    if exchange is not None and exchange.id == exchange_id:
+        draft.vehicle(vehicle_id, exchange=None)
 
 
 def _read_went_through(draft: Draft, vehicle_id: str, memory: VehicleMemory, what: ReadKind) -> None:
@@ -65,7 +75,8 @@ def _read_went_through(draft: Draft, vehicle_id: str, memory: VehicleMemory, wha
 def on_read_failed(draft: Draft, event: ReadFailed) -> None:
     """Take a read of a vehicle that brought nothing."""
     draft.charge(event.device_id, None, event.what, event.billed)
-    vehicle = draft.vehicle(event.device_id, exchange=None)
+    _end_exchange(draft, event.device_id, event.exchange_id)
+    vehicle = draft.vehicles[event.device_id]
     if event.cause is Cause.ASLEEP:
         _note_asleep_answer(draft, event.device_id)
     else:
@@ -165,8 +176,15 @@ def hold_off(
 def _delivered(draft: Draft, vehicle_id: str) -> None:
     """Note that the vehicle answered: it is online and nothing stands in the way."""
     memory = draft.vehicles[vehicle_id].memory
-    if memory.failures or memory.not_before_at:
-        draft.remember_vehicle(vehicle_id, failures=0, not_before_at=None, block_cause=None, is_command_failing=False)
+    if memory.failures or memory.not_before_at or memory.login_required:
+        draft.remember_vehicle(
+            vehicle_id,
+            failures=0,
+            not_before_at=None,
+            block_cause=None,
+            is_command_failing=False,
+            login_required=False,
+        )
     draft.vehicle(vehicle_id, availability=Availability.ONLINE, availability_at=draft.at, asleep_answers=0)
 
 

@@ -113,4 +113,8 @@ class State:
     vehicles: dict[str, VehicleState] = field(default_factory=dict)
     loadpoints: dict[str, LoadpointState] = field(default_factory=dict)
     next_exchange_id: int = 1
+    others_a: float | None = (
+        None  #: what everything but the cars drew on the worst phase when the cars' draw was last known
+    )
+    weighed_at: datetime | None = None  #: of the grid reading that was last weighed as evidence
     due_at: datetime | None = None

@@ -7,7 +7,7 @@ state of charge; what it discharges never does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings, Settings
@@ -26,6 +26,7 @@ class Balance:
     battery_soc_pct: float | None
     has_battery: bool
     is_stale: bool  #: the grid value is too old to act on
+    fresh_until_at: datetime | None = None  #: when the grid value becomes, or became, too old
 
     @property
     def consumption_w(self) -> float | None:
@@ -46,17 +47,19 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     stale_grid: MeterReading | None = None
     pv_w = battery_w = soc_pct = None
     has_battery = False
+    limit_s = 0.0
     for meter in settings.meters:
         state = meters.get(meter.id)
         reading = state.reading if state is not None else None
         if reading is None:
             continue
-        fresh = (at - reading.measured_at).total_seconds() <= stale_after_s(meter)
+        meter_limit_s = stale_after_s(meter)
+        fresh = (at - reading.measured_at).total_seconds() <= meter_limit_s
         if reading.grid_w is not None:
             if fresh and grid is None:
-                grid = reading
-            elif not fresh and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
-                stale_grid = reading
+                grid, limit_s = reading, meter_limit_s
+            elif not fresh and grid is None and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
+                stale_grid, limit_s = reading, meter_limit_s
         if reading.battery_w is not None or reading.battery_soc_pct is not None:
             has_battery = True
         if not fresh:
@@ -79,6 +82,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         battery_soc_pct=soc_pct,
         has_battery=has_battery,
         is_stale=grid is None,
+        fresh_until_at=used.measured_at + timedelta(seconds=limit_s) if used else None,
     )
 
 

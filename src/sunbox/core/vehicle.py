@@ -143,8 +143,11 @@ class Contact(StrEnum):
     NO_MONEY = "no_money"
 
 
-def reach(draft: Draft, vehicle_id: str, *, may_wake: bool) -> Contact:
-    """Make a vehicle ready for a command: look (free), wake if allowed, read if it may have been used meanwhile."""
+def reach(draft: Draft, vehicle_id: str, *, may_wake: bool, is_stop: bool = False) -> Contact:
+    """Make a vehicle ready for a command: look (free), wake if allowed, read if it may have been used meanwhile.
+
+    A stop goes out also where the look before it cannot be paid for.
+    """
     vehicle = draft.vehicles[vehicle_id]
     if vehicle.wake is not None:
         return Contact.BUSY
@@ -153,7 +156,8 @@ def reach(draft: Draft, vehicle_id: str, *, may_wake: bool) -> Contact:
             return _wake(draft, vehicle_id)
         if not vehicle.is_doubtful:
             return Contact.READY
-        return _read_data(draft, vehicle_id)
+        looked = _read_data(draft, vehicle_id)
+        return Contact.READY if looked is Contact.NO_MONEY and is_stop else looked
     if vehicle.availability not in ASLEEP or vehicle.availability_at is None or _is_old(draft, vehicle.availability_at):
         draft.read(vehicle_id, ReadKind.STATE)
         return Contact.BUSY

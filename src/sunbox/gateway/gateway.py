@@ -233,10 +233,13 @@ class Gateway:
             await asyncio.wait(self._requests, timeout=STOP_GRACE_S)
         for task in self._requests:
             task.cancel()
-        while not self._batches.empty():
-            for effect in self._batches.get_nowait():
-                if isinstance(effect, Remember):
-                    await self._store.save(effect.memory)
+        try:
+            while not self._batches.empty():
+                for effect in self._batches.get_nowait():
+                    if isinstance(effect, Remember):
+                        await self._store.save(effect.memory)
+        except Exception:
+            log.exception("what came last could not be stored")
         actor.cancel()
         await asyncio.gather(actor, *polls, *self._requests, return_exceptions=True)
         for driver in self._drivers.values():

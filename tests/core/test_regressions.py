@@ -1,0 +1,230 @@
+"""What once went wrong: each of these was a bug."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.core.bench import (
+    HOUSE,
+    SITE,
+    WORK,
+    Bench,
+    Car,
+    Ending,
+    after_s,
+    charging_bench,
+    settings_of,
+    two_cars,
+    with_budget,
+)
+
+from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
+from sunbox.core.events import CommandEnded, MeterRead, Tick, VehicleRead
+from sunbox.core.model import Availability, MeterReading, Override
+from sunbox.core.reasons import ReasonCode
+from sunbox.core.settings import MeterSettings
+from sunbox.core.surplus import stale_after_s
+
+AMPS, STOP, START = CommandName.SET_AMPS, CommandName.STOP, CommandName.START
+
+
+def test_a_stop_after_a_restart_needs_no_money():
+    """DESIGN 3.6: safety stops are never blocked by budgets. Restart (is_doubtful) + line reached: STOP needs a paid read first."""
+    bench = charging_bench(settings=with_budget(per_month=0.061))  # line .0061: spent .006
+    bench.restart()
+    bench.pv_w = 0.0
+    bench.ask(override=Override.STOP)
+    bench.until(lambda: not bench.car.is_charging, 1200)
+
+
+def test_a_stop_after_two_lost_ones_needs_no_money():
+    bench = charging_bench(settings=with_budget(per_month=0.061))
+    bench.endings += [Ending(STOP, Outcome.UNCONFIRMED, Cause.NO_ANSWER)] * 2
+    bench.ask(override=Override.STOP)
+    bench.until(lambda: not bench.car.is_charging, 1800)
+
+
+def test_a_pushed_read_does_not_end_a_command_under_way():
+    bench = charging_bench()
+    bench.ask(amps_a=8)
+    assert bench.vehicle.exchange is not None
+    ex = bench.vehicle.exchange
+    bench.feed(
+        VehicleRead(
+            at=bench.at, vehicle_id="car", exchange_id=None, what=ReadKind.STATE, availability=Availability.ONLINE
+        )
+    )
+    assert bench.vehicle.exchange == ex
+
+
+def test_amps_elsewhere_keep_to_the_hard_caps():
+    car = Car(
+        is_awake=True, is_charging=True, amps_a=10, amps_max_a=13, pilot_a=13, latitude=WORK.lat, longitude=WORK.lon
+    )
+    bench = Bench(car=car)
+    bench.advance(10)
+    bench.ask(amps_a=32)
+    bench.advance(30)
+    assert all((c.value or 0) <= 13 for c in bench.commands(AMPS)), bench.commands(AMPS)
+
+
+def test_a_command_that_worked_proves_the_login():
+    bench = charging_bench()
+    bench.endings.append(Ending(AMPS, Outcome.NOT_DELIVERED, Cause.LOGIN_REQUIRED))
+    bench.ask(amps_a=10)
+    bench.until(lambda: bench.car.amps_a == 10)
+    bench.advance(5)
+    assert not bench.shown.vehicle.login_required
+
+
+def test_blind_to_the_fuse_the_minimum_comes_when_the_grace_ends():
+    settings = settings_of(site=replace(SITE, main_fuse_a=25.0))
+    bench = Bench(settings=settings, car=Car(is_awake=True))
+    bench.advance(15)
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: bench.car.current_a > 20, 120)
+    bench.has_meter = False
+    bench.advance(stale_after_s(HOUSE) + SITE.stale_grace_s + 15)
+    assert bench.car.current_a == 5.0
+
+
+def test_a_slow_meter_beside_it_does_not_hide_a_stale_one():
+    slow = MeterSettings(id="cloud", interval_s=300.0)
+    bench = charging_bench(settings=settings_of(meters=(HOUSE, slow)))
+    bench.has_meter = False
+    bench.advance(35)
+    assert bench.lp.reason.code is ReasonCode.GRID_STALE_HOLD
+
+
+def test_a_fast_meter_beside_it_does_not_shorten_the_grace():
+    slow = MeterSettings(id="slow", interval_s=200.0)
+    fast = MeterSettings(id="pv", interval_s=5.0)
+    bench = charging_bench(settings=settings_of(meters=(slow, fast)))
+    bench.meter()
+    bench.has_meter = False
+    # keep pv alive
+    began = bench.at
+    while (bench.at - began).total_seconds() < stale_after_s(slow) + 20:
+        bench.advance(5)
+        bench.feed(MeterRead(at=bench.at, meter_id="pv", reading=MeterReading(measured_at=bench.at, pv_w=4300.0)))
+    assert bench.lp.reason.code is ReasonCode.GRID_STALE_HOLD, bench.lp.reason
+
+
+def test_time_alone_raises_nothing():
+    """DESIGN 3.1: integrals advance only with new readings; regulator: two readings in a row."""
+    slow = replace(HOUSE, interval_s=60.0)
+    bench = charging_bench(settings=settings_of(meters=(slow,)))
+    bench.advance(120)
+    bench.has_meter = False
+    bench.pv_w = 300 + 30 * 230.0
+    bench.meter()
+    bench.advance(12)
+    bench.feed(Tick(at=bench.at))
+    assert bench.lp.set_point.amps_a == 17, bench.lp.set_point
+
+
+def test_a_read_of_an_unknown_vehicle_is_an_error():
+    bench = charging_bench()
+    with pytest.raises(ValueError, match="nope"):
+        bench.feed(
+            VehicleRead(
+                at=bench.at, vehicle_id="nope", exchange_id=None, what=ReadKind.STATE, availability=Availability.ONLINE
+            )
+        )
+
+
+def test_a_command_of_an_unknown_vehicle_is_an_error():
+    bench = charging_bench()
+    with pytest.raises(ValueError, match="nope"):
+        bench.feed(CommandEnded(at=bench.at, device_id="nope", exchange_id=1, outcome=Outcome.APPLIED))
+
+
+def test_one_reading_is_one_piece_of_evidence():
+    bench = charging_bench(settings=settings_of(meters=(HOUSE, replace(HOUSE, id="b"))))
+    bench.endings.append(Ending(STOP, Outcome.UNCONFIRMED, Cause.NO_ANSWER))
+    bench.ask(override=Override.STOP)
+    bench.advance(2)
+    assert bench.vehicle.doubt
+    bench.meter_at = after_s(1000, bench.at)
+    bench.advance(1)
+    bench.meter(grid_w=300.0 - 4300.0, pv_w=4300.0)
+    bench.feed(MeterRead(at=bench.at, meter_id="b", reading=MeterReading(measured_at=bench.at, grid_w=300.0)))
+    assert bench.vehicle.doubt is not None
+
+
+def test_the_fuse_does_not_wait_for_evidence():
+    settings = settings_of(site=replace(SITE, main_fuse_a=25.0))
+    bench = Bench(settings=settings, car=Car(is_awake=True))
+    bench.advance(15)
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: bench.car.current_a > 20, 120)
+    bench.advance(30)
+    bench.endings.append(Ending(AMPS, Outcome.UNCONFIRMED, Cause.NO_ANSWER, is_done=True))
+    bench.ask(amps_a=20)
+    bench.advance(2)
+    bench.load_w = 22 * 230.0
+    t = bench.until(lambda: not bench.car.is_charging, 300)
+    assert t < 25, t
+
+
+def test_a_low_wish_starts_within_the_hard_cap():
+    car = Car(is_awake=True, amps_max_a=4, pilot_a=4)
+    bench = Bench(car=car)
+    bench.advance(10)
+    bench.ask(override=Override.CHARGE, amps_a=3)
+    bench.advance(60)
+    assert all((c.value or 0) <= 4 for c in bench.commands(AMPS)), bench.commands(AMPS)
+
+
+def test_the_fuse_does_not_wait_for_evidence_of_a_lost_command():
+    settings = settings_of(site=replace(SITE, main_fuse_a=25.0))
+    bench = Bench(settings=settings, car=Car(is_awake=True))
+    bench.advance(15)
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: bench.car.current_a > 20, 120)
+    bench.advance(30)
+    bench.endings.append(Ending(AMPS, Outcome.UNCONFIRMED, Cause.NO_ANSWER, is_done=False))
+    bench.ask(amps_a=10)
+    bench.advance(2)
+    bench.load_w = 22 * 230.0
+    t = bench.until(lambda: not bench.car.is_charging, 300)
+    assert t < 25, t
+
+
+def test_a_stop_does_not_wait_for_evidence():
+    bench = charging_bench()
+    bench.endings.append(Ending(AMPS, Outcome.UNCONFIRMED, Cause.NO_ANSWER, is_done=False))
+    bench.ask(amps_a=6)
+    bench.advance(2)
+    bench.ask(override=Override.STOP)
+    t = bench.until(lambda: not bench.car.is_charging, 300)
+    assert t < 15, t
+
+
+@pytest.mark.parametrize(("fuse_a", "phases"), [(25.0, 1), (35.0, 3)])
+def test_a_start_does_not_trip_over_its_own_current(fuse_a, phases):
+    """A constant 300 W house: nothing is overloaded."""
+    settings = settings_of(site=replace(SITE, main_fuse_a=fuse_a))
+    car = Car(is_awake=True, phases=phases, amps_max_a=16 if phases == 3 else 32, pilot_a=16 if phases == 3 else 32)
+    bench = Bench(settings=settings, car=car)
+    bench.advance(15)
+    bench.ask(override=Override.CHARGE)
+    bench.advance(1800)
+    assert len(bench.commands(START)) == 1
+    assert not bench.commands(STOP)
+
+
+def test_two_cars_share_one_fuse():
+    s = two_cars()
+    s = replace(s, site=replace(SITE, main_fuse_a=40.0))
+    cars = {"car": Car(is_awake=True), "second": Car(is_awake=True)}
+    bench = Bench(settings=s, cars=cars)
+    bench.advance(15)
+    bench.ask(override=Override.CHARGE, amps_a=30)
+    bench.ask(override=Override.CHARGE, amps_a=30, loadpoint_id="garage")
+    most = 0.0
+    for _ in range(120):
+        bench.advance(5)
+        most = max(most, sum(c.current_a for c in cars.values()) + 300 / 230)
+    assert most <= 40, most
