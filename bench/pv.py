@@ -1,6 +1,6 @@
 """Charging from the sun: sunbox beside its peers' rules and the oracle, with the floors it must reach. `make bench`.
 
-`python bench/pv.py [--trace FILE …] [--days N] [--json]`. Without --trace it takes the 15 days of June from the folder that
+`python bench/pv.py [--trace FILE …] [--days N] [--json] [--write]`. Without --trace it takes the 15 days of June from the folder that
 SUNBOX_SHARED names, or `../shared` beside the repository. Everything is explained in docs/bench.md.
 """
 
@@ -216,6 +216,37 @@ def show(rows: dict[Case, list[Row]]) -> None:
             print()
 
 
+def as_markdown(rows: dict[Case, list[Row]]) -> str:
+    """Return the tables for docs/bench.md: per home one line, the peers' best beside sunbox and the oracle."""
+    lines: list[str] = []
+    for title, cases in TABLES.items():
+        lines += [f"### {title.partition(':')[0]}", ""]
+        lines += ["| home | policy | capture % | import kWh/30 d | net % | after price % | starts/d | commands/d |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        for case in cases:
+            for row in rows[case]:
+                name = row.policy
+                if row.policy == SUNBOX:
+                    name = f"**sunbox** ({'reaches' if not case.missed(row) else 'below'} {case.floors()})"
+                price = f"{row.net_after_price_pct:.1f}" if case.setup.command_price_wh else ""
+                lines.append(
+                    f"| {case.name} | {name} | {row.capture_pct:.1f} | {row.import_kwh_per_30d:.1f} | {row.net_pct:.1f} "
+                    f"| {price} | {row.starts_per_day:.1f} | {row.commands_per_day:.0f} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
+BEGIN, END = "<!-- figures: bench/pv.py --write -->", "<!-- end of figures -->"
+
+
+def write(path: Path, text: str) -> None:
+    """Put the tables between the two marks of a file."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+
+
 def default_traces() -> list[str]:
     shared = os.environ.get("SUNBOX_SHARED")
     path = (Path(shared) if shared else ROOT.parent / "shared") / JUNE
@@ -227,6 +258,7 @@ def main() -> None:
     parser.add_argument("--trace", action="append", help="CSV or CSV.gz, may be given again; the floors are for June's")
     parser.add_argument("--days", type=float, help="only so many days of each trace")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/bench.md as well")
     options = parser.parse_args()
     paths = options.trace or default_traces()
     if not paths:
@@ -234,6 +266,8 @@ def main() -> None:
         return
     began_s = time.perf_counter()
     rows = measure(Work(tuple(paths), options.days), [case for cases in TABLES.values() for case in cases])
+    if options.write:
+        write(ROOT / "docs" / "bench.md", as_markdown(rows))
     if options.json:
         told = [
             {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from sunbox.core.commands import Cause, ReadKind, RequestKind
@@ -51,9 +50,6 @@ def settings_for(
         solar_share_pct: least share of sun at which charging is worth it.
         loadpoint: further fields of `LoadpointSettings`.
     """
-    more: dict[str, Any] = {"solar_share_pct": solar_share_pct, **(loadpoint or {})}
-    if "solar_share_pct" not in {each.name for each in fields(LoadpointSettings)}:
-        del more["solar_share_pct"]
     return Settings(
         site=SiteSettings(timezone=timezone, voltage_v=setup.voltage_v),
         meters=(MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s),),
@@ -73,7 +69,8 @@ def settings_for(
                 vehicle_id=VEHICLE_ID,
                 min_a=setup.min_a,
                 max_a=setup.max_a,
-                **more,
+                solar_share_pct=solar_share_pct,
+                **(loadpoint or {}),
             ),
         ),
     )
