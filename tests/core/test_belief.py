@@ -113,7 +113,7 @@ def test_the_phases_a_car_charges_with(
 
 
 def test_phases_of_a_car_never_seen_and_the_voltage() -> None:
-    assert phases_of(SETTINGS, None, CAR, VehicleMemory()) == 3
+    assert phases_of(SETTINGS, None, CAR, VehicleMemory()) == 1  # looked at as soon as there is sun for any car
     one_phase = settings_of(site=replace(SETTINGS.site, phases=1))
     assert phases_of(one_phase, None, CAR, VehicleMemory()) == 1
     assert voltage_of(SETTINGS, VehicleMemory()) == 230.0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sunbox.core.commands import Command, CommandName
 from sunbox.core.model import Charging, VehicleFacts, VehicleMemory
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.units import power_w
+from sunbox.core.values import replace
 
 LOADED_V = (90.0, 300.0)
 """A phase voltage outside of this is no voltage under load (idle cars report 1–2 V)."""
@@ -28,7 +27,8 @@ def phases_of(
 ) -> int:
     """Return the phases it charges with: learned, else configured, else told by a current above 16 A, else the site's.
 
-    Too many on doubt: then it starts later and with less.
+    Too many on doubt: then it starts later and with less. A vehicle never seen counts as one of one phase, so that it is
+    looked at as soon as there is sun for any.
     """
     if memory.phases is not None:
         return memory.phases
@@ -36,6 +36,8 @@ def phases_of(
         return vehicle.phases
     if loadpoint is not None and loadpoint.phases is not None:
         return loadpoint.phases
+    if memory.facts is None:
+        return 1
     most_a = memory.facts.amps_requested_max_a if memory.facts is not None else None
     if most_a is not None and most_a > 16:  # above 16 A a European car charges on one phase only
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sunbox.core.prices import budget_reason, price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range, decide_from_surplus
 from sunbox.core.surplus import surplus_without_cars_w
+from sunbox.core.values import replace
 from sunbox.core.wallbox import SetPoint
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ def _decide_one(
         return _off(lp, reached) if is_asked or where.is_here else _leave(lp, reached)
 
     can = _range(draft, settings, vehicle_settings, wish, free_a)
+    fixed_a = _fixed_a(draft, vehicle_settings)
+    if fixed_a is not None and fixed_a > can.hard_a:
+        # The hard cap is below what the car takes, and no change can be paid for: a stop always can.
+        return _off(lp, budget_reason(draft, vehicle_settings.id))
     if wish.override is Override.CHARGE:
         return _full(draft, lp, can, wish, Reason(ReasonCode.CHARGING_BY, {"by": wish.override_by or "?"}))
     where = whereabouts(draft.settings, settings, vehicle_settings, facts)
@@ -123,11 +127,12 @@ def _decide_one(
         return _off(lp, Reason(ReasonCode.MODE_OFF))
     if wish.mode is Mode.NOW:
         return _full(draft, lp, can, wish, Reason(ReasonCode.CHARGING_NOW))
-    runs = is_charging(facts)
-    is_broke = runs and _is_broke(draft, vehicle_settings)
-    if is_broke and facts is not None and facts.amps_requested_a:
-        lp = replace(lp, set_point=replace(lp.set_point, amps_a=facts.amps_requested_a))
-    return _from_sun(draft, lp, can, surplus, runs=runs, vehicle_id=vehicle_settings.id, is_broke=is_broke)
+    if fixed_a is not None:
+        can = replace(can, min_a=fixed_a, max_a=fixed_a)
+    after = _from_sun(draft, lp, can, surplus, runs=is_charging(facts))
+    if fixed_a is not None and after.set_point.charge:
+        return replace(after, reason=budget_reason(draft, vehicle_settings.id))
+    return after
 
 
 def _expire(draft: Draft, wish: Wish) -> Wish:
@@ -176,6 +181,7 @@ def _range(
     phases = phases_of(draft.settings, settings, vehicle_settings, vehicle.memory)
     cap = device_cap(settings, capabilities, vehicle.memory.facts)
     cap = fuse_cap(draft.settings.site, free_a, cap)
+    hard_a = cap.amps_a
     min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
     if wish.amps_a is not None and wish.amps_a < min_a:
         if capabilities.low_min_a is not None and not vehicle.memory.low_amps_refused:
@@ -195,11 +201,18 @@ def _range(
         start_price_wh=start_price_wh(draft, vehicle_settings.id),
         stop_price_wh=3.0 * price_wh(draft, vehicle_settings.id),
         cap_why=cap.why,
+        hard_a=hard_a,
     )
 
 
-def _is_broke(draft: Draft, vehicle: VehicleSettings) -> bool:
-    return not is_affordable(draft.spend_of(vehicle.id), vehicle.budget, vehicle.capabilities, RequestKind.COMMAND)
+def _fixed_a(draft: Draft, vehicle: VehicleSettings) -> int | None:
+    """Return the current that a charging vehicle has, where no change of it can be paid for; None where it can."""
+    facts = draft.vehicles[vehicle.id].memory.facts
+    if facts is None or not is_charging(facts) or not facts.amps_requested_a:
+        return None
+    if is_affordable(draft.spend_of(vehicle.id), vehicle.budget, vehicle.capabilities, RequestKind.COMMAND):
+        return None
+    return facts.amps_requested_a
 
 
 def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason) -> LoadpointState:
@@ -233,14 +246,8 @@ def _full(draft: Draft, lp: LoadpointState, can: Range, wish: Wish, base: Reason
     )
 
 
-def _from_sun(
-    draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None, *, runs: bool, vehicle_id: str, is_broke: bool
-) -> LoadpointState:
+def _from_sun(draft: Draft, lp: LoadpointState, can: Range, surplus: Draw | None, *, runs: bool) -> LoadpointState:
     """Charge from the sun alone."""
-    if runs and is_broke:
-        # No change can be paid for any more: what the car takes now is all that it can do. Stopping is always possible.
-        now_a = lp.set_point.amps_a
-        can = replace(can, min_a=now_a, max_a=now_a, cap_why="the budget")
     if can.max_a < can.min_a:
         fuse_a = draft.settings.site.main_fuse_a or 0.0
         return _off(lp, Reason(ReasonCode.FUSE, {"fuse_a": fuse_a, "left_a": can.max_a, "amps_a": can.min_a}))
@@ -250,8 +257,6 @@ def _from_sun(
     grid_at = draft.site.grid_at
     dt_s = (grid_at - lp.surplus_at).total_seconds() if grid_at is not None and lp.surplus_at is not None else 0.0
     after = decide_from_surplus(lp, can, surplus.low_w, surplus.high_w, draft.at, runs=runs, dt_s=max(0.0, dt_s))
-    if is_broke and after.set_point.charge:
-        after = replace(after, reason=budget_reason(draft, vehicle_id))
     return replace(after, is_acting=True, surplus_at=grid_at)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from sunbox.core.model import LoadpointMemory, Spend, VehicleMemory
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import Balance, balance
+from sunbox.core.values import replace
 
 
 class Draft:

@@ -34,12 +34,10 @@ def draw_at(steps: Steps, instant_at: datetime) -> Draw:
     """Return the draw at an instant; before the first step it is the first step's, without steps nothing is known but zero."""
     if not steps:
         return NOTHING
-    found = steps[0]
-    for step in steps:
-        if step.from_at > instant_at:
-            break
-        found = step
-    return Draw(found.low_w, found.high_w)
+    for step in reversed(steps):  # the present is asked for most
+        if step.from_at <= instant_at:
+            return Draw(step.low_w, step.high_w)
+    return Draw(steps[0].low_w, steps[0].high_w)
 
 
 def became(steps: Steps, at: datetime, low_w: float, high_w: float) -> Steps:

@@ -7,12 +7,12 @@ share of what the month has left, and never more than what it has left.
 from __future__ import annotations
 
 import calendar
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.model import Spend
 from sunbox.core.settings import Budget, Capabilities
+from sunbox.core.values import replace
 
 
 def spend_on(spend: Spend | None, at: datetime, timezone: tzinfo, budget: Budget | None = None) -> Spend:

@@ -7,7 +7,6 @@ looks at a clock or knows a brand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
 from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
 from sunbox.core.target import limit_to_send_pct
+from sunbox.core.values import replace
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 
 AMPS_HIGHEST_A = 32

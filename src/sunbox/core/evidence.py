@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sunbox.core.belief import is_charging
+from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import draw_at
-from sunbox.core.model import Draw
+from sunbox.core.model import Charging, Draw
 from sunbox.core.replies import proven
+from sunbox.core.session import note_reading
+from sunbox.core.values import replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,6 +84,9 @@ def _weigh_step(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
 def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: datetime) -> None:
     """Count readings in which the site used less than the car alone is believed to draw; three bring the next look forward."""
     vehicle = draft.vehicles[vehicle_id]
+    if vehicle.memory.facts is not None and vehicle.memory.facts.charging is Charging.STARTING:
+        _weigh_start(draft, vehicle_id, consumption_w)
+        return
     loadpoint = draft.holders_of(vehicle_id)
     if not loadpoint:
         return
@@ -96,6 +100,28 @@ def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: 
     draft.vehicle(vehicle_id, unexplained=count)
     if count == UNEXPLAINED_LOOK:
         draft.vehicle(vehicle_id, data_due_at=draft.at)
+
+
+def _weigh_start(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
+    """Take current to flow once the site has used that much more, in two readings in a row, since the start was sent."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts = vehicle.memory.facts
+    if facts is None or vehicle.baseline_w is None:
+        return
+    settings = draft.settings_of(vehicle_id)
+    phases = phases_of(draft.settings, None, settings, vehicle.memory)
+    expected_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    if abs(consumption_w - vehicle.baseline_w - expected_w) > MATCH * expected_w:
+        if vehicle.start_hits:
+            draft.vehicle(vehicle_id, start_hits=0)
+        return
+    if vehicle.start_hits + 1 < HITS:
+        draft.vehicle(vehicle_id, start_hits=vehicle.start_hits + 1)
+        return
+    draft.vehicle(vehicle_id, start_hits=0)
+    now = replace(facts, charging=Charging.CHARGING)
+    draft.remember_vehicle(vehicle_id, facts=now)
+    note_reading(draft, vehicle_id, facts, now, was_sure=False)
 
 
 UNEXPLAINED_LOOK = 3

@@ -5,7 +5,7 @@ There is no queue: the next command is decided when the last has ended. Nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from sunbox.core.model import Availability, Charging
 from sunbox.core.prices import budget_reason, shadow_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
+from sunbox.core.values import replace
 from sunbox.core.vehicle import Contact
 from sunbox.core.wallbox import Pending
 

@@ -14,12 +14,13 @@ began. Nobody who does not know the future does better than twice the best in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LoadpointState, Scores
 from sunbox.core.units import power_w
+from sunbox.core.values import replace
 from sunbox.core.wallbox import SetPoint
 
 RAISE_AFTER_S = 9.0
@@ -54,6 +55,7 @@ class Range:
     stop_price_wh: float = 0.0  #: what must have been lost before a stop
     stops: bool = True  #: False: stays at the minimum (min_pv)
     cap_why: str | None = None
+    hard_a: int = 1000  #: hard cap, whatever was asked
 
     @property
     def unit_w(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sunbox.core.resilience import DELIVERY, START
 from sunbox.core.state import Doubt, LowAmps
 from sunbox.core.target import is_reached, is_soft
 from sunbox.core.units import active_phases, power_w
+from sunbox.core.values import replace
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
@@ -135,10 +135,6 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
         case CommandName.START:
             settle_s = settings.capabilities.start_settle_s
             draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
-            for loadpoint in draft.holders_of(vehicle_id):
-                current = draft.loadpoints[loadpoint.id].memory.session
-                if current is not None and not current.has_started:
-                    draft.remember_loadpoint(loadpoint.id, session=replace(current, has_started=True))
         case CommandName.STOP:
             settle_s = settings.capabilities.settle_s
             draft.vehicle(vehicle_id, data_due_at=None, data_wait_s=0.0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sunbox.core.belief import is_charging, is_flowing
 from sunbox.core.model import Charging, Override, Session, VehicleFacts
+from sunbox.core.values import replace
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
@@ -37,7 +37,10 @@ def note_reading(
         elif was_sure and before is not None:
             _note_hand(draft, loadpoint.id, before, now)
             session = draft.loadpoints[loadpoint.id].memory.session or session
-        if is_flowing(now) and not session.has_started:
+        was_begun = (
+            before is not None and before.charging is Charging.STARTING and now.charging is not Charging.STARTING
+        )
+        if (is_flowing(now) or was_begun) and not session.has_started:
             session = replace(session, has_started=True)
         if draft.loadpoints[loadpoint.id].memory.session != session:
             draft.remember_loadpoint(loadpoint.id, session=session)

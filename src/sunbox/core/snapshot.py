@@ -138,10 +138,13 @@ def _energy_wh(vehicle: VehicleState) -> float | None:
     return facts.energy_added_wh if facts is not None else None
 
 
+WAITING_FOR_SUN = (ReasonCode.SURPLUS_LOW, ReasonCode.SURPLUS_STARTING, ReasonCode.START_PRICE)
+
+
 def _reason(lp: LoadpointState, vehicle: VehicleState) -> Reason:
     if lp.held_by is not None:
         return lp.held_by
-    if vehicle.memory.facts is None:
+    if vehicle.memory.facts is None and lp.reason.code not in WAITING_FOR_SUN:
         return Reason(ReasonCode.NEVER_SEEN)
     facts = vehicle.memory.facts
     if lp.is_acting and not lp.set_point.charge and is_charging(facts):

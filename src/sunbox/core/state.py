@@ -74,6 +74,7 @@ class VehicleState:
     unexplained: int = 0  #: grid readings in a row in which the believed draw could not be
     start_retry_at: datetime | None = None
     starts_failed: int = 0
+    start_hits: int = 0  #: grid readings in a row that show a start
     energy_wh: float = 0.0  #: drawn since its data was read (high end), to foresee the target
     energy_at: datetime | None = None
 

@@ -87,10 +87,13 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.CHARGING_BY: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_PV: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_MINIMUM: frozenset({Status.CHARGING}),
+    ReasonCode.CHARGING_HELD: frozenset({Status.CHARGING}),
     ReasonCode.GRID_STALE_HOLD: frozenset({Status.CHARGING}),
     # wished, and held back: interrupted once it has been started since plug-in, else ready
-    ReasonCode.SURPLUS_LOW: _WAITS,
-    ReasonCode.SURPLUS_STARTING: _WAITS,
+    # (also for a car that was never seen: it is woken for a look when the sun lasts)
+    ReasonCode.SURPLUS_LOW: _WAITS | {Status.NOT_READY},
+    ReasonCode.SURPLUS_STARTING: _WAITS | {Status.NOT_READY},
+    ReasonCode.START_PRICE: _WAITS | {Status.NOT_READY},
     ReasonCode.GRID_STALE: _WAITS,
     ReasonCode.FUSE: _WAITS,
     ReasonCode.WAKING: _WAITS,

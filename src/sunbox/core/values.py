@@ -1,0 +1,48 @@
+"""Frozen values, replaced quickly: a step of the core makes a handful of new values, and each has up to thirty fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Copier = tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]], ...]
+
+_COPIERS: dict[type[Any], Copier] = {}
+
+
+def replace(value: T, /, **changes: Any) -> T:
+    """Return a copy of a frozen, slotted dataclass with some fields changed.
+
+    Does what `dataclasses.replace` does for classes without `__post_init__`, at a third of the cost: it copies the slots
+    instead of calling `__init__`, which sets each field of a frozen class through `object.__setattr__`.
+
+    Raises:
+        TypeError: the class has no such field.
+    """
+    kind = type(value)
+    copier = _COPIERS.get(kind)
+    if copier is None:
+        copier = _COPIERS[kind] = _copier_of(kind)
+    new = object.__new__(kind)
+    left = len(changes)
+    for name, get, put in copier:
+        if left and name in changes:
+            put(new, changes[name])
+            left -= 1
+        else:
+            put(new, get(value))
+    if left:
+        unknown = ", ".join(sorted(set(changes) - {name for name, _, _ in copier}))
+        raise TypeError(f"{kind.__name__} has no field {unknown}")
+    return new
+
+
+def _copier_of(kind: type[Any]) -> Copier:
+    if hasattr(kind, "__post_init__"):
+        raise TypeError(f"{kind.__name__} has a __post_init__, which copying its slots would leave out")
+    return tuple(
+        (field.name, getattr(kind, field.name).__get__, getattr(kind, field.name).__set__) for field in fields(kind)
+    )
