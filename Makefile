@@ -30,10 +30,10 @@ demo: $(VENV)/.run  ## a whole simulated home on http://127.0.0.1:5000
 	$(BIN)/sunbox demo $(ARGS)
 
 test: $(VENV)/.dev  ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-quick: $(VENV)/.dev  ## without whole days and real processes
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 check: $(VENV)/.dev  ## style, types, contracts between the rooms
 	$(BIN)/ruff check .
@@ -44,6 +44,7 @@ check: $(VENV)/.dev  ## style, types, contracts between the rooms
 
 bench: $(VENV)/.dev  ## measure the performance budget
 	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python bench/pv.py
 
 docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
 	$(BIN)/python tests/config/config_docs.py
