@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenarios.home import CarScenario, live, living
+from tests.scenarios.home import CarScenario, Scenario, live, living
 
 
 def test_control_1_on_a_sleeping_car_wakes_once_and_charges() -> None:
@@ -222,5 +222,81 @@ def test_reading_the_status_every_second_costs_nothing_and_lets_the_car_sleep() 
                 await home.sleep(1)
             assert home.simulated.cloud.bill.total.dollars == 0
             assert home.truth()["state"] == "asleep"
+
+    live(main)
+
+
+def test_a_soft_target_set_while_charging_is_met_although_nothing_was_read_for_long() -> None:
+    async def main() -> None:
+        car = CarScenario(never_full=False, soc_pct=24.0, capacity_kwh=60)
+        async with living(car=car) as home:
+            await home.tlwb("/control?1")
+            await home.until(lambda: home.lp().is_flowing, 180)
+            await home.sleep(1500)  # five percent that nobody has looked at
+            await home.tlwb("/set_soc?31")
+            await home.until(lambda: home.truth()["charging"] == "stopped", 3600)
+            assert 30.5 <= home.truth()["soc_pct"] < 31.6
+
+    live(main)
+
+
+def test_no_restart_until_three_points_below_the_soft_target() -> None:
+    async def main() -> None:
+        car = CarScenario(never_full=False, soc_pct=41.0, asleep=False)
+        async with living(car=car, pv_w=6000) as home:
+            await home.tlwb("/set_soc?40")
+            await home.sleep(600)
+            assert home.calls().get("charge_start", 0) == 0
+            for soc_pct, starts in ((38.2, 0), (36.4, 1)):
+                await home.patch(car={"soc_pct": soc_pct, "asleep": True})
+                await home.sleep(70)
+                await home.patch(car={"asleep": False})  # somebody is at the car: it is looked at
+                await home.sleep(600)
+                assert home.calls().get("charge_start", 0) == starts
+
+    live(main)
+
+
+def test_a_limit_changed_in_the_cars_app_ends_the_soft_target() -> None:
+    async def main() -> None:
+        car = CarScenario(never_full=False, soc_pct=24.0, asleep=False)
+        async with living(car=car) as home:
+            await home.tlwb("?control=1&set_soc=40&wait=60")
+            await home.until(lambda: home.lp().is_flowing, 120)
+            await home.patch(car={"limit_pct": 90})
+            await home.until(lambda: home.lp().vehicle.target_soc_pct is None, 3 * 3600)
+            await home.sleep(3600)
+            assert home.truth()["limit_pct"] == 90
+            assert (await home.tlwb("/status"))["targetsoc"] == 90
+
+    live(main)
+
+
+def test_battery_comes_first_below_its_priority() -> None:
+    async def main() -> None:
+        scenario = Scenario(battery_kwh=10.0, battery_soc_pct=40.0, cars=(CarScenario(never_full=False, asleep=False),))
+        first = lambda text: text.replace("  timezone:", "  battery_priority_soc_pct: 50\n  timezone:")  # noqa: E731
+        async with living(pv_w=4000, scenario=scenario, edit=first) as home:
+            await home.sleep(900)
+            assert not home.lp().is_flowing
+            await home.until(lambda: home.lp().is_flowing, 2 * 3600)
+            site = home.gateway.snapshot()
+            assert site.battery_soc_pct is not None
+            assert site.battery_soc_pct >= 49
+
+    live(main)
+
+
+def test_amps_beyond_what_the_car_allows_are_clamped_and_said() -> None:
+    async def main() -> None:
+        car = CarScenario(never_full=False, asleep=False, max_amps=13)
+        async with living(car=car) as home:
+            await home.sleep(30)
+            status = await home.tlwb("?control=1&set_amps=32&wait=60")
+            await home.until(lambda: home.lp().is_flowing, 60)
+            assert home.truth()["amps_a"] == 13
+            status = await home.tlwb("/status")
+            assert (status["targetamp"], status["maxamp"]) == (32, 13)
+            assert "asked for 32 A" in status["reason"]
 
     live(main)

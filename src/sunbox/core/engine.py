@@ -188,6 +188,8 @@ def _on_requested(draft: Draft, event: Requested) -> None:
     changes: dict[str, Any] = {"refused": {}, "start_retry_at": None, "starts_failed": 0}
     if request.amps_a is not None:
         changes["low_amps"] = None
+    if has_target and is_charging(vehicle.memory.facts):
+        changes["data_due_at"] = draft.at  # how far it is by now was not counted: one look, then it can be foreseen
     facts = vehicle.memory.facts
     if (
         wish.override is Override.CHARGE
