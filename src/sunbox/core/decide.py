@@ -182,6 +182,7 @@ def _range(
     cap = device_cap(settings, capabilities, vehicle.memory.facts)
     cap = fuse_cap(draft.settings.site, free_a, cap)
     hard_a = cap.amps_a
+    change_wh = price_wh(draft, vehicle_settings.id)
     min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
     if wish.amps_a is not None and wish.amps_a < min_a:
         if capabilities.low_min_a is not None and not vehicle.memory.low_amps_refused:
@@ -197,9 +198,9 @@ def _range(
         start_delay_s=settings.start_delay_s,
         stop_delay_s=settings.stop_delay_s,
         share=settings.solar_share_pct / 100.0,
-        price_wh=price_wh(draft, vehicle_settings.id),
-        start_price_wh=start_price_wh(draft, vehicle_settings.id),
-        stop_price_wh=3.0 * price_wh(draft, vehicle_settings.id),
+        price_wh=change_wh,
+        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
+        stop_price_wh=3.0 * change_wh,
         cap_why=cap.why,
         hard_a=hard_a,
     )

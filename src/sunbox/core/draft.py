@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
-from sunbox.core.economy import spend_on, spend_with
+from sunbox.core.economy import learned_wh, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
 from sunbox.core.model import LoadpointMemory, Spend, VehicleMemory
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
@@ -19,6 +19,7 @@ class Draft:
     """The state being worked on, the effects so far, and the next instant at which time alone matters."""
 
     __slots__ = (
+        "_settings_of",
         "at",
         "began_at",
         "due_at",
@@ -35,6 +36,7 @@ class Draft:
 
     def __init__(self, state: State, at: datetime) -> None:
         self.settings: Settings = state.settings
+        self._settings_of = {vehicle.id: vehicle for vehicle in state.settings.vehicles}
         self.began_at = state.began_at
         self.at = at
         self.meters = dict(state.meters)
@@ -99,7 +101,7 @@ class Draft:
 
     def settings_of(self, vehicle_id: str) -> VehicleSettings:
         """Return a vehicle's settings."""
-        return next(vehicle for vehicle in self.settings.vehicles if vehicle.id == vehicle_id)
+        return self._settings_of[vehicle_id]
 
     def holders_of(self, vehicle_id: str) -> list[LoadpointSettings]:
         """Return the loadpoints at which a vehicle can be its own charger."""
@@ -111,7 +113,8 @@ class Draft:
         budget = self.settings_of(vehicle_id).budget
         spend = spend_on(memory.spend, self.at, self.settings.site.timezone, budget)
         if spend is not memory.spend:
-            self.remember_vehicle(vehicle_id, spend=spend)
+            shadow_wh = learned_wh(memory.shadow_wh, memory.spend, budget)
+            self.remember_vehicle(vehicle_id, spend=spend, shadow_wh=shadow_wh)
         return spend
 
     def charge(self, vehicle_id: str, command: Command | None, read: ReadKind | None, billed: int) -> None:

@@ -7,6 +7,7 @@ share of what the month has left, and never more than what it has left.
 from __future__ import annotations
 
 import calendar
+import math
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sunbox.core.commands import RequestKind
@@ -88,23 +89,40 @@ def _days_left(day: date) -> int:
     return calendar.monthrange(day.year, day.month)[1] - day.day + 1
 
 
-FIRST_WH = 50.0
+FIRST_WH = 70.0
 """Shadow price of a command with which the first day of a budget begins, in Wh."""
 
 
-LEARN = 0.04
-"""How much of the distance to the price at which a command was really bought the first price of the day moves."""
+LEARN = 0.7
+"""How strongly a day that cost more, or less, than its even share moves the price with which the next one begins."""
+
+AIM = 0.85
+"""Share of an even day that a day aims at: what it leaves is there for a changeable one."""
+
+AIM = 0.85
+"""Share of an even day that a day aims at: what it leaves is there for a changeable one."""
 
 LEARNED_LEAST_WH, LEARNED_MOST_WH = 2.0, 300.0
 
 
-def learned_wh(base_wh: float | None, paid_wh: float) -> float:
-    """Return the shadow price in Wh with which days begin, after a command was bought for `paid_wh`."""
-    base_wh = base_wh or FIRST_WH
-    if paid_wh <= 0:
+def learned_wh(base_wh: float | None, day: Spend | None, budget: Budget) -> float | None:
+    """Return the shadow price in Wh with which the day after `day` begins; None where nothing was spent or no budget is set."""
+    share = None if day is None or not day.today else even_share_used(day, budget)
+    if share is None:
         return base_wh
-    moved_wh = base_wh * float((paid_wh / base_wh) ** LEARN)
+    moved_wh = (base_wh or FIRST_WH) * math.exp(LEARN * max(-1.0, min(1.0, share / AIM - 1.0)))
     return min(LEARNED_MOST_WH, max(LEARNED_LEAST_WH, moved_wh))
+
+
+def even_share_used(spend: Spend, budget: Budget) -> float | None:
+    """Return what a day cost as a multiple of an even share of the budget; None without a budget."""
+    shares: list[float] = []
+    if budget.commands_per_day:
+        shares.append(commands_today(spend) / budget.commands_per_day)
+    line = daily_line(spend, budget)
+    if line is not None and line > 0:
+        shares.append(spend.money_today / line * budget.burst)
+    return max(shares) if shares else None
 
 
 def share_used(spend: Spend, budget: Budget) -> float | None:

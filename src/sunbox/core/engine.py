@@ -24,7 +24,7 @@ from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, VehicleMe
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
 from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
-from sunbox.core.target import limit_to_send_pct
+from sunbox.core.target import is_soft, limit_to_send_pct
 from sunbox.core.values import replace
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 
@@ -188,7 +188,8 @@ def _on_requested(draft: Draft, event: Requested) -> None:
     changes: dict[str, Any] = {"refused": {}, "start_retry_at": None, "starts_failed": 0}
     if request.amps_a is not None:
         changes["low_amps"] = None
-    if has_target and is_charging(vehicle.memory.facts):
+    is_near = is_soft(request.target_soc_pct, draft.settings_of(vehicle_id).capabilities)
+    if has_target and is_near and is_charging(vehicle.memory.facts):
         changes["data_due_at"] = draft.at  # how far it is by now was not counted: one look, then it can be foreseen
     facts = vehicle.memory.facts
     if (

@@ -2,14 +2,13 @@
 
 *Money* becomes energy by what a kWh of sun in the car is worth (site setting).
 
-*Budget.* Commands are spent along the sun: by the time half of the day's sun has passed, half of the day's commands may be
-gone. A day that spends faster makes each further command dearer, one that spends slower cheaper; what a day began with is
+*Budget.* Commands are spent along the sun: the price follows what is left of the day's commands for what is left of the day's
+sun. A day that spends faster makes each further command dearer, one that spends slower cheaper; what a day begins with is
 learned from the days before. Nothing but the past, the clock and the sun's position is used.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from sunbox.core.commands import RequestKind
@@ -21,8 +20,8 @@ from sunbox.core.vehicle import ASLEEP
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
 
-STEEPNESS = 8.0
-"""How strongly being ahead of the sun raises the price: a whole day's budget ahead = e^8."""
+STEEPNESS = 1.0
+"""How strongly the price follows the budget that is left for the sun that is left: half of it for all = twice as dear."""
 
 MOST_WH = 600.0
 
@@ -35,8 +34,13 @@ def price_wh(draft: Draft, vehicle_id: str) -> float:
     return max(own_wh, shadow_wh(draft, vehicle_id))
 
 
-def start_price_wh(draft: Draft, vehicle_id: str) -> float:
-    """Return the price of a start with its stop (amps, start, stop, the look after it) and of the wake, if one is needed."""
+def start_price_wh(draft: Draft, vehicle_id: str, change_wh: float) -> float:
+    """Return the price of a start with its stop (amps, start, stop, the look after it) and of the wake, if one is needed.
+
+    `change_wh` is the price of one change (`price_wh`).
+    """
+    if change_wh <= 0.0:
+        return 0.0
     settings = draft.settings_of(vehicle_id)
     vehicle = draft.vehicles[vehicle_id]
     count = START_COMMANDS
@@ -44,7 +48,7 @@ def start_price_wh(draft: Draft, vehicle_id: str) -> float:
         prices = settings.capabilities.price
         command = prices.get(RequestKind.COMMAND, 0.0)
         count += prices.get(RequestKind.WAKE, 0.0) / command if command > 0 else 1.0
-    return min(START_MOST_WH, count * price_wh(draft, vehicle_id))
+    return min(START_MOST_WH, count * change_wh)
 
 
 START_MOST_WH = 120.0
@@ -65,7 +69,8 @@ def shadow_wh(draft: Draft, vehicle_id: str) -> float:
     place = next(iter(draft.settings.places), None)
     passed = share_of_day(draft.at, place.lat if place else 50.0, place.lon if place else 10.0)
     base_wh = draft.vehicles[vehicle_id].memory.shadow_wh or FIRST_WH
-    return min(MOST_WH, base_wh * math.exp(STEEPNESS * (used - passed)))
+    left = max(0.01, 1.0 - used) / max(0.02, 1.0 - passed)
+    return min(MOST_WH, base_wh / float(left**STEEPNESS))
 
 
 def budget_reason(draft: Draft, vehicle_id: str) -> Reason:

@@ -15,9 +15,9 @@ from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
-from sunbox.core.economy import is_affordable, learned_wh
+from sunbox.core.economy import is_affordable
 from sunbox.core.model import Availability, Charging
-from sunbox.core.prices import budget_reason, shadow_wh
+from sunbox.core.prices import budget_reason
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
 from sunbox.core.values import replace
@@ -214,8 +214,6 @@ def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
         new = after(facts, command)
         if is_charging(facts) or is_charging(new):
             draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, draw_w(new, phases, voltage_v)))
-    if command.name in (CommandName.SET_AMPS, CommandName.START) and (paid_wh := shadow_wh(draft, vehicle_id)) > 0:
-        draft.remember_vehicle(vehicle_id, shadow_wh=learned_wh(vehicle.memory.shadow_wh, paid_wh))
     if command.name is CommandName.SET_AMPS:
         low = vehicle.low_amps
         minimum_a = draft.settings_of(vehicle_id).capabilities.min_a

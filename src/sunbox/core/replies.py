@@ -246,7 +246,7 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         vehicle_id,
         is_doubtful=False,
         doubt=None,
-        refused={},
+        refused={} if _is_news(before, facts) else vehicle.refused,
         asleep_answers=0,
         unexplained=0,
         energy_wh=0.0,
@@ -254,6 +254,18 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         low_amps=_low_amps_seen(draft, vehicle_id, facts),
     )
     contact.plan_look(draft, vehicle_id, before)
+
+
+def _is_news(before: VehicleFacts | None, now: VehicleFacts) -> bool:
+    """Return whether a reading tells something that makes it worth asking again for what was refused."""
+    if before is None:
+        return True
+    return (before.charging, before.limit_soc_pct, before.amps_requested_a, before.is_driving) != (
+        now.charging,
+        now.limit_soc_pct,
+        now.amps_requested_a,
+        now.is_driving,
+    )
 
 
 def note_target(draft: Draft, vehicle_id: str) -> None:
