@@ -62,6 +62,9 @@ class SitePart(Part):
     """Main fuse per phase; charging never takes the house above it. Not written: no limit is known."""
     battery_priority_soc_pct: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Below this charge the home battery comes before the car."""
+    value_per_kwh: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Money that a kWh of sun in the car is worth more than one fed in: a paid request is made when it brings more than it
+    costs. 0 = only the budget counts."""
     stale_grace_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
     """How long charging goes on unchanged without a fresh grid reading, before it falls to the minimum and stops."""
 
@@ -172,7 +175,9 @@ class LoadpointPart(Part):
     start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """Charging from the sun starts after the surplus has been enough for so long."""
     stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 180.0
-    """It stops after the surplus has been short for so long."""
+    """It stops when the import of so long a time without any sun has added up; less shortage may last longer."""
+    solar_share_pct: Annotated[float, Field(ge=1, le=100)] = 100.0
+    """How much of the power in mode `pv` must be sun: 100 = sun only, 50 = charging goes on while at least half of it is."""
 
 
 class FacesPart(Part):
