@@ -53,7 +53,7 @@ def test_a_command_proven_twice_changes_nothing_more(charging: Charging, command
 @pytest.mark.parametrize(
     ("limit_pct", "soc_pct", "charging"),
     [
-        (90, 80, Charging.STOPPED),
+        (90, 80, Charging.STARTING),
         (80, 80, Charging.COMPLETE),
         (50, 80, Charging.COMPLETE),
         (90, None, Charging.COMPLETE),

@@ -300,3 +300,20 @@ def test_amps_beyond_what_the_car_allows_are_clamped_and_said() -> None:
             assert "asked for 32 A" in status["reason"]
 
     live(main)
+
+
+def test_a_full_car_whose_limit_is_raised_at_night_does_not_charge_on_by_itself() -> None:
+    async def main() -> None:
+        car = CarScenario(never_full=False, soc_pct=60.0, limit_pct=60, asleep=False)
+        async with living(car=car) as home:
+            await home.sleep(60)
+            assert home.truth()["charging"] in ("complete", "stopped")
+            await home.tlwb("/set_soc?80&wait=60")
+            await home.sleep(120)
+            assert home.truth()["limit_pct"] == 80
+            assert home.truth()["charging"] == "stopped"
+            assert home.lp().override == "none"  # nobody's hand
+            await home.sleep(3 * 3600)
+            assert home.truth()["energy_added_wh"] < 100
+
+    live(main)

@@ -76,7 +76,10 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
         case CommandName.SET_LIMIT:
             new = replace(facts, limit_soc_pct=command.value)
             has_room = facts.soc_pct is not None and command.value is not None and command.value > facts.soc_pct
-            return replace(new, charging=Charging.STOPPED) if facts.charging is Charging.COMPLETE and has_room else new
+            if facts.charging is not Charging.COMPLETE or not has_room:
+                return new
+            # A plugged car that was full goes on by itself when its limit is raised.
+            return replace(new, charging=Charging.STARTING, actual_a=float(facts.amps_requested_a or 0), power_w=None)
         case CommandName.WAKE:
             return facts
 

@@ -141,7 +141,10 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
         case CommandName.SET_LIMIT:
             draft.remember_vehicle(vehicle_id, limit_sent_pct=command.value)
             draft.vehicle(vehicle_id, refused={}, start_retry_at=None)
-            return
+            if not is_charging(new) or is_charging(facts):
+                return
+            settle_s = settings.capabilities.start_settle_s
+            draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
         case _:
             settle_s = settings.capabilities.settle_s
             if vehicle.low_amps is not None and vehicle.low_amps.sent >= 2:
