@@ -20,7 +20,7 @@ from sunbox.simulator.bench import run
 from sunbox.simulator.bench.engine import Progress
 from sunbox.simulator.bench.report import ORACLE, Possible, Row
 from sunbox.simulator.bench.run import SUNBOX
-from sunbox.simulator.bench.setup import DEFAULT_MAX_A, PHASE_NAMES, SetUp, Tally
+from sunbox.simulator.bench.setup import DEFAULT_MAX_A, MONEY_PER_KWH, PHASE_NAMES, SetUp, Tally
 from sunbox.simulator.oracle import weight_of
 from sunbox.simulator.rivals import RIVALS
 from sunbox.simulator.trace import Trace, load_trace
@@ -32,9 +32,6 @@ WITH_AUTO_PHASES = frozenset({ORACLE})
 """Who can switch phases by himself."""
 WITH_SOLAR_SHARE = frozenset({SUNBOX, ORACLE})
 """Who runs once for each share."""
-
-MONEY_PER_KWH = 0.20
-"""What a kWh is worth: a command at Tesla's 0.001 $ is then worth 5 Wh."""
 
 
 def count_or_unlimited(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:

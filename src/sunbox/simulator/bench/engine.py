@@ -23,7 +23,7 @@ from sunbox.core.settings import (
 )
 from sunbox.core.state import State
 from sunbox.simulator.bench.home import Home
-from sunbox.simulator.bench.setup import SetUp, Tally
+from sunbox.simulator.bench.setup import MONEY_PER_KWH, SetUp, Tally
 
 METER_ID, VEHICLE_ID, LOADPOINT_ID = "meter", "car", "carport"
 
@@ -51,7 +51,7 @@ def settings_for(
         loadpoint: further fields of `LoadpointSettings`.
     """
     return Settings(
-        site=SiteSettings(timezone=timezone, voltage_v=setup.voltage_v),
+        site=SiteSettings(timezone=timezone, voltage_v=setup.voltage_v, value_per_kwh=MONEY_PER_KWH),
         meters=(MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s),),
         vehicles=(
             VehicleSettings(

@@ -15,6 +15,10 @@ DEFAULT_MAX_A: dict[tuple[int, ...], int] = {(1,): 32, (3,): 16, (1, 3): 16}
 PHASE_NAMES: dict[str, tuple[int, ...]] = {"1": (1,), "3": (3,), "auto": (1, 3)}
 
 
+MONEY_PER_KWH = 0.20
+"""What a kWh is worth: a command at Tesla's 0.001 $ is then worth 5 Wh."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
     """One home of the bench: the car is always there and never full, reacts late and then at once."""
