@@ -20,13 +20,14 @@ from tests.core.bench import (
 )
 
 from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome, ReadKind
+from sunbox.core.dealings import RATE_LIMIT_S
 from sunbox.core.effects import Remember, Send
 from sunbox.core.engine import step
 from sunbox.core.events import CommandEnded, Requested, Tick
 from sunbox.core.model import Charging, Mode, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.reconcile import AMPS_GAP_S, LOW_AMPS_GAP_S
-from sunbox.core.replies import EVIDENCE_S, RATE_LIMIT_S
+from sunbox.core.replies import EVIDENCE_S
 from sunbox.core.resilience import DELIVERY
 from sunbox.core.wallbox import Pending, Request
 

@@ -32,6 +32,9 @@ class Weather(Trace):
         super().__init__(start_at, datetime(2100, 1, 1, tzinfo=UTC))
         self._pair = (pv_w, load_w)
 
+    def _seek(self, t_s: float) -> None:
+        self._from_s, self._until_s = float("-inf"), float("inf")
+
     def at(self, t_s: float) -> tuple[float, float]:
         return self._pair
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core import replies
+from sunbox.core import dealings, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
 from sunbox.core.commands import CommandName
@@ -112,7 +112,7 @@ def _on_began(draft: Draft, event: Began) -> None:
         draft.vehicle(vehicle_id, memory=replace(memory, exchange=None))
         draft.next_id = max(draft.next_id, exchange.id + 1 if exchange is not None else 1)
         if memory.facts is None or memory.facts.is_plugged is not False:
-            most_w = replies.assumed_most_w(draft, vehicle_id)
+            most_w = dealings.assumed_most_w(draft, vehicle_id)
             draft.vehicle(vehicle_id, steps=(Step(draft.at, 0.0, most_w),))
         command = exchange.command if exchange is not None else None
         if command is not None and command.name is not CommandName.WAKE:
@@ -147,7 +147,7 @@ def _on_meter(draft: Draft, event: MeterRead) -> None:
 
 def _on_read_failed(draft: Draft, event: ReadFailed) -> None:
     if event.device_id in draft.vehicles:
-        replies.on_read_failed(draft, event)
+        readings.on_read_failed(draft, event)
         return
     state = draft.meters.get(event.device_id) or MeterState()
     draft.meters[event.device_id] = replace(state, cause=event.cause)
@@ -182,7 +182,7 @@ def _on_requested(draft: Draft, event: Requested) -> None:
             limit_sent_pct=limit_pct if is_so else None,
         )
         draft.vehicle(vehicle_id, energy_at=draft.at)
-        replies.note_target(draft, vehicle_id)
+        readings.note_target(draft, vehicle_id)
     if request.amps_a is not None and vehicle.memory.low_amps_refused:
         draft.remember_vehicle(vehicle_id, low_amps_refused=False)
     changes: dict[str, Any] = {"refused": {}, "start_retry_at": None, "starts_failed": 0}
@@ -248,7 +248,7 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
 APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
     Began: _on_began,
     MeterRead: _on_meter,
-    VehicleRead: replies.on_vehicle_read,
+    VehicleRead: readings.on_vehicle_read,
     ReadFailed: _on_read_failed,
     CommandEnded: replies.on_command_ended,
     Requested: _on_requested,

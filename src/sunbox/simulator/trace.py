@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +28,7 @@ LOAD_COLUMN = "load_w"
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 
 
-class Trace:
+class Trace(ABC):
     """PV and load in W over time. Reading is cheap: the segment of the last reading is kept.
 
     Subclasses give `_seek`, which sets the segment that holds an instant.
@@ -42,9 +43,9 @@ class Trace:
         self._from_s, self._until_s = 0.0, 0.0
         self._pv_w, self._pv_per_s, self._load_w, self._load_per_s = 0.0, 0.0, 0.0, 0.0
 
+    @abstractmethod
     def _seek(self, t_s: float) -> None:
         """Set the segment `_from_s <= t_s < _until_s`."""
-        raise NotImplementedError
 
     def at(self, t_s: float) -> tuple[float, float]:
         """Return (pv, load) in W at `t_s` seconds after `start_at`."""

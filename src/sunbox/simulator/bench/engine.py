@@ -51,7 +51,11 @@ def settings_for(
         loadpoint: further fields of `LoadpointSettings`.
     """
     return Settings(
-        site=SiteSettings(timezone=timezone, voltage_v=setup.voltage_v, value_per_kwh=MONEY_PER_KWH),
+        site=SiteSettings(
+            timezone=timezone,
+            voltage_v=setup.voltage_v,
+            value_per_kwh=MONEY_PER_KWH if setup.command_price_wh > 0 else 0.0,
+        ),
         meters=(MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s),),
         vehicles=(
             VehicleSettings(
