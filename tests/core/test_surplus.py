@@ -18,7 +18,7 @@ BOTH = settings_of(meters=(FIRST, SECOND))
 
 def read(age_s: float = 0.0, **values: float) -> MeterState:
     reading = MeterReading(measured_at=after_s(-age_s), **values)  # type: ignore[arg-type]
-    return MeterState(reading=reading, received_at=NOON)
+    return MeterState(reading=reading)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunbox.core.units import active_phases, amps_a, distance_m, floor_to_step, power_w
+from sunbox.core.units import active_phases, amps_a, distance_m, power_w
 
 
 @given(st.integers(1, 48), st.integers(1, 3), st.floats(90, 300))
@@ -17,14 +17,6 @@ def test_power_and_current_are_each_others_inverse(current_a: int, phases: int, 
 @pytest.mark.parametrize(("phases", "voltage_v"), [(0, 230.0), (1, 0.0), (3, -1.0)])
 def test_no_current_without_phases_or_voltage(phases: int, voltage_v: float) -> None:
     assert amps_a(1000.0, phases, voltage_v) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("value", "step", "floor"),
-    [(15.9999999, 1, 16), (15.99, 1, 15), (0.0, 1, 0), (6.7, 0.5, 6.5), (-0.5, 1, -1), (16.0, 1, 16)],
-)
-def test_rounding_down_to_a_step(value: float, step: float, floor: float) -> None:
-    assert floor_to_step(value, step) == pytest.approx(floor)
 
 
 @pytest.mark.parametrize(

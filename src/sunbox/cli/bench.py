@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from sunbox.cli.options import count_or_unlimited
 from sunbox.cli.output import print_table, say
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
@@ -32,15 +33,6 @@ WITH_AUTO_PHASES = frozenset({ORACLE})
 """Who can switch phases by himself."""
 WITH_SOLAR_SHARE = frozenset({SUNBOX, ORACLE})
 """Who runs once for each share."""
-
-
-def count_or_unlimited(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
-    """Return a number from 1, or None for `unlimited`."""
-    if value == "unlimited":
-        return None
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise click.BadParameter(f"{value!r} is neither a number from 1 nor 'unlimited'")
-    return int(value)
 
 
 def car_capabilities(setup: SetUp) -> Capabilities:

@@ -17,6 +17,7 @@ import click
 from sunbox.app import running
 from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, local_url, write_config
 from sunbox.cli.live import set_up_logs
+from sunbox.cli.options import count_or_unlimited
 from sunbox.net.http import client_factory
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
@@ -131,14 +132,6 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 """What is printed: JSON key, words, unit."""
 
 
-def _count(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
-    if value == "unlimited":
-        return None
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise click.BadParameter(f"{value!r} is neither a number from 1 nor 'unlimited'")
-    return int(value)
-
-
 @click.command(
     epilog="""\b
 Examples:
@@ -173,7 +166,7 @@ Examples:
     "--commands-per-day",
     default="unlimited",
     show_default=True,
-    callback=_count,
+    callback=count_or_unlimited,
     help="Hard line for commands and wakes.",
 )
 @click.option(

@@ -107,28 +107,23 @@ LEARNED_LEAST_WH, LEARNED_MOST_WH = 2.0, 300.0
 
 def learned_wh(base_wh: float | None, day: Spend | None, budget: Budget) -> float | None:
     """Return the shadow price in Wh with which the day after `day` begins; None where nothing was spent or no budget is set."""
-    share = None if day is None or not day.today else even_share_used(day, budget)
+    share = None if day is None or not day.today else share_used(day, budget, of_even_day=True)
     if share is None:
         return base_wh
     moved_wh = (base_wh or FIRST_WH) * math.exp(LEARN * max(-1.0, min(1.0, share / AIM - 1.0)))
     return min(LEARNED_MOST_WH, max(LEARNED_LEAST_WH, moved_wh))
 
 
-def even_share_used(spend: Spend, budget: Budget) -> float | None:
-    """Return what a day cost as a multiple of an even share of the budget; None without a budget."""
-    shares: list[float] = []
-    if budget.commands_per_day:
-        shares.append(commands_today(spend) / budget.commands_per_day)
-    line = daily_line(spend, budget)
-    if line is not None and line > 0:
-        shares.append(spend.money_today / line * budget.burst)
-    return max(shares) if shares else None
+def share_used(spend: Spend, budget: Budget, *, of_even_day: bool = False) -> float | None:
+    """Return which share of a day's budget has been spent; None without a budget.
 
-
-def share_used(spend: Spend, budget: Budget) -> float | None:
-    """Return which share of what today should cost has been spent; None without a budget."""
+    Args:
+        spend: the day.
+        budget: the hard lines.
+        of_even_day: measure commands against an even day, without what earlier days left over; then more than 1 is possible.
+    """
     shares: list[float] = []
-    most = commands_line(spend, budget)
+    most = budget.commands_per_day if of_even_day else commands_line(spend, budget)
     if most:
         shares.append(commands_today(spend) / most)
     line = daily_line(spend, budget)

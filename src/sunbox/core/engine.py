@@ -129,7 +129,7 @@ def _take_meter(draft: Draft, event: MeterRead) -> None:
     before = draft.meters.get(event.meter_id)
     if before is not None and before.reading is not None and reading.measured_at < before.reading.measured_at:
         return  # an older reading that was overtaken
-    draft.meters[event.meter_id] = MeterState(reading=reading, received_at=event.at)
+    draft.meters[event.meter_id] = MeterState(reading=reading)
 
 
 def _on_meter(draft: Draft, event: MeterRead) -> None:

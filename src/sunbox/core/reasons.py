@@ -56,7 +56,6 @@ class ReasonCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     LOGIN_REQUIRED = "login_required"
     BUDGET = "budget"
-    READING = "reading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,6 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.BUDGET: Template(
         _W, "held back by the budget: {spent} spent today, the daily line is {line} ({unit}); free again at {until}"
     ),
-    ReasonCode.READING: Template(_S, "asking the car how it is"),
 }
 
 

@@ -26,7 +26,6 @@ class Capabilities:
     limit_soc_min_pct: int = 50
     settle_s: float = 12.0  #: from the answer to a command until the draw has settled
     start_settle_s: float = 25.0  #: from the answer to a start until the draw has settled
-    wake_s: float = 60.0  #: longest usual time from wake to online
     price: dict[RequestKind, float] = field(default_factory=dict)  #: money per request; what is missing is free
 
 

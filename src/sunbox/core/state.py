@@ -18,7 +18,6 @@ class MeterState:
     """A meter as last read."""
 
     reading: MeterReading | None = None
-    received_at: datetime | None = None
     cause: Cause | None = None  #: why the last attempt failed
 
 

@@ -22,11 +22,6 @@ def amps_a(watts_w: float, phases: int, voltage_v: float) -> float:
     return watts_w / divisor if divisor > 0 else 0.0
 
 
-def floor_to_step(value: float, step: float) -> float:
-    """Round down to a multiple of `step`; 1e-6 of slack so that 16 A computed as 15.9999999 stays 16."""
-    return math.floor(value / step + 1e-6) * step
-
-
 def active_phases(reported: int | None, power_w: float | None, voltage_v: float | None, current_a: float | None) -> int:
     """Return how many phases carry current: 0 (idle), 1, 2 or 3.
 

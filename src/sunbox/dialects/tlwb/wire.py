@@ -100,7 +100,6 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.WAKE_FAILED: _WAITS,
     ReasonCode.STARTING: _WAITS,
     ReasonCode.NO_POWER: _WAITS,
-    ReasonCode.READING: frozenset(Status),
     # a command is under way, in trouble or held back, whichever it is
     ReasonCode.STOPPING: _ANY_PLUGGED,
     ReasonCode.REFUSED: _ANY_PLUGGED,
