@@ -215,7 +215,7 @@ MISTAKES = [
     ("loadpoints: [{id: a, vehicle: b}]", "1:31 loadpoints[0].vehicle: there is no vehicle 'b'; known are none"),
     ("loadpoints: [{id: a, charger: b}]", "1:31 loadpoints[0].charger: there is no charger 'b'; known are none"),
     ("loadpoints: [{id: 1a, charger: b}]", "loadpoints[0].id: '1a' is not allowed"),
-    ("loadpoints: [{id: a, mode: pvv}]", "loadpoints[0].mode: 'pvv' is none of off, now, pv; did you mean pv?"),
+    ("loadpoints: [{id: a, mode: pvv}]", "loadpoints[0].mode: 'pvv' is none of off, now, min_pv, pv; did you mean pv?"),
     ("loadpoints: [{id: a, phases: four}]", "loadpoints[0].phases: 'four' is not a whole number"),
     ("loadpoints: [{id: a, place: X}]", "loadpoints[0].place: there is no place 'X'; known are none"),
     (

@@ -119,7 +119,7 @@ def test_a_wish_is_one_request_and_answers_the_loadpoint(body: dict[str, Any], r
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({"mode": "sun"}, ("mode", "sun", "off, now, pv")),
+        ({"mode": "sun"}, ("mode", "sun", "off, now, min_pv, pv")),
         ({"override": 1}, ("override", "1", "none, stop, charge")),
         ({"amps_a": 2}, ("amps_a", "2", "an integer from 3 to 32")),
         ({"amps_a": 33}, ("amps_a", "33", "an integer from 3 to 32")),

@@ -149,7 +149,7 @@ def test_a_form_body(content: str, path: str, amps_a: int, headers: dict[str, st
         ("GET", "/tlwb/1/control", 400, "control: no value", "control: an integer from 0 to 1"),
         ("GET", "/tlwb/1/set_amps?33", 400, "set_amps: '33' is not allowed", "set_amps: an integer from 3 to 32"),
         ("GET", "/tlwb/1/set_soc?0", 400, "set_soc: '0' is not allowed", "set_soc: an integer from 1 to 100"),
-        ("GET", "/tlwb/1/set_mode?sun", 400, "set_mode: 'sun' is not allowed", "set_mode: one of off, now, pv"),
+        ("GET", "/tlwb/1/set_mode?sun", 400, "set_mode: 'sun' is not allowed", "set_mode: one of off, now, min_pv, pv"),
         ("GET", "/tlwb/1/status?wait=121", 400, "wait: '121' is not allowed", "wait: an integer from 0 to 120"),
         ("POST", "/tlwb/1/set_amps", 400, "set_amps: no value", "set_amps: an integer from 3 to 32"),
     ],

@@ -25,7 +25,16 @@ def is_flowing(facts: VehicleFacts | None) -> bool:
 def phases_of(
     settings: Settings, loadpoint: LoadpointSettings | None, vehicle: VehicleSettings, memory: VehicleMemory
 ) -> int:
-    """Return the phases it charges with: learned, else configured, else told by a current above 16 A, else the site's.
+    """Return the phases it charges with now: the car's own, and no more than are offered."""
+    own = own_phases_of(settings, loadpoint, vehicle, memory)
+    offered = memory.facts.phases_offered if memory.facts is not None else None
+    return own if offered is None else min(own, offered)
+
+
+def own_phases_of(
+    settings: Settings, loadpoint: LoadpointSettings | None, vehicle: VehicleSettings, memory: VehicleMemory
+) -> int:
+    """Return the phases that the car uses if it is offered all: learned, else configured, else told by a current above 16 A, else the site's.
 
     Too many on doubt: then it starts later and with less. A vehicle never seen counts as one of one phase, so that it is
     looked at as soon as there is sun for any.
@@ -80,6 +89,8 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
                 return new
             # A plugged car that was full goes on by itself when its limit is raised.
             return replace(new, charging=Charging.STARTING, actual_a=float(facts.amps_requested_a or 0), power_w=None)
+        case CommandName.SET_PHASES:
+            return replace(facts, phases_offered=command.value, phases=None, power_w=None)
         case CommandName.WAKE:
             return facts
 

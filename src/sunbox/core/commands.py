@@ -35,11 +35,12 @@ class CommandName(StrEnum):
     STOP = "stop"
     SET_AMPS = "set_amps"
     SET_LIMIT = "set_limit"
+    SET_PHASES = "set_phases"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One absolute command. `value` is amps for SET_AMPS, % for SET_LIMIT, else None."""
+    """One absolute command. `value` is amps for SET_AMPS, % for SET_LIMIT, 1 or 3 for SET_PHASES, else None."""
 
     name: CommandName
     value: int | None = None

@@ -201,6 +201,7 @@ def _range(
         price_wh=change_wh,
         start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
         stop_price_wh=3.0 * change_wh,
+        stops=wish.mode is not Mode.MIN_PV,
         cap_why=cap.why,
         hard_a=hard_a,
     )

@@ -17,6 +17,7 @@ class Mode(StrEnum):
 
     OFF = "off"
     NOW = "now"
+    MIN_PV = "min_pv"  #: never below the minimum, more with sun
     PV = "pv"
 
 
@@ -88,6 +89,7 @@ class VehicleFacts:
     voltage_v: float | None = None  #: phase to neutral; 1–2 V when idle
     power_w: float | None = None  #: whole kW, in W
     phases: int | None = None  #: 1 or 3; None if it does not say
+    phases_offered: int | None = None  #: 1 or 3, where the EVSE can switch between them
     energy_added_wh: float | None = None
     latitude: float | None = None
     longitude: float | None = None

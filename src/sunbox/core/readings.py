@@ -190,6 +190,10 @@ def _learn(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         return
     phases = active_phases(facts.phases, facts.power_w, facts.voltage_v, facts.actual_a)
     memory = draft.vehicles[vehicle_id].memory
+    if facts.phases_offered == 1:  # one phase is no news where no more are offered
+        phases = memory.phases or 0
+        if not phases and facts.voltage_v != memory.voltage_v:
+            draft.remember_vehicle(vehicle_id, voltage_v=facts.voltage_v)
     if phases and (phases, facts.voltage_v) != (memory.phases, memory.voltage_v):
         draft.remember_vehicle(vehicle_id, phases=phases, voltage_v=facts.voltage_v)
 

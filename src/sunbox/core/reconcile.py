@@ -209,11 +209,14 @@ def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
     attempt = doubt.attempt + 1 if doubt is not None and doubt.command.name is command.name else 1
     if facts is not None:
         settings = draft.settings_of(vehicle_id)
-        phases = phases_of(draft.settings, None, settings, vehicle.memory)
-        voltage_v = voltage_of(draft.settings, vehicle.memory)
         new = after(facts, command)
+        phases = phases_of(draft.settings, None, settings, replace(vehicle.memory, facts=new))
+        voltage_v = voltage_of(draft.settings, vehicle.memory)
         if is_charging(facts) or is_charging(new):
-            draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, draw_w(new, phases, voltage_v)))
+            steps = vehicle.steps
+            if command.name is CommandName.SET_PHASES:
+                steps = changing(steps, draft.at, 0.0)  # it pauses meanwhile
+            draft.vehicle(vehicle_id, steps=changing(steps, draft.at, draw_w(new, phases, voltage_v)))
     if command.name is CommandName.SET_AMPS:
         low = vehicle.low_amps
         minimum_a = draft.settings_of(vehicle_id).capabilities.min_a
@@ -242,6 +245,7 @@ PENDING_OF: dict[CommandName, Pending] = {
     CommandName.STOP: Pending.STOPPING,
     CommandName.SET_AMPS: Pending.SETTING_AMPS,
     CommandName.SET_LIMIT: Pending.SETTING_LIMIT,
+    CommandName.SET_PHASES: Pending.SETTING_PHASES,
 }
 
 

@@ -66,8 +66,9 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
     new = after(facts, command)
     if new != facts:
         draft.remember_vehicle(vehicle_id, facts=new)
-    phases = phases_of(draft.settings, None, settings, vehicle.memory)
-    to_w = draw_w(new, phases, voltage_of(draft.settings, vehicle.memory))
+    memory = draft.vehicles[vehicle_id].memory
+    phases = phases_of(draft.settings, None, settings, memory)
+    to_w = draw_w(new, phases, voltage_of(draft.settings, memory))
     match command.name:
         case CommandName.START:
             settle_s = settings.capabilities.start_settle_s
@@ -82,6 +83,10 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
                 return
             settle_s = settings.capabilities.start_settle_s
             draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
+        case CommandName.SET_PHASES:
+            switch = settings.capabilities.phase_switch
+            settle_s = switch.gap_s + switch.settle_s if switch is not None else settings.capabilities.settle_s
+            draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, 0.0))
         case _:
             settle_s = settings.capabilities.settle_s
             if vehicle.low_amps is not None and vehicle.low_amps.sent >= 2:

@@ -10,6 +10,14 @@ from sunbox.core.model import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseSwitch:
+    """A device that can be told to charge on one phase or on three. It pauses and goes on by itself."""
+
+    gap_s: float = 30.0  #: for how long no current flows when it is switched while charging
+    settle_s: float = 15.0  #: from the end of the gap until the draw has settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a device can do, as its driver declares it. The core branches on these, never on a brand."""
 
@@ -20,6 +28,7 @@ class Capabilities:
     max_a: int = 32
     step_a: int = 1
     max_phases: int = 3
+    phase_switch: PhaseSwitch | None = None  #: None = it cannot
     sleeps: bool = False  #: it must be woken, and it should be left asleep
     is_location_bound: bool = False  #: it moves: only controlled at a place that allows it
     stops_at_limit_soc: bool = False  #: it has a charge limit of its own
@@ -60,6 +69,18 @@ class MeterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitSettings:
+    """A fuse below the main one: circuits are a tree, and what one carries its parent carries too."""
+
+    id: str
+    parent: str | None = None  #: None = the main fuse
+    max_a: float | None = None  #: per phase
+    max_w: float | None = None  #: in all
+    meter: str | None = None  #: id of the meter that measures it; None = only cars are on it
+    safe_a: int = 6  #: what each loadpoint may take while the meter is silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleSettings:
     """One vehicle."""
 
@@ -94,10 +115,19 @@ class LoadpointSettings:
     min_a: int | None = None  #: None = the device's
     max_a: int | None = None
     place: str | None = None  #: default: the first place tagged home
-    phases: int | None = None  #: wired phases; None = what vehicle and charger say
+    phases: int | None = None  #: wired phases; None = what vehicle and charger say, switched where they can be
+    first_phase: int | None = None  #: phase of the site, 1–3, that its first phase is wired to; None = not known
+    circuit: str | None = None  #: that feeds it; None = the site's main fuse alone
+    priority: int = 0  #: higher numbers get the sun first; equal ones share it
     start_delay_s: float = 60.0
     stop_delay_s: float = 180.0
     solar_share_pct: float = 100.0  #: of the power in the PV modes that must be sun; 100 = sun only
+    min_run_s: float = 60.0  #: charging from the sun goes on for at least so long, whatever the sun does
+    min_pause_s: float = 60.0  #: and pauses for at least so long
+    overhead_w: float = 0.0  #: what the car itself burns while it charges: power that is worth nothing
+    phase_up_delay_s: float = 120.0  #: more phases only after the sun has been enough for them for so long
+    phase_down_delay_s: float = 60.0  #: fewer phases only after it has been too little for so long
+    phase_switches_per_session: int = 20  #: most; the waits double from half of them on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +139,15 @@ class SiteSettings:
     voltage_v: float = 230.0
     phases: int = 3
     main_fuse_a: float | None = None
+    unbalanced_a: float | None = None  #: most that one phase may draw more than another because of the cars
+    target_grid_w: float = 0.0  #: what the PV modes regulate to: + = import, - = export
+    tolerance_w: float = 50.0  #: shortage that is not worth a change: the noise of meters
     battery_priority_soc_pct: float = 0.0  #: below it the battery comes before the car
+    battery_buffer_soc_pct: float | None = None  #: from it on the battery may bridge clouds for a charging car
+    battery_charge_max_w: float | None = (
+        None  #: what the battery can take; the rest is the car's even below its priority
+    )
+    battery_hold: bool = False  #: keep the battery from feeding cars that charge fast on purpose
     value_per_kwh: float = (
         0.0  #: money: what a kWh of sun in the car is worth more than one fed in; 0 = only budgets count
     )
@@ -125,6 +163,7 @@ class Settings:
     site: SiteSettings
     places: tuple[PlaceSettings, ...] = ()
     meters: tuple[MeterSettings, ...] = ()
+    circuits: tuple[CircuitSettings, ...] = ()
     vehicles: tuple[VehicleSettings, ...] = ()
     chargers: tuple[ChargerSettings, ...] = ()
     loadpoints: tuple[LoadpointSettings, ...] = ()

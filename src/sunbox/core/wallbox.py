@@ -23,6 +23,7 @@ class Pending(StrEnum):
     STOPPING = "stopping"
     SETTING_AMPS = "setting_amps"
     SETTING_LIMIT = "setting_limit"
+    SETTING_PHASES = "setting_phases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -466,7 +466,7 @@ def test_what_is_turned_down(endpoint: Any, query: str, error: str) -> None:
 
 def test_a_problem_says_what_would_have_been_right() -> None:
     assert parse_query(AMPS, "99") == Problem("set_amps: '99' is not allowed", "set_amps: an integer from 3 to 32")
-    assert parse_query(MODE, "x") == Problem("set_mode: 'x' is not allowed", "set_mode: one of off, now, pv")
+    assert parse_query(MODE, "x") == Problem("set_mode: 'x' is not allowed", "set_mode: one of off, now, min_pv, pv")
     unknown = parse_query(ALL, "x=1")
     assert isinstance(unknown, Problem)
     assert unknown.allowed == (
