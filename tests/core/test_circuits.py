@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.bench import CARPORT, NOON, SITE, TESLA, facts_of
+from tests.core.bench import CARPORT, TESLA, facts_of
 
-from sunbox.core.circuits import Cap, available_a, device_cap, fuse_cap, others_a
+from sunbox.core.circuits import Amps, Cap, Circuits, Fuse, Load, Want, available_a, device_cap, grant, others_of
 from sunbox.core.model import Charging, VehicleFacts
-from sunbox.core.surplus import Balance
 
 OUT = Charging.DISCONNECTED
 
@@ -38,61 +37,113 @@ def test_the_smallest_known_cap_counts(loadpoint_a: int | None, device_a: int, p
     assert device_cap(loadpoint, capabilities, facts_of(pilot_a=pilot_a)).amps_a == cap_a
 
 
-def site_at(
-    grid_w: float | None, phases_a: tuple[float, float, float] | None = None, *, is_stale: bool = False
-) -> Balance:
-    return Balance(grid_w, NOON, phases_a, None, 0.0, None, has_battery=False, is_stale=is_stale)
+V = 230.0
+
+
+def others(grid_w: float, phases_a: Amps | None = None, *loads: Load, before: Amps | None = None) -> Amps:
+    return others_of(grid_w, phases_a, V, list(loads), before)[0]
+
+
+def car(low_a: float, high_a: float | None = None, phases: int = 1, first_phase: int | None = None) -> Load:
+    high_a = low_a if high_a is None else high_a
+    return Load(phases=phases, first_phase=first_phase, voltage_v=V, low_a=low_a, high_a=high_a)
 
 
 @pytest.mark.parametrize(
-    ("site", "draw_w", "phases", "left_a"),
+    ("grid_w", "phases_a", "load", "expected_a"),
     [
         # without currents per phase all that others use is assumed on one of the car's phases
-        (site_at(2300.0), 0.0, 1, 25),
-        (site_at(2300.0), 2300.0, 1, 35),
-        (site_at(6900.0), 2300.0, 1, 15),
-        (site_at(-5000.0), 0.0, 1, 35),  # export leaves the whole fuse, and not more
-        (site_at(2300.0 + 3 * 16 * 230.0), 3 * 16 * 230.0, 3, 25),
-        # with them the worst phase counts
-        (site_at(0.0, (10.0, -3.0, 20.0)), 0.0, 1, 15),
-        (site_at(0.0, (26.0, 4.0, 4.0)), 16 * 230.0, 1, 25),
-        (site_at(0.0, (20.0, 18.0, 16.0)), 3 * 16 * 230.0, 3, 31),
-        (site_at(0.0, (50.0, 0.0, 0.0)), 0.0, 1, 0),  # overloaded by others: nothing is left
-        (site_at(0.0, (24.9999999, 0.0, 0.0)), 0.0, 1, 10),
+        (2300.0, None, car(0.0), (10.0,) * 3),
+        (2300.0, None, car(10.0), (0.0,) * 3),
+        (6900.0, None, car(10.0), (20.0,) * 3),
+        (-5000.0, None, car(0.0), (0.0,) * 3),  # export leaves the whole fuse, and not more
+        (2300.0 + 3 * 16 * V, None, car(16.0, phases=3), (10.0,) * 3),
+        # with them each phase counts for itself where the wiring is known, else the worst one for all
+        (0.0, (10.0, -3.0, 20.0), car(0.0), (10.0, -3.0, 20.0)),
+        (0.0, (26.0, 4.0, 4.0), car(16.0), (10.0,) * 3),
+        (0.0, (26.0, 4.0, 30.0), car(16.0, first_phase=1), (10.0, 4.0, 30.0)),
+        (0.0, (20.0, 18.0, 16.0), car(16.0, phases=3), (4.0, 2.0, 0.0)),
+        (0.0, (20.0, 18.0, 16.0), car(10.0, phases=2, first_phase=3), (10.0, 18.0, 6.0)),
     ],
 )
-def test_the_main_fuse(site: Balance, draw_w: float, phases: int, left_a: int) -> None:
-    car_a = draw_w / (phases * 230.0)
-    others = others_a(SITE, site, car_a, car_a, None, phases * 230.0)
-    assert others is not None
-    cap = fuse_cap(replace(SITE, main_fuse_a=35.0), 35.0 - others, Cap(48))
-    assert cap.amps_a == left_a
-    assert cap.why is not None
+def test_what_the_others_draw(grid_w: float, phases_a: Amps | None, load: Load, expected_a: Amps) -> None:
+    assert others(grid_w, phases_a, load) == pytest.approx(expected_a)
 
 
-@pytest.mark.parametrize("site", [site_at(None), site_at(9e4, is_stale=True)])
-def test_nothing_is_known_of_the_fuse_without_a_fresh_grid_reading(site: Balance) -> None:
-    assert others_a(SITE, site, 0.0, 0.0, 5.0, 230.0) is None
-    assert fuse_cap(replace(SITE, main_fuse_a=35.0), None, Cap(16, "x")) == Cap(16, "x")
-
-
-def test_a_fuse_that_leaves_more_than_the_cap_changes_nothing() -> None:
-    assert fuse_cap(replace(SITE, main_fuse_a=63.0), 63.0, Cap(16, "x")) == Cap(16, "x")
-    assert fuse_cap(SITE, 0.0, Cap(16)) == Cap(16)
+def test_of_two_cars_on_unknown_phases_only_the_smaller_is_taken_off() -> None:
+    assert others(0.0, (20.0, 12.0, 0.0), car(16.0), car(10.0)) == (10.0, 10.0, 10.0)
 
 
 @pytest.mark.parametrize(
-    ("grid_w", "low_a", "high_a", "before_a", "others"),
+    ("grid_w", "low_a", "high_a", "before_a", "expected_a"),
     [
-        (230.0 * 2, 0.0, 20.0, 2.0, 2.0),  # the car has not begun yet
-        (230.0 * 22, 0.0, 20.0, 2.0, 2.0),  # it has: the rise is its own
-        (230.0 * 32, 0.0, 20.0, 2.0, 12.0),  # more than it can be: a kettle
-        (230.0 * 12, 0.0, 20.0, None, 12.0),  # nothing known from before: the house's, on doubt
-        (230.0 * 1, 0.0, 20.0, 8.0, 1.0),  # the house takes less than before
+        (V * 2, 0.0, 20.0, 2.0, 2.0),  # the car has not begun yet
+        (V * 22, 0.0, 20.0, 2.0, 2.0),  # it has: the rise is its own
+        (V * 32, 0.0, 20.0, 2.0, 12.0),  # more than it can be: a kettle
+        (V * 12, 0.0, 20.0, None, 12.0),  # nothing known from before: the house's, on doubt
+        (V * 1, 0.0, 20.0, 8.0, 1.0),  # the house takes less than before
     ],
 )
 def test_while_a_car_settles_the_others_are_what_they_were_as_far_as_the_grid_allows(
-    grid_w: float, low_a: float, high_a: float, before_a: float | None, others: float
+    grid_w: float, low_a: float, high_a: float, before_a: float | None, expected_a: float
 ) -> None:
-    found = others_a(SITE, site_at(grid_w), low_a, high_a, before_a, 230.0)
-    assert found == pytest.approx(others)
+    before = None if before_a is None else (before_a,) * 3
+    found, is_certain = others_of(grid_w, None, V, [car(low_a, high_a)], before)
+    assert found == pytest.approx((expected_a,) * 3)
+    assert not is_certain
+
+
+def want(name: str, want_a: int = 32, phases: int = 1, min_a: int = 6, priority: int = 0) -> Want:
+    return Want(loadpoint_id=name, load=car(0.0, phases=phases), min_a=min_a, want_a=want_a, priority=priority)
+
+
+def behind(left_a: float | None = None, left_w: float | None = None, safe_a: int | None = None) -> Circuits:
+    fuse = Fuse(name="F", left_a=None if left_a is None else [left_a] * 3, left_w=left_w, safe_a=safe_a)
+    return Circuits(fuses_of=dict.fromkeys("abc", (fuse,)))
+
+
+@pytest.mark.parametrize(
+    ("circuits", "wants", "granted"),
+    [
+        (behind(20.0), [want("a"), want("b")], {"a": 10, "b": 10}),  # fairly
+        (behind(21.0), [want("a"), want("b")], {"a": 11, "b": 10}),
+        (behind(20.0), [want("a", 8), want("b")], {"a": 8, "b": 12}),  # what one does not want is the other's
+        (behind(20.0), [want("a", priority=1), want("b")], {"a": 14, "b": 6}),  # minimums first, then by priority
+        (behind(11.0), [want("a"), want("b")], {"a": 11, "b": 0}),  # too little for both: the first keeps it
+        (behind(5.0), [want("a"), want("b")], {"a": 0, "b": 0}),
+        (behind(-3.0), [want("a")], {"a": 0}),
+        (behind(left_w=4600.0), [want("a"), want("b", phases=3)], {"a": 20, "b": 0}),
+        (behind(left_w=6900.0), [want("a", 8), want("b", 8, phases=3)], {"a": 8, "b": 7}),
+        (behind(safe_a=7), [want("a"), want("b")], {"a": 7, "b": 7}),
+        (behind(), [want("a", 16)], {"a": 16}),
+    ],
+)
+def test_grants(circuits: Circuits, wants: list[Want], granted: dict[str, int]) -> None:
+    grant(circuits, wants)
+    assert circuits.held == granted
+
+
+def test_a_circuit_within_a_circuit() -> None:
+    garage, main = Fuse(name="garage", left_a=[16.0] * 3), Fuse(name="main", left_a=[35.0] * 3)
+    circuits = Circuits(fuses_of={"a": (garage, main), "b": (garage, main), "c": (main,)})
+    grant(circuits, [want("a"), want("b"), want("c")])
+    assert circuits.held == {"a": 8, "b": 8, "c": 19}
+    room = circuits.room_for("a", car(0.0))
+    assert room == Cap(8, "garage")
+
+
+def test_cars_on_known_phases_do_not_disturb_each_other() -> None:
+    main = Fuse(name="main", left_a=[20.0, 20.0, 20.0])
+    circuits = Circuits(fuses_of={"a": (main,), "b": (main,)})
+    on_1, on_2 = car(0.0, first_phase=1), car(0.0, first_phase=2)
+    circuits.hold("a", on_1, 20.0)
+    assert circuits.room_for("b", on_2) == Cap(20, "main")
+    assert circuits.room_for("b", on_1) == Cap(0, "main")
+
+
+def test_the_limit_between_phases_binds_cars_that_do_not_use_all() -> None:
+    circuits = Circuits(fuses_of={"a": ()}, unbalanced_a=20.0, total=[5.0, 0.0, 0.0])
+    room = circuits.room_for("a", car(0.0, first_phase=1))
+    assert room == Cap(15, "the limit of 20 A between phases")
+    assert circuits.room_for("a", car(0.0, first_phase=2)) == Cap(20, "the limit of 20 A between phases")
+    assert circuits.room_for("a", car(0.0, phases=3)) is None

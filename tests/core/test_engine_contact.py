@@ -515,15 +515,27 @@ def test_an_unknown_place(assumed: str | None, code: ReasonCode) -> None:
 # Several loadpoints ---------------------------------------------------------------------------------------------------
 
 
-def test_loadpoints_share_the_surplus_in_their_order() -> None:
+def test_loadpoints_of_one_priority_share_fairly() -> None:
     cars = {"car": Car(is_awake=True, amps_max_a=20, pilot_a=20), "second": Car(is_awake=True)}
     bench = Bench(settings=two_cars(), cars=cars, pv_w=300.0 + 30 * 230.0)
     bench.advance(900)
-    assert (cars["car"].current_a, cars["second"].current_a) == (20.0, 10.0)
+    assert (cars["car"].current_a, cars["second"].current_a) == (15.0, 15.0)
+    bench.pv_w = 300.0 + 50 * 230.0  # one can take 20 A: the other has the rest
+    bench.advance(600)
+    assert (cars["car"].current_a, cars["second"].current_a) == (20.0, 30.0)
+
+
+def test_a_higher_priority_has_the_sun_first() -> None:
+    s = two_cars()
+    s = replace(s, loadpoints=(s.loadpoints[0], replace(s.loadpoints[1], priority=1)))
+    cars = {"car": Car(is_awake=True), "second": Car(is_awake=True, amps_max_a=20, pilot_a=20)}
+    bench = Bench(settings=s, cars=cars, pv_w=300.0 + 30 * 230.0)
+    bench.advance(900)
+    assert (cars["car"].current_a, cars["second"].current_a) == (10.0, 20.0)
     bench.pv_w = 300.0 + 22 * 230.0
     bench.advance(600)
-    assert cars["car"].current_a == 20.0
-    assert not cars["second"].is_charging
+    assert cars["second"].current_a == 20.0
+    assert not cars["car"].is_charging
 
 
 def test_what_one_loadpoint_leaves_is_not_promised_twice() -> None:

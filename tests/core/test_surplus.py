@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.core.bench import NOON, after_s, settings_of
+from tests.core.bench import NOON, SITE, after_s, settings_of
 
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.core.state import MeterState
-from sunbox.core.surplus import Balance, balance, stale_after_s, surplus_without_cars_w
+from sunbox.core.surplus import Balance, balance, bridge_w, stale_after_s, surplus_without_cars_w
 
 FIRST = MeterSettings(id="first", interval_s=5.0)
 SECOND = MeterSettings(id="second", interval_s=60.0)
@@ -38,7 +40,7 @@ def test_nothing_read_is_not_zero() -> None:
     site = balance(BOTH, {}, NOON)
     assert site.is_stale
     assert (site.grid_w, site.pv_w, site.consumption_w) == (None, None, None)
-    assert surplus_without_cars_w(site, 0.0) is None
+    assert surplus_without_cars_w(site, SITE) is None
 
 
 @pytest.mark.parametrize(
@@ -104,9 +106,10 @@ def at(
         # the car first: what goes into the battery counts
         (at(-100.0, -2000.0, 50.0, has_battery=True), 0.0, 2100.0),
         # the battery first, below its priority; at it, the car
-        (at(-100.0, -2000.0, 49.9, has_battery=True), 50.0, 100.0),
+        (at(-100.0, -2000.0, 49.9, has_battery=True), 50.0, 0.0),  # 100 W stay for it, so that it can take more
+        (at(-900.0, -2000.0, 49.9, has_battery=True), 50.0, 800.0),
         (at(-100.0, -2000.0, 50.0, has_battery=True), 50.0, 2100.0),
-        (at(-100.0, -2000.0, None, has_battery=True), 50.0, 100.0),  # unknown: the battery first
+        (at(-100.0, -2000.0, None, has_battery=True), 50.0, 0.0),  # unknown: the battery first
         # what a battery gives is never surplus
         (at(-100.0, 1500.0, 90.0, has_battery=True), 0.0, -1400.0),
         (at(0.0, 1500.0, 90.0, has_battery=True), 50.0, -1500.0),
@@ -114,4 +117,33 @@ def at(
     ],
 )
 def test_surplus_and_the_battery(site: Balance, priority_pct: float, surplus_w: float | None) -> None:
-    assert surplus_without_cars_w(site, priority_pct) == surplus_w
+    assert surplus_without_cars_w(site, replace(SITE, battery_priority_soc_pct=priority_pct)) == surplus_w
+
+
+@pytest.mark.parametrize(
+    ("grid_w", "charging_w", "surplus_w"),
+    [(-100.0, 2000.0, 0.0), (-100.0, 3000.0, 100.0), (-100.0, 3300.0, 400.0), (-2500.0, 3000.0, 2500.0)],
+)
+def test_what_a_full_speed_battery_cannot_take_is_the_cars(grid_w: float, charging_w: float, surplus_w: float) -> None:
+    settings = replace(SITE, battery_priority_soc_pct=50.0, battery_charge_max_w=3000.0)
+    assert surplus_without_cars_w(at(grid_w, -charging_w, 20.0, has_battery=True), settings) == surplus_w
+
+
+@pytest.mark.parametrize(
+    ("battery_w", "soc_pct", "helps_w"),
+    [(900.0, 80.0, 900.0), (900.0, 79.9, 0.0), (-900.0, 95.0, 0.0), (900.0, None, 0.0), (None, 95.0, 0.0)],
+)
+def test_a_battery_helps_from_its_buffer_on(battery_w: float | None, soc_pct: float | None, helps_w: float) -> None:
+    site = at(0.0, battery_w, soc_pct, has_battery=True)
+    assert bridge_w(site, replace(SITE, battery_buffer_soc_pct=80.0)) == helps_w
+    assert bridge_w(site, SITE) == 0.0
+
+
+def test_a_target_other_than_zero_moves_the_surplus() -> None:
+    assert surplus_without_cars_w(at(-2000.0), replace(SITE, target_grid_w=-300.0)) == 1700.0
+    assert surplus_without_cars_w(at(-2000.0), replace(SITE, target_grid_w=100.0)) == 2100.0
+
+
+def test_a_meter_of_a_circuit_says_nothing_of_the_site() -> None:
+    settings = settings_of(meters=(replace(FIRST, is_site=False), SECOND))
+    assert balance(settings, {"first": read(grid_w=1.0)}, NOON).grid_w is None

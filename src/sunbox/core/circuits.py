@@ -1,13 +1,23 @@
-"""Hard caps: fuse, cable, EVSE and vehicle limits hold whatever any request or plan says."""
+"""Hard caps: fuses, cable, EVSE and vehicle limits hold whatever any request or plan says.
+
+Circuits are a tree: what one carries, its parent carries too, up to the main fuse. Currents are kept per phase of the site.
+A loadpoint of which nobody wrote on which phase it is wired counts on all of them, and where the meter tells no currents per
+phase all that others use is assumed on one: on doubt there is less.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sunbox.core.model import VehicleFacts
-from sunbox.core.settings import Capabilities, LoadpointSettings, SiteSettings
-from sunbox.core.surplus import Balance
+from sunbox.core.settings import Capabilities, LoadpointSettings
+
+Amps = tuple[float, float, float]
+"""Per phase of the site, + = out of the fuse into the house."""
+
+NO_AMPS: Amps = (0.0, 0.0, 0.0)
+ALL_PHASES = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +48,166 @@ def available_a(facts: VehicleFacts | None) -> int | None:
     return facts.amps_requested_max_a
 
 
-def others_a(
-    site: SiteSettings, balance: Balance, low_a: float, high_a: float, before_a: float | None, phases_w: float
-) -> float | None:
-    """Return what everything but the cars draws on the worst phase, in A; None while the grid is unknown or stale.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A car on the circuits, with what it drew when a meter was read: low_a … high_a per phase."""
 
-    With currents per phase the worst phase counts; without, all of the others' power is assumed on one of the cars' phases.
-    While a car's own draw is only known as low_a … high_a (per phase), the others are taken to be what they were before, as far
-    as the grid allows it: the rise of a start is the car's and not the house's.
+    phases: int
+    first_phase: int | None = None  #: 1–3, None = not known
+    voltage_v: float
+    low_a: float = 0.0
+    high_a: float = 0.0
+
+    @property
+    def on(self) -> tuple[int, ...]:
+        """Return the indices of the site's phases that it may load: all, unless its wiring is known or it uses all."""
+        if self.phases >= 3 or self.first_phase is None:
+            return ALL_PHASES
+        return tuple((self.first_phase - 1 + number) % 3 for number in range(self.phases))
+
+
+def others_of(
+    grid_w: float, phases_a: Amps | None, voltage_v: float, loads: list[Load], before: Amps | None
+) -> tuple[Amps, bool]:
+    """Return what everything but the cars draws per phase, and whether that is certain.
+
+    While a car's draw is only known as low … high, the others are taken to be what they were before, as far as the meter allows
+    it: the rise of a start is the car's and not the house's.
 
     Args:
-        site: voltage.
-        balance: the grid now.
-        low_a: least that the cars drew together per phase.
-        high_a: most.
-        before_a: the others when the draw was last known.
-        phases_w: power in W that 1 A of the cars stands for in the sum of the phases (phases × voltage).
+        grid_w: through the fuse, + = into the house.
+        phases_a: the same per phase, None = not measured.
+        voltage_v: phase to neutral.
+        loads: the cars behind the fuse.
+        before: the others when that was certain last.
     """
-    if balance.is_stale or balance.grid_w is None:
-        return None
-
-    def without(cars_a: float) -> float:
-        if balance.grid_phases_a is not None:
-            return max(balance.grid_phases_a) - cars_a
-        grid_w = balance.grid_w or 0.0
-        return max(0.0, (grid_w - cars_a * phases_w) / site.voltage_v)
-
-    most_a = without(low_a)
-    if before_a is None or low_a >= high_a:
-        return most_a
-    return min(most_a, max(without(high_a), before_a))
+    most = _without(grid_w, phases_a, voltage_v, loads, [load.low_a for load in loads])
+    if all(load.low_a >= load.high_a for load in loads):
+        return most, True
+    if before is None:
+        return most, False
+    least = _without(grid_w, phases_a, voltage_v, loads, [load.high_a for load in loads])
+    a, b, c = (min(high, max(low, was)) for high, low, was in zip(most, least, before, strict=True))
+    return (a, b, c), False
 
 
-def fuse_cap(site: SiteSettings, free_a: float | None, cap: Cap) -> Cap:
-    """Return the cap after the main fuse, of which the others (and the loadpoints served before) leave `free_a`."""
-    if site.main_fuse_a is None or free_a is None:
-        return cap
-    left_a = max(0, math.floor(free_a + 1e-6))
-    return Cap(left_a, f"the main fuse of {site.main_fuse_a:.0f} A") if left_a < cap.amps_a else cap
+def _without(grid_w: float, phases_a: Amps | None, voltage_v: float, loads: list[Load], drawn_a: list[float]) -> Amps:
+    if phases_a is None:
+        cars_w = sum(amps * load.phases * load.voltage_v for amps, load in zip(drawn_a, loads, strict=True))
+        one = max(0.0, (grid_w - cars_w) / voltage_v)
+        return (one, one, one)
+    known = [0.0, 0.0, 0.0]
+    unknown: list[float] = []
+    for amps, load in zip(drawn_a, loads, strict=True):
+        if load.phases >= 3 or load.first_phase is not None:
+            for phase in load.on:
+                known[phase] += amps
+        elif amps > 0:
+            unknown.append(amps)
+    if not unknown:
+        return (phases_a[0] - known[0], phases_a[1] - known[1], phases_a[2] - known[2])
+    # Wired to nobody knows which phase: the worst one counts for all, and of several such cars only the smallest is taken off.
+    worst = max(measured - cars for measured, cars in zip(phases_a, known, strict=True)) - min(unknown)
+    return (worst, worst, worst)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fuse:
+    """One circuit within a step: what is left of it, less and less as loadpoints are served."""
+
+    name: str  #: as people know it
+    left_a: list[float] | None = None  #: per phase, None = no limit in A, or nothing is known of the others
+    left_w: float | None = None  #: in all, None = no limit in W
+    safe_a: int | None = None  #: what each loadpoint may take because the meter is silent
+
+
+@dataclass(slots=True, kw_only=True)
+class Circuits:
+    """All fuses within a step, and which of them feed each loadpoint (by id), nearest first."""
+
+    fuses_of: dict[str, tuple[Fuse, ...]]
+    unbalanced_a: float | None = None
+    total: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  #: held by cars, and measured others
+    held: dict[str, float] = field(default_factory=dict)  #: by loadpoint, in A
+
+    def hold(self, loadpoint_id: str, load: Load, amps: float) -> None:
+        """Keep so much for a loadpoint instead of what was kept for it before."""
+        more_a = amps - self.held.get(loadpoint_id, 0.0)
+        self.held[loadpoint_id] = amps
+        if more_a == 0.0:
+            return
+        for fuse in self.fuses_of.get(loadpoint_id, ()):
+            if fuse.left_a is not None:
+                for phase in load.on:
+                    fuse.left_a[phase] -= more_a
+            if fuse.left_w is not None:
+                fuse.left_w -= more_a * load.phases * load.voltage_v
+        for phase in load.on:
+            self.total[phase] += more_a
+
+    def room_for(self, loadpoint_id: str, load: Load) -> Cap | None:
+        """Return the most that a loadpoint may take, what is kept for it included; None = no circuit limits it."""
+        held_a = self.held.get(loadpoint_id, 0.0)
+        self.hold(loadpoint_id, load, 0.0)
+        room = self._room(loadpoint_id, load)
+        self.hold(loadpoint_id, load, held_a)
+        return room
+
+    def _room(self, loadpoint_id: str, load: Load) -> Cap | None:
+        least: float | None = None
+        why = ""
+        on = load.on
+        for fuse in self.fuses_of.get(loadpoint_id, ()):
+            rooms = [] if fuse.left_a is None else [min(fuse.left_a[phase] for phase in on)]
+            if fuse.left_w is not None:
+                rooms.append(fuse.left_w / (load.phases * load.voltage_v))
+            if fuse.safe_a is not None:
+                rooms.append(float(fuse.safe_a))
+            room = min(rooms, default=math.inf)
+            if least is None or room < least:
+                least, why = room, fuse.name
+        if self.unbalanced_a is not None and load.phases < 3:
+            room = self.unbalanced_a - (max(self.total[phase] for phase in on) - min(self.total))
+            if least is None or room < least:
+                least, why = room, f"the limit of {self.unbalanced_a:.0f} A between phases"
+        if least is None or math.isinf(least):
+            return None
+        return Cap(max(0, math.floor(least + 1e-6)), why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What a loadpoint would take if it could."""
+
+    loadpoint_id: str
+    load: Load
+    min_a: int
+    want_a: int
+    priority: int = 0
+
+
+def grant(circuits: Circuits, wants: list[Want]) -> None:
+    """Hold for each loadpoint what it gets, 0 = not even its minimum: minimums first, then the rest by priority, fairly.
+
+    `wants` is in the order of service: who comes first keeps its minimum when not all fit.
+    """
+    for want in wants:
+        room = circuits.room_for(want.loadpoint_id, want.load)
+        fits = room is None or room.amps_a >= want.min_a
+        circuits.hold(want.loadpoint_id, want.load, want.min_a if fits else 0)
+    for priority in sorted({want.priority for want in wants}, reverse=True):
+        hungry = [want for want in wants if want.priority == priority and circuits.held[want.loadpoint_id]]
+        while hungry:
+            hungry = [want for want in hungry if _has_one_more(circuits, want)]
+
+
+def _has_one_more(circuits: Circuits, want: Want) -> bool:
+    """Hold one more ampere if it is wanted and there; return whether it was."""
+    held_a = circuits.held[want.loadpoint_id]
+    if held_a >= want.want_a:
+        return False
+    room = circuits.room_for(want.loadpoint_id, want.load)
+    if room is not None and room.amps_a <= held_a:
+        return False
+    circuits.hold(want.loadpoint_id, want.load, held_a + 1)
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
@@ -25,9 +25,10 @@ class Draft:
         "due_at",
         "effects",
         "loadpoints",
+        "memory",
         "meters",
         "next_id",
-        "others_a",
+        "others",
         "settings",
         "site",
         "vehicles",
@@ -43,11 +44,16 @@ class Draft:
         self.vehicles = dict(state.vehicles)
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
-        self.others_a = state.others_a
+        self.others = dict(state.others)
+        self.memory = state.memory
         self.weighed_at = state.weighed_at
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
+
+    def today(self) -> date:
+        """Return the site's own day."""
+        return self.at.astimezone(self.settings.site.timezone).date()
 
     def freeze(self) -> State:
         """Return the state after the step."""
@@ -59,7 +65,8 @@ class Draft:
             vehicles=self.vehicles,
             loadpoints=self.loadpoints,
             next_exchange_id=self.next_id,
-            others_a=self.others_a,
+            others=self.others,
+            memory=self.memory,
             weighed_at=self.weighed_at,
             due_at=self.due_at,
         )

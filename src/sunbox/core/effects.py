@@ -33,4 +33,11 @@ class Read:
     what: ReadKind
 
 
-Effect = Remember | Send | Read
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldBattery:
+    """Keep the home battery from feeding cars that charge fast on purpose, or let it work again."""
+
+    is_held: bool
+
+
+Effect = Remember | Send | Read | HoldBattery

@@ -18,9 +18,9 @@ from sunbox.core.decide import decide
 from sunbox.core.draft import Draft
 from sunbox.core.draw import Step, draw_at
 from sunbox.core.effects import Effect, Remember
-from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, VehicleRead
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, ReadFailed, Requested, VehicleRead
 from sunbox.core.evidence import on_reading, site_draws
-from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, VehicleMemory, Wish
+from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, SiteMemory, VehicleMemory, Wish
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
 from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
@@ -55,6 +55,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     if draft.site.grid_at is not None and draft.site.grid_at != draft.weighed_at:
         draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)
+    _expire_limit(draft)
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
     for loadpoint in state.settings.loadpoints:
@@ -96,6 +97,7 @@ def _begin(event: Began) -> State:
             memory=memory, set_point=set_point, reason=Reason(ReasonCode.NEVER_SEEN)
         )
     return State(
+        memory=event.memory.site or SiteMemory(),
         settings=settings,
         began_at=event.at,
         at=event.at,
@@ -222,6 +224,20 @@ def _is_new_target(vehicle: VehicleState, request: Request) -> bool:
     return request.target_soc_pct is not None and request.target_soc_pct != vehicle.memory.target_soc_pct
 
 
+def _on_limit_set(draft: Draft, event: LimitSet) -> None:
+    draft.memory = replace(draft.memory, limit=event.limit)
+
+
+def _expire_limit(draft: Draft) -> None:
+    """Lift the grid operator's limit when its time is over."""
+    limit = draft.memory.limit
+    if limit is None or limit.until_at is None:
+        return
+    if draft.at >= limit.until_at:
+        draft.memory = replace(draft.memory, limit=None)
+    draft.wait_for(limit.until_at)
+
+
 def _wait_for_staleness(draft: Draft) -> None:
     """Be called when the grid reading in use becomes too old."""
     if not draft.site.is_stale and draft.site.fresh_until_at is not None:
@@ -240,9 +256,10 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
         was = before.loadpoints[loadpoint_id] if before is not None else None
         if was is not loadpoint and (was is None or was.memory is not loadpoint.memory):
             loadpoints[loadpoint_id] = loadpoint.memory
-    if not vehicles and not loadpoints:
+    site = draft.memory if before is None or before.memory is not draft.memory else None
+    if not vehicles and not loadpoints and site is None:
         return None
-    return Remember(memory=Memory(vehicles=vehicles, loadpoints=loadpoints))
+    return Remember(memory=Memory(site=site, vehicles=vehicles, loadpoints=loadpoints))
 
 
 APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
@@ -252,5 +269,6 @@ APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
     ReadFailed: _on_read_failed,
     CommandEnded: replies.on_command_ended,
     Requested: _on_requested,
+    LimitSet: _on_limit_set,
 }
 """What each event changes before anything is decided. `Tick` changes nothing: time alone has passed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sunbox.core.commands import Cause, Outcome, ReadKind
-from sunbox.core.model import Availability, Memory, MeterReading, VehicleFacts
+from sunbox.core.model import Availability, Limit, Memory, MeterReading, VehicleFacts
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Request
 
@@ -88,4 +88,12 @@ class Requested:
     request: Request
 
 
-Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSet:
+    """The grid operator limits what all cars take together, or lifts that (`limit` None)."""
+
+    at: datetime
+    limit: Limit | None
+
+
+Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import draw_at
+from sunbox.core.headroom import draw_here
 from sunbox.core.model import Charging, Draw
 from sunbox.core.replies import proven
 from sunbox.core.session import note_reading
@@ -38,18 +39,9 @@ def site_draws(draft: Draft, grid_at: datetime) -> dict[str, Draw]:
         vehicle_id = loadpoint.vehicle_id
         if vehicle_id is None or vehicle_id in draws:
             continue
-        vehicle = draft.vehicles[vehicle_id]
-        draw = draw_at(vehicle.steps, grid_at)
-        if draw.high_w > 0:
-            is_here = whereabouts(
-                draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts
-            ).is_here
-            low_w = draw.low_w if is_here else 0.0
-            high_w = 0.0 if is_here is False else draw.high_w
-            if most_w is not None and high_w > most_w:
-                high_w = most_w
-                low_w = min(low_w, high_w)
-            draw = Draw(low_w, high_w)
+        draw = draw_here(draft, loadpoint, grid_at)
+        if most_w is not None and draw.high_w > most_w:
+            draw = Draw(min(draw.low_w, most_w), most_w)
         draws[vehicle_id] = draw
     return draws
 

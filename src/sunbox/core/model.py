@@ -171,17 +171,45 @@ class VehicleMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """How often the phases were switched upwards on a day of the site."""
+
+    day: date
+    ups: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadpointMemory:
     """What must survive of a loadpoint."""
 
     wish: Wish
     session: Session | None = None
     was_charging: bool = False  #: the set-point was to charge
+    switches: Switches | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What the grid operator allows all cars together, for a time."""
+
+    max_w: float
+    until_at: datetime | None = None  #: None = until it is lifted
+    by: str = "?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteMemory:
+    """What must survive of the site."""
+
+    limit: Limit | None = None
+    is_battery_held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What must survive a restart. The store keeps one row per vehicle and per loadpoint."""
+    """What must survive a restart. The store keeps one row per vehicle, per loadpoint and for the site; None = no news of it."""
+
+    site: SiteMemory | None = None
 
     vehicles: dict[str, VehicleMemory] = field(default_factory=dict)
     loadpoints: dict[str, LoadpointMemory] = field(default_factory=dict)

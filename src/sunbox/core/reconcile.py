@@ -16,7 +16,7 @@ from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
 from sunbox.core.economy import is_affordable
-from sunbox.core.model import Availability, Charging
+from sunbox.core.model import Availability, Charging, Switches
 from sunbox.core.prices import budget_reason
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from sunbox.core.draft import Draft
     from sunbox.core.model import VehicleFacts
-    from sunbox.core.settings import Capabilities, LoadpointSettings
+    from sunbox.core.settings import Capabilities, LoadpointSettings, VehicleSettings
     from sunbox.core.state import LoadpointState, VehicleState
+    from sunbox.core.wallbox import SetPoint
 
 AMPS_GAP_S = 10.0
 """At most one change of the current in this time; the last wish wins."""
@@ -136,11 +137,31 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
         return None
     if not set_point.charge:
         return None
+    phases = _phases(draft, vehicle, settings, loadpoint, set_point)
     if charges and doubted is not CommandName.STOP:
-        return _amps(vehicle, capabilities, facts, set_point.amps_a)
+        amps = _amps(vehicle, capabilities, facts, set_point.amps_a)
+        # Never more on more phases than was decided: less current first, and more only once there are fewer phases.
+        is_less = amps is not None and (amps.command.value or 0) < (facts.amps_requested_a or 0)
+        return amps if phases is None or is_less else phases
     if facts.charging is Charging.COMPLETE:
         return None
+    if phases is not None:
+        return phases
     return _unless_refused(vehicle, _start(set_point.amps_a, capabilities, facts, vehicle.start_retry_at))
+
+
+def _phases(
+    draft: Draft, vehicle: VehicleState, settings: VehicleSettings, loadpoint: LoadpointSettings, set_point: SetPoint
+) -> Action | None:
+    """Return the switch to the phases that were decided, where they can be switched."""
+    facts = vehicle.memory.facts
+    if settings.capabilities.phase_switch is None or facts is None or facts.phases_offered is None:
+        return None
+    is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_PHASES
+    if set_point.phases == phases_of(draft.settings, loadpoint, settings, vehicle.memory) and not is_doubted:
+        return None
+    command = Command(CommandName.SET_PHASES, 1 if set_point.phases == 1 else 3)
+    return _unless_refused(vehicle, Action(command, Pending.SETTING_PHASES, may_wake=True))
 
 
 def _start(
@@ -226,7 +247,18 @@ def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
         else:
             low = None
         draft.vehicle(vehicle_id, amps_sent_at=draft.at, low_amps=low)
+    if command.name is CommandName.SET_PHASES and (command.value or 0) > 1:
+        _count_switch(draft, vehicle_id)
     draft.send(vehicle_id, command, attempt)
+
+
+def _count_switch(draft: Draft, vehicle_id: str) -> None:
+    """Remember a step up: there are only so many a day."""
+    for loadpoint in draft.holders_of(vehicle_id):
+        switches = draft.loadpoints[loadpoint.id].memory.switches
+        today = draft.today()
+        ups = switches.ups if switches is not None and switches.day == today else 0
+        draft.remember_loadpoint(loadpoint.id, switches=Switches(day=today, ups=ups + 1))
 
 
 def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, held_by: Reason | None) -> None:

@@ -66,6 +66,7 @@ class MeterSettings:
     interval_s: float = 5.0
     delay_s: float = 0.0  #: how old a reading is when it arrives, where it carries no instant of its own
     stale_after_s: float = 30.0
+    is_site: bool = True  #: it measures the site; False = a circuit below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from datetime import datetime
 from sunbox.core.belief import draw_w, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
-from sunbox.core.decide import is_complete, is_wished
 from sunbox.core.economy import daily_line, spend_on
 from sunbox.core.model import ChargerStatus, Charging
 from sunbox.core.reasons import Reason, ReasonCode, render
 from sunbox.core.settings import LoadpointSettings, VehicleSettings
+from sunbox.core.stance import is_complete, is_wished
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import balance
 from sunbox.core.vehicle import ASLEEP

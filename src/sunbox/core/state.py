@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sunbox.core.circuits import Amps
 from sunbox.core.commands import Cause, Command, CommandName, Exchange
 from sunbox.core.draw import Steps
-from sunbox.core.model import Availability, LoadpointMemory, MeterReading, VehicleMemory
+from sunbox.core.model import Availability, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
 from sunbox.core.reasons import Reason
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Pending, SetPoint
@@ -78,6 +79,15 @@ class VehicleState:
     energy_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lean:
+    """The other number of phases, gaining over the present one."""
+
+    phases: int
+    since_at: datetime
+    gain_wh: float
+
+
 Scores = dict[int, float]
 """Current in A (0 = off) → what it would have gained over the present one since it began to gain, in Wh."""
 
@@ -95,6 +105,7 @@ class LoadpointState:
     enough_since_at: datetime | None = None  #: surplus has been enough to start since
     import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
     scores: Scores = field(default_factory=dict)
+    lean: Lean | None = None  #: towards the other number of phases
     surplus_at: datetime | None = None  #: of the grid reading that was last weighed
     raise_since_at: datetime | None = None
     raise_to_a: int = 0
@@ -113,8 +124,9 @@ class State:
     vehicles: dict[str, VehicleState] = field(default_factory=dict)
     loadpoints: dict[str, LoadpointState] = field(default_factory=dict)
     next_exchange_id: int = 1
-    others_a: float | None = (
-        None  #: what everything but the cars drew on the worst phase when the cars' draw was last known
-    )
+    others: dict[str, Amps] = field(
+        default_factory=dict
+    )  #: by circuit ("" = main fuse): what all but the cars drew per phase when the cars' draw was last known
+    memory: SiteMemory = field(default_factory=SiteMemory)
     weighed_at: datetime | None = None  #: of the grid reading that was last weighed as evidence
     due_at: datetime | None = None

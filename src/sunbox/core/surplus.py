@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunbox.core.model import MeterReading
-from sunbox.core.settings import MeterSettings, Settings
+from sunbox.core.settings import MeterSettings, Settings, SiteSettings
 from sunbox.core.state import MeterState
 
 
@@ -49,6 +49,8 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     has_battery = False
     limit_s = 0.0
     for meter in settings.meters:
+        if not meter.is_site:
+            continue
         state = meters.get(meter.id)
         reading = state.reading if state is not None else None
         if reading is None:
@@ -86,18 +88,40 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     )
 
 
-def surplus_without_cars_w(site: Balance, priority_soc_pct: float) -> float | None:
+def surplus_without_cars_w(site: Balance, settings: SiteSettings) -> float | None:
     """Return the surplus in W before the cars' own draw is added back; None if the grid is unknown or stale.
 
-    With a battery whose power or state of charge is unknown, charging power is not counted: the battery is assumed to come first.
+    Below its priority the battery comes first: what it charges with is not counted (nor while its state of charge is
+    unknown), and a little is left over for it, so that it can take more; only what exceeds the most it can take is the cars'.
+    What it discharges never counts.
     """
     if site.grid_w is None or site.is_stale:
         return None
+    surplus_w = settings.target_grid_w - site.grid_w
     if not site.has_battery:
-        return -site.grid_w
+        return surplus_w
+    priority_pct = settings.battery_priority_soc_pct
+    comes_first = priority_pct > 0 and (site.battery_soc_pct is None or site.battery_soc_pct < priority_pct)
     if site.battery_w is None:
-        return -site.grid_w
-    if site.battery_w >= 0:
-        return -site.grid_w - site.battery_w
-    comes_first = priority_soc_pct > 0 and (site.battery_soc_pct is None or site.battery_soc_pct < priority_soc_pct)
-    return -site.grid_w - (0.0 if comes_first else site.battery_w)
+        return surplus_w - (BATTERY_ROOM_W if comes_first else 0.0)
+    if site.battery_w > 0:
+        return surplus_w - site.battery_w
+    charging_w = -site.battery_w
+    if not comes_first:
+        return surplus_w + charging_w
+    most_w = settings.battery_charge_max_w
+    if most_w is not None and charging_w >= most_w:
+        return surplus_w + charging_w - most_w
+    return surplus_w - BATTERY_ROOM_W
+
+
+BATTERY_ROOM_W = 100.0
+"""What is left over for a battery that comes first: it sees export and takes it, until it takes all it can (evcc's figure)."""
+
+
+def bridge_w(site: Balance, settings: SiteSettings) -> float:
+    """Return how much of what the battery discharges may keep charging cars at their minimum, in W."""
+    buffer_pct = settings.battery_buffer_soc_pct
+    if buffer_pct is None or site.battery_soc_pct is None or site.battery_w is None or site.is_stale:
+        return 0.0
+    return max(0.0, site.battery_w) if site.battery_soc_pct >= buffer_pct else 0.0

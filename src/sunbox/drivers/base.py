@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, Event, ReadFailed, VehicleRead
 
 Emit = Callable[[Event], None]
+
+
+@runtime_checkable
+class BatteryHolder(Protocol):
+    """A driver that can keep its home battery from feeding cars."""
+
+    async def hold(self, *, is_held: bool) -> None:
+        """Keep the battery back, or give it back as it was. Never raises for what a device or network does."""
+        ...
 
 
 class Driver(Protocol):

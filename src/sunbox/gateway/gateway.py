@@ -15,7 +15,7 @@ import structlog
 
 from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Outcome, ReadKind
-from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
 from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick
 from sunbox.core.model import Memory, MeterReading
@@ -23,7 +23,7 @@ from sunbox.core.settings import Settings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
 from sunbox.core.wallbox import Accepted, Rejected, Request, SiteSnapshot
-from sunbox.drivers.base import Driver
+from sunbox.drivers.base import BatteryHolder, Driver
 from sunbox.gateway.journal import Journal
 
 log = structlog.get_logger(__name__)
@@ -184,10 +184,20 @@ class Gateway:
                 if isinstance(effect, Remember):
                     await self._store.save(effect.memory)
                 elif not self._is_stopping:
-                    task = asyncio.create_task(self._perform(effect))
+                    act = self._hold(effect) if isinstance(effect, HoldBattery) else self._perform(effect)
+                    task = asyncio.create_task(act)
                     self._requests.add(task)
                     task.add_done_callback(self._requests.discard)
             self._batches.task_done()
+
+    async def _hold(self, effect: HoldBattery) -> None:
+        """Tell every battery that can be held back."""
+        for driver in self._drivers.values():
+            if isinstance(driver, BatteryHolder):
+                try:
+                    await driver.hold(is_held=effect.is_held)
+                except Exception:
+                    log.exception("a battery could not be held", device=driver.device_id)
 
     async def _perform(self, effect: Send | Read) -> None:
         driver = self._drivers.get(effect.device_id)

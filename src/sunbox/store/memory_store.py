@@ -1,4 +1,4 @@
-"""What must survive, in one small SQLite file: a row per vehicle and per loadpoint, durable before any command is sent."""
+"""What must survive, in one small SQLite file: a row per vehicle, per loadpoint and for the site, durable before any command is sent."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from sunbox.core.model import LoadpointMemory, Memory, VehicleMemory
+from sunbox.core.model import LoadpointMemory, Memory, SiteMemory, VehicleMemory
 from sunbox.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VEHICLE: TypeAdapter[VehicleMemory] = TypeAdapter(VehicleMemory)
+SITE: TypeAdapter[SiteMemory] = TypeAdapter(SiteMemory)
 LOADPOINT: TypeAdapter[LoadpointMemory] = TypeAdapter(LoadpointMemory)
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS memory (
-    kind TEXT NOT NULL CHECK (kind IN ('vehicle', 'loadpoint')),
+    kind TEXT NOT NULL CHECK (kind IN ('site', 'vehicle', 'loadpoint')),
     id TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID
 """
+FROM_1 = (
+    "ALTER TABLE memory RENAME TO memory_1",
+    CREATE,
+    "INSERT INTO memory SELECT kind, id, value FROM memory_1",
+    "DROP TABLE memory_1",
+)
+"""The first schema knew no site."""
+
 UPSERT = """
 INSERT INTO memory (kind, id, value) VALUES (?, ?, ?)
 ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value
@@ -58,6 +67,12 @@ class MemoryStore:
                     f"{self._path}: written by a newer sunbox (schema {version}, this one knows {SCHEMA_VERSION}); "
                     "update sunbox or give another file"
                 )
+            if version == 1:
+                self._db.execute("BEGIN IMMEDIATE")
+                for statement in FROM_1:
+                    self._db.execute(statement)
+                self._db.execute("PRAGMA user_version=2")
+                self._db.execute("COMMIT")
             self._db.execute(CREATE)
             self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (sqlite3.Error, OSError) as error:
@@ -71,16 +86,19 @@ class MemoryStore:
         """
         vehicles: dict[str, VehicleMemory] = {}
         loadpoints: dict[str, LoadpointMemory] = {}
+        site: SiteMemory | None = None
         try:
             rows = self._db.execute("SELECT kind, id, value FROM memory").fetchall()
             for kind, id_, value in rows:
                 if kind == "vehicle":
                     vehicles[id_] = VEHICLE.validate_json(value)
+                elif kind == "site":
+                    site = SITE.validate_json(value)
                 else:
                     loadpoints[id_] = LOADPOINT.validate_json(value)
         except (sqlite3.Error, ValidationError) as error:
             raise StoreError(f"{self._path}: cannot be read ({error}); move the file away to begin anew") from error
-        return Memory(vehicles=vehicles, loadpoints=loadpoints)
+        return Memory(site=site, vehicles=vehicles, loadpoints=loadpoints)
 
     async def save(self, memory: Memory) -> None:
         """Make the given rows durable; others stay as they are.
@@ -96,6 +114,8 @@ class MemoryStore:
     def _write(self, memory: Memory) -> None:
         rows = [("vehicle", id_, VEHICLE.dump_json(value).decode()) for id_, value in memory.vehicles.items()]
         rows += [("loadpoint", id_, LOADPOINT.dump_json(value).decode()) for id_, value in memory.loadpoints.items()]
+        if memory.site is not None:
+            rows.append(("site", "", SITE.dump_json(memory.site).decode()))
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:

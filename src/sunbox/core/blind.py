@@ -1,0 +1,67 @@
+"""Deciding without a grid reading: never ramp up, hold for a grace time, then the minimum, then stop. Only `now` goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.stance import off
+from sunbox.core.values import replace
+from sunbox.core.wallbox import SetPoint
+
+if TYPE_CHECKING:
+    from sunbox.core.draft import Draft
+    from sunbox.core.regulator import Range
+    from sunbox.core.state import LoadpointState
+
+FIRST_READING_S = 30.0
+"""How long the first reading may take."""
+
+
+def stale_s(draft: Draft) -> float | None:
+    """Return for how long the grid data has been stale in s, None while it is fresh.
+
+    Where nothing has measured the grid since the start, the start counts as a reading.
+    """
+    if not draft.site.is_stale:
+        return None
+    since_at = draft.site.fresh_until_at or draft.began_at + timedelta(seconds=FIRST_READING_S)
+    return max(0.0, (draft.at - since_at).total_seconds())
+
+
+def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float) -> LoadpointState:
+    """Go on without sun to be seen: hold for the grace time, then the minimum, then stop (unless the minimum is guaranteed)."""
+    site = draft.settings.site
+    age_s = (draft.at - (draft.site.grid_at or draft.began_at)).total_seconds()
+    stops_s = site.stale_grace_s + can.stop_delay_s
+    if can.stops and (not lp.set_point.charge or blind_s >= stops_s):
+        return off(lp, Reason(ReasonCode.GRID_STALE, {"age_s": age_s}))
+    is_grace = blind_s < site.stale_grace_s
+    amps = min(lp.set_point.amps_a, can.max_a) if is_grace and lp.set_point.charge else can.min_a
+    amps = max(amps, can.min_a)
+    next_s = site.stale_grace_s if is_grace else stops_s
+    return replace(
+        lp,
+        set_point=SetPoint(charge=True, amps_a=amps, phases=can.phases),
+        is_acting=True,
+        raise_since_at=None,
+        reason=Reason(
+            ReasonCode.GRID_STALE_HOLD,
+            {"amps_a": amps, "age_s": age_s},
+            draft.at + timedelta(seconds=next_s - blind_s) if blind_s < next_s else None,
+        ),
+    )
+
+
+def safe_a(draft: Draft, lp: LoadpointState, can: Range) -> int:
+    """Return the current of who charges without regard to the sun: blind to the fuse, never more than now, and then the minimum."""
+    blind_s = stale_s(draft)
+    if blind_s is None or draft.settings.site.main_fuse_a is None:
+        return can.max_a
+    grace_s = draft.settings.site.stale_grace_s
+    if blind_s >= grace_s:
+        return min(can.max_a, can.min_a)
+    draft.wait_for(draft.at + timedelta(seconds=grace_s - blind_s))
+    held_a = lp.set_point.amps_a if lp.set_point.charge else can.min_a
+    return min(can.max_a, max(held_a, can.min_a))

@@ -1,0 +1,224 @@
+"""What a loadpoint is in for before any power is weighed: nothing, all it can get, or the sun. The first rule that applies decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sunbox.core.belief import is_charging, phases_of, voltage_of
+from sunbox.core.circuits import Cap, Load, device_cap
+from sunbox.core.commands import RequestKind
+from sunbox.core.connection import Whereabouts, home_of, whereabouts
+from sunbox.core.economy import is_affordable
+from sunbox.core.model import Charging, Mode, Override, Wish
+from sunbox.core.prices import price_wh, start_price_wh
+from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.regulator import Range
+from sunbox.core.values import replace
+from sunbox.core.wallbox import SetPoint
+
+if TYPE_CHECKING:
+    from sunbox.core.draft import Draft
+    from sunbox.core.model import VehicleFacts
+    from sunbox.core.settings import LoadpointSettings, VehicleSettings
+    from sunbox.core.state import LoadpointState, VehicleState
+
+ON_A_MINIMUM = "the car stays at its minimum"
+
+TAKES_MORE_A = 2
+"""A car that takes less than it may is offered so much more than it takes: it must not jump when it wakes to it (evcc's figure)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stance:
+    """A loadpoint that charges if power is there."""
+
+    settings: LoadpointSettings
+    vehicle: VehicleSettings
+    facts: VehicleFacts | None
+    wish: Wish
+    can: Range
+    full: Reason | None = None  #: why it takes all it can get; None = it follows the sun
+    fixed_a: int | None = None  #: the current it has, where no change can be paid for
+    runs: bool = False
+
+    def load(self, phases: int = 1) -> Load:
+        """Return it as a load on the circuits, on the phases it uses now or on `phases`, whatever is more."""
+        return Load(
+            phases=max(self.can.phases, phases), first_phase=self.settings.first_phase, voltage_v=self.can.voltage_v
+        )
+
+
+def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> Stance | LoadpointState:
+    """Return what the loadpoint is in for, or the loadpoint as decided where power does not matter."""
+    vehicle_settings = draft.settings_of(settings.vehicle_id or "")
+    vehicle = draft.vehicles[vehicle_settings.id]
+    facts = vehicle.memory.facts
+    wish = _expire(draft, lp.memory.wish)
+    if wish is not lp.memory.wish:
+        lp = draft.loadpoints[settings.id] = replace(lp, memory=replace(lp.memory, wish=wish))
+    is_asked = wish.override is not Override.NONE
+    if facts is None and not is_asked and wish.mode is Mode.OFF:
+        return leave(lp, Reason(ReasonCode.MODE_OFF))
+    if facts is not None and facts.is_plugged is False:
+        return leave(lp, Reason(ReasonCode.NOT_PLUGGED))
+    if facts is not None and facts.is_fast_charger and facts.is_plugged:
+        return leave(lp, Reason(ReasonCode.FAST_CHARGER))
+    if wish.override is Override.STOP:
+        return off(lp, Reason(ReasonCode.STOPPED_BY, {"by": wish.override_by or "?"}, wish.override_until_at))
+    reached = _target_reached(vehicle)
+    if reached is not None and (is_asked or wish.mode is not Mode.OFF):
+        where = whereabouts(draft.settings, settings, vehicle_settings, facts)
+        return off(lp, reached) if is_asked or where.is_here else leave(lp, reached)
+    full: Reason | None = None
+    if wish.override is Override.CHARGE:
+        full = Reason(ReasonCode.CHARGING_BY, {"by": wish.override_by or "?"})
+    else:
+        where = whereabouts(draft.settings, settings, vehicle_settings, facts)
+        away = _left_alone(draft, settings, where, wish) if facts is not None else None
+        if away is not None:
+            return leave(lp, away)
+        if wish.mode is Mode.OFF:
+            return off(lp, Reason(ReasonCode.MODE_OFF))
+        if wish.mode is Mode.NOW:
+            full = Reason(ReasonCode.CHARGING_NOW)
+    can = range_of(draft, settings, vehicle_settings, wish)
+    fixed_a = _fixed_a(draft, vehicle_settings) if full is None or facts is not None else None
+    return Stance(
+        settings=settings,
+        vehicle=vehicle_settings,
+        facts=facts,
+        wish=wish,
+        can=can,
+        full=full,
+        fixed_a=fixed_a,
+        runs=is_charging(facts),
+    )
+
+
+def _expire(draft: Draft, wish: Wish) -> Wish:
+    if wish.override_until_at is None:
+        return wish
+    if draft.at < wish.override_until_at:
+        draft.wait_for(wish.override_until_at)
+        return wish
+    return replace(wish, override=Override.NONE, override_by=None, override_until_at=None, version=wish.version + 1)
+
+
+def _target_reached(vehicle: VehicleState) -> Reason | None:
+    memory = vehicle.memory
+    if not memory.target_reached or memory.facts is None or memory.target_soc_pct is None:
+        return None
+    return Reason(
+        ReasonCode.TARGET_REACHED, {"soc_pct": memory.facts.soc_pct or 0, "target_pct": memory.target_soc_pct}
+    )
+
+
+def _left_alone(draft: Draft, settings: LoadpointSettings, where: Whereabouts, wish: Wish) -> Reason | None:
+    """Return why the mode does not act where the car is, None if it acts."""
+    if not where.is_known:
+        return Reason(ReasonCode.PLACE_UNKNOWN)
+    if not where.is_here:
+        home = home_of(draft.settings, settings)
+        return Reason(
+            ReasonCode.AWAY,
+            {"place": where.place.name if where.place else "no known place", "home": home.name if home else "?"},
+        )
+    if wish.mode is Mode.PV and not where.is_pv:
+        return Reason(ReasonCode.NOT_PV_PLACE, {"place": where.place.name if where.place else "?"})
+    return None
+
+
+def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: VehicleSettings, wish: Wish) -> Range:
+    """Return what the loadpoint can do by itself: device caps, the amps asked for as upper bound, the lowered minimum of a wish."""
+    capabilities = vehicle_settings.capabilities
+    vehicle = draft.vehicles[vehicle_settings.id]
+    phases = phases_of(draft.settings, settings, vehicle_settings, vehicle.memory)
+    cap = device_cap(settings, capabilities, vehicle.memory.facts)
+    hard_a = cap.amps_a
+    change_wh = price_wh(draft, vehicle_settings.id)
+    min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
+    if wish.amps_a is not None and wish.amps_a < min_a:
+        if capabilities.low_min_a is not None and not vehicle.memory.low_amps_refused:
+            min_a = max(wish.amps_a, capabilities.low_min_a)
+        cap = Cap(min(min_a, cap.amps_a), ON_A_MINIMUM if vehicle.memory.low_amps_refused else cap.why)
+    elif wish.amps_a is not None and wish.amps_a < cap.amps_a:
+        cap = Cap(wish.amps_a, "what was asked")
+    return Range(
+        min_a=min_a,
+        max_a=cap.amps_a,
+        phases=phases,
+        voltage_v=voltage_of(draft.settings, vehicle.memory),
+        start_delay_s=settings.start_delay_s,
+        stop_delay_s=settings.stop_delay_s,
+        share=settings.solar_share_pct / 100.0,
+        price_wh=change_wh,
+        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
+        stop_price_wh=3.0 * change_wh,
+        stops=wish.mode is not Mode.MIN_PV,
+        cap_why=cap.why,
+        hard_a=hard_a,
+    )
+
+
+def within(can: Range, room: Cap | None) -> Range:
+    """Return what can be done within the room that the circuits leave."""
+    if room is None:
+        return can
+    why = room.why if room.amps_a < can.max_a else can.cap_why
+    return replace(can, max_a=min(can.max_a, room.amps_a), cap_why=why, hard_a=min(can.hard_a, room.amps_a))
+
+
+def _fixed_a(draft: Draft, vehicle: VehicleSettings) -> int | None:
+    """Return the current that a charging vehicle has, where no change of it can be paid for; None where it can."""
+    facts = draft.vehicles[vehicle.id].memory.facts
+    if facts is None or not is_charging(facts) or not facts.amps_requested_a:
+        return None
+    if is_affordable(draft.spend_of(vehicle.id), vehicle.budget, vehicle.capabilities, RequestKind.COMMAND):
+        return None
+    return facts.amps_requested_a
+
+
+def off(lp: LoadpointState, reason: Reason) -> LoadpointState:
+    """Decide that the loadpoint does not charge."""
+    return _rest(lp, reason, is_acting=True)
+
+
+def leave(lp: LoadpointState, reason: Reason) -> LoadpointState:
+    """Decide nothing: whatever the car does is not ours to change."""
+    return _rest(lp, reason, is_acting=False)
+
+
+def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointState:
+    if (
+        lp.reason == reason
+        and lp.is_acting is is_acting
+        and not lp.set_point.charge
+        and lp.enough_since_at is None
+        and not lp.scores
+        and lp.import_wh == 0.0
+    ):
+        return lp
+    return replace(
+        lp,
+        set_point=SetPoint(phases=lp.set_point.phases),
+        is_acting=is_acting,
+        reason=reason,
+        enough_since_at=None,
+        scores={},
+        import_wh=0.0,
+        raise_since_at=None,
+    )
+
+
+def is_wished(wish: Wish, vehicle: VehicleState) -> bool:
+    """Return whether mode and override ask for charging and the target is not reached."""
+    if wish.override is Override.STOP or vehicle.memory.target_reached:
+        return False
+    return wish.override is Override.CHARGE or wish.mode is not Mode.OFF
+
+
+def is_complete(vehicle: VehicleState) -> bool:
+    """Return whether the car says it is at its own limit."""
+    facts = vehicle.memory.facts
+    return facts is not None and facts.charging is Charging.COMPLETE and not is_charging(facts)
