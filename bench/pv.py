@@ -199,19 +199,17 @@ def show(rows: dict[Case, list[Row]]) -> None:
         print(f"\n{title}\n")
         for case in cases:
             print(f"{case.name}: must reach {case.floors()}")
-            own = [row for row in rows[case] if row.policy == SUNBOX]
-            if not own:
-                print("  sunbox              no automatic phases: below")
             for row in rows[case]:
                 mark = ""
                 if row.policy == SUNBOX:
                     missed = case.missed(row)
                     mark = "  PASS" if not missed else f"  below: {', '.join(missed)}"
                 price = f"  after price {row.net_after_price_pct:5.1f}" if case.setup.command_price_wh else ""
+                switches = f"  {row.phase_switches_per_day:4.1f} switches/d" if case.setup.has_auto_phases else ""
                 print(
                     f"  {row.policy:<18}{row.capture_pct:6.1f} / {row.import_kwh_per_30d:5.1f}  net {row.net_pct:5.1f}{price}"
                     f"  {row.commands_per_day:4.0f} commands/d  {row.starts_per_day:4.1f} starts/d"
-                    f"  oracle there {row.oracle_capture_pct:5.1f} / {row.oracle_import_kwh_per_30d:4.1f}{mark}"
+                    f"{switches}  oracle there {row.oracle_capture_pct:5.1f} / {row.oracle_import_kwh_per_30d:4.1f}{mark}"
                 )
             print()
 
@@ -221,17 +219,20 @@ def as_markdown(rows: dict[Case, list[Row]]) -> str:
     lines: list[str] = []
     for title, cases in TABLES.items():
         lines += [f"### {title.partition(':')[0]}", ""]
-        lines += ["| home | policy | capture % | import kWh/30 d | net % | after price % | starts/d | commands/d |"]
-        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += [
+            "| home | policy | capture % | import kWh/30 d | net % | after price % | starts/d | switches/d | commands/d |"
+        ]
+        lines += ["|---|---|---|---|---|---|---|---|---|"]
         for case in cases:
             for row in rows[case]:
                 name = row.policy
                 if row.policy == SUNBOX:
                     name = f"**sunbox** ({'reaches' if not case.missed(row) else 'below'} {case.floors()})"
+                switches = f"{row.phase_switches_per_day:.1f}" if case.setup.has_auto_phases else ""
                 price = f"{row.net_after_price_pct:.1f}" if case.setup.command_price_wh else ""
                 lines.append(
                     f"| {case.name} | {name} | {row.capture_pct:.1f} | {row.import_kwh_per_30d:.1f} | {row.net_pct:.1f} "
-                    f"| {price} | {row.starts_per_day:.1f} | {row.commands_per_day:.0f} |"
+                    f"| {price} | {row.starts_per_day:.1f} | {switches} | {row.commands_per_day:.0f} |"
                 )
         lines.append("")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from sunbox.cli.day import DayOptions, run_days
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.effects import Send
 from sunbox.core.model import Availability, Charging
-from sunbox.core.settings import Capabilities
+from sunbox.core.settings import Capabilities, PhaseSwitch
 from sunbox.drivers.tesla.settings import TeslaVehicleSettings, capabilities
 from sunbox.simulator.bench import run
 from sunbox.simulator.bench.cars import CommandedTesla, IdealCar
@@ -68,6 +68,72 @@ def test_an_ideal_car_does_at_once_what_it_is_told():
     assert car.obey(Command(CommandName.STOP)) == (Outcome.APPLIED, None)
     assert car.draw_w == 0
     assert car.obey(Command(CommandName.WAKE)) == (Outcome.ALREADY_SET, None)
+
+
+def test_a_switch_of_phases_under_way_costs_a_gap_and_goes_on_with_the_same_amps():
+    car = IdealCar(SetUp(phases=(1, 3), max_a=16))
+    assert (car.facts(NOON.start_at).phases_offered, car.facts(NOON.start_at).phases) == (3, None)
+    assert car.obey(Command(CommandName.SET_PHASES, 1)) == (Outcome.APPLIED, None)
+    assert not car.is_busy
+    car.obey(Command(CommandName.SET_AMPS, 10))
+    car.obey(Command(CommandName.START))
+    assert (car.draw_w, car.facts(NOON.start_at).phases) == (10 * 230, 1)
+    assert car.obey(Command(CommandName.SET_PHASES, 3)) == (Outcome.APPLIED, None)
+    assert car.obey(Command(CommandName.SET_PHASES, 3)) == (Outcome.ALREADY_SET, None)
+    for _ in range(29):
+        car.advance(1.0)
+        assert car.draw_w == 0
+        assert car.is_busy
+        facts = car.facts(NOON.start_at)
+        assert (facts.charging, facts.phases, facts.phases_offered) == (Charging.STARTING, None, 3)
+    car.advance(1.0)
+    assert (car.draw_w, car.is_busy) == (3 * 10 * 230, False)
+    assert (car.phase_switches, car.phase_gaps) == (1, 1)
+
+
+def test_a_switch_counts_when_current_flows_on_it_as_the_oracle_counts():
+    car = IdealCar(SetUp(phases=(1, 3), max_a=16))
+    car.obey(Command(CommandName.START))
+    car.obey(Command(CommandName.STOP))
+    car.obey(Command(CommandName.SET_PHASES, 1))
+    assert car.phase_switches == 0
+    car.obey(Command(CommandName.START))
+    assert (car.phase_switches, car.phase_gaps) == (1, 0)
+    car.obey(Command(CommandName.SET_PHASES, 3))
+    car.advance(10.0)
+    car.obey(Command(CommandName.STOP))  # a stop ends the gap too
+    assert not car.is_busy
+    car.advance(30.0)
+    assert (car.draw_w, car.phase_switches, car.phase_gaps) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(("phases", "asked"), [((3,), 1), ((1,), 3), ((1, 3), 2)])
+def test_phases_that_cannot_be_had_are_refused(phases, asked):
+    car = IdealCar(SetUp(phases=phases))
+    assert car.obey(Command(CommandName.SET_PHASES, asked)) == (Outcome.REFUSED, Cause.INVALID)
+    assert car.facts(NOON.start_at).phases_offered == (3 if len(phases) > 1 else None)
+
+
+def test_what_a_switch_costs_is_on_the_bill_and_is_no_start():
+    setup = SetUp(phases=(1, 3), max_a=16)
+    home = Home(steady(20_000, 0), IdealCar(setup), setup, SteppedClock(steady(0, 0).start_at), BERLIN)
+    home.car.obey(Command(CommandName.START))
+    for t_s, phases in ((3600, 1), (7200, 3)):
+        home.go(t_s)
+        home.car.obey(Command(CommandName.SET_PHASES, phases))
+    tally = home.close(10_800)
+    assert (tally.starts, tally.phase_switches) == (1, 2)
+    full_w = 16 * 230
+    least_wh = (3 * full_w * (3600 + 3570) + full_w * 3570) / 3600
+    assert tally.solar_wh == pytest.approx(least_wh, abs=1.5 * full_w * 2 / 3600)
+
+
+def test_who_switches_phases_is_told_so_and_who_does_not_is_not():
+    can = settings_for(SetUp(phases=(1, 3), max_a=16), BERLIN, Capabilities())
+    cannot = settings_for(SetUp(phases=(3,), max_a=16), BERLIN, Capabilities())
+    assert can.vehicles[0].capabilities.phase_switch == PhaseSwitch(gap_s=30.0)
+    assert (can.vehicles[0].phases, can.loadpoints[0].phases) == (3, None)
+    assert cannot.vehicles[0].capabilities.phase_switch is None
 
 
 def test_nobody_is_at_an_ideal_car():

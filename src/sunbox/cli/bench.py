@@ -29,7 +29,7 @@ from sunbox.simulator.trace import Trace, load_trace
 TIMEZONE = ZoneInfo("Europe/Berlin")
 
 POLICIES = (SUNBOX, *RIVALS, ORACLE)
-WITH_AUTO_PHASES = frozenset({ORACLE})
+WITH_AUTO_PHASES = frozenset({SUNBOX, ORACLE})
 """Who can switch phases by himself."""
 WITH_SOLAR_SHARE = frozenset({SUNBOX, ORACLE})
 """Who runs once for each share."""

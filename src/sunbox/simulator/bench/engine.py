@@ -17,13 +17,16 @@ from sunbox.core.settings import (
     Capabilities,
     LoadpointSettings,
     MeterSettings,
+    PhaseSwitch,
     Settings,
     SiteSettings,
     VehicleSettings,
 )
 from sunbox.core.state import State
+from sunbox.core.values import replace
 from sunbox.simulator.bench.home import Home
 from sunbox.simulator.bench.setup import MONEY_PER_KWH, SetUp, Tally
+from sunbox.simulator.oracle import PHASE_GAP_S
 
 METER_ID, VEHICLE_ID, LOADPOINT_ID = "meter", "car", "carport"
 
@@ -61,9 +64,9 @@ def settings_for(
             VehicleSettings(
                 id=VEHICLE_ID,
                 name="car",
-                capabilities=capabilities,
+                capabilities=replace(capabilities, phase_switch=switch_of(setup)),
                 budget=Budget(commands_per_day=setup.commands_per_day),
-                phases=setup.phases[-1],
+                phases=max(setup.phases),
             ),
         ),
         loadpoints=(
@@ -78,6 +81,11 @@ def settings_for(
             ),
         ),
     )
+
+
+def switch_of(setup: SetUp) -> PhaseSwitch | None:
+    """Return what the driver of a charger that switches phases would say of it."""
+    return PhaseSwitch(gap_s=PHASE_GAP_S) if setup.has_auto_phases else None
 
 
 class EngineRun:

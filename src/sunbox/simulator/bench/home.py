@@ -72,7 +72,8 @@ class Home:
         total = self._world.total()
         car = total.all_cars()
         tally = self.tally
-        tally.elapsed_s, tally.starts = total.elapsed_s, car.starts
+        tally.elapsed_s, tally.starts = total.elapsed_s, car.starts - self.car.phase_gaps
+        tally.phase_switches = self.car.phase_switches
         tally.solar_wh, tally.import_wh, tally.usable_wh = car.solar_wh, car.import_wh, car.usable_wh
         return tally
 
