@@ -129,11 +129,20 @@ class Circuits:
     unbalanced_a: float | None = None
     total: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  #: held by cars, and measured others
     held: dict[str, float] = field(default_factory=dict)  #: by loadpoint, in A
+    _loads: dict[str, Load] = field(default_factory=dict)
 
     def hold(self, loadpoint_id: str, load: Load, amps: float) -> None:
         """Keep so much for a loadpoint instead of what was kept for it before."""
-        more_a = amps - self.held.get(loadpoint_id, 0.0)
-        self.held[loadpoint_id] = amps
+        held_a = self.held.get(loadpoint_id, 0.0)
+        was = self._loads.get(loadpoint_id, load)
+        self.held[loadpoint_id], self._loads[loadpoint_id] = amps, load
+        if was.on == load.on and was.phases == load.phases:
+            self._take(loadpoint_id, load, amps - held_a)
+        else:
+            self._take(loadpoint_id, was, -held_a)
+            self._take(loadpoint_id, load, amps)
+
+    def _take(self, loadpoint_id: str, load: Load, more_a: float) -> None:
         if more_a == 0.0:
             return
         for fuse in self.fuses_of.get(loadpoint_id, ()):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sunbox.core.belief import is_charging, phases_of, voltage_of
 from sunbox.core.circuits import Cap, Load, device_cap
-from sunbox.core.commands import RequestKind
+from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
 from sunbox.core.model import Charging, Mode, Override, Wish
@@ -15,6 +15,7 @@ from sunbox.core.prices import price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range
 from sunbox.core.values import replace
+from sunbox.core.vehicle import wake_again_at
 from sunbox.core.wallbox import SetPoint
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class Stance:
     full: Reason | None = None  #: why it takes all it can get; None = it follows the sun
     fixed_a: int | None = None  #: the current it has, where no change can be paid for
     runs: bool = False
+    is_idle: bool = (
+        False  #: it could not use any power now: full, refused, without power, out of reach; others have its share
+    )
 
     def load(self, phases: int = 1) -> Load:
         """Return it as a load on the circuits, on the phases it uses now or on `phases`, whatever is more."""
@@ -93,7 +97,18 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         full=full,
         fixed_a=fixed_a,
         runs=is_charging(facts),
+        is_idle=_is_idle(draft, vehicle),
     )
+
+
+def _is_idle(draft: Draft, vehicle: VehicleState) -> bool:
+    memory = vehicle.memory
+    if memory.facts is None or is_charging(memory.facts):
+        return False
+    if memory.facts.charging in (Charging.COMPLETE, Charging.NO_POWER) or CommandName.START in vehicle.refused:
+        return True
+    waits = (vehicle.start_retry_at, memory.not_before_at, wake_again_at(vehicle))
+    return any(until_at is not None and draft.at < until_at for until_at in waits)
 
 
 def _expire(draft: Draft, wish: Wish) -> Wish:
