@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind, RequestKind
-from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
 from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick, VehicleRead
 from sunbox.core.model import (
@@ -147,13 +147,15 @@ class Car:
     amps_a: int = 16
     amps_max_a: int = 32
     pilot_a: int = 32
-    phases: int = 1
+    phases: int = 1  #: it can use
+    phases_offered: int | None = None  #: by an EVSE that can switch
     capacity_wh: float = 60_000.0
     energy_added_wh: float = 1000.0
     latitude: float | None = HOME.lat
     longitude: float | None = HOME.lon
     is_fast_charger: bool = False
     has_power: bool = True
+    takes_a: float | None = None  #: whatever it may
     stays_at_min: bool = False  #: asked for less than 5 A it takes 5 A
     wakes_after_s: float | None = 8.0
     wakes_at: datetime | None = None
@@ -163,11 +165,16 @@ class Car:
         if not self.is_charging:
             return 0.0
         asked_a = max(self.amps_a, 5) if self.stays_at_min else self.amps_a
-        return float(min(asked_a, self.amps_max_a, self.pilot_a))
+        most_a = min(asked_a, self.amps_max_a, self.pilot_a)
+        return float(most_a if self.takes_a is None else min(most_a, self.takes_a))
+
+    @property
+    def phases_used(self) -> int:
+        return self.phases if self.phases_offered is None else min(self.phases, self.phases_offered)
 
     @property
     def draw_w(self) -> float:
-        return self.current_a * self.phases * 230.0
+        return self.current_a * self.phases_used * 230.0
 
     @property
     def charging(self) -> Charging:
@@ -200,7 +207,8 @@ class Car:
             actual_a=self.current_a,
             voltage_v=230.0 if self.is_charging else 2.0,
             power_w=round(self.draw_w / 1000) * 1000.0,
-            phases=self.phases if self.is_charging else None,
+            phases=self.phases_used if self.is_charging else None,
+            phases_offered=self.phases_offered,
             energy_added_wh=self.energy_added_wh,
             latitude=self.latitude,
             longitude=self.longitude,
@@ -228,6 +236,8 @@ class Car:
                 was, self.amps_a = self.amps_a == command.value, command.value or 0
             case CommandName.SET_LIMIT:
                 was, self.limit_soc_pct = self.limit_soc_pct == command.value, command.value or 0
+            case CommandName.SET_PHASES:
+                was, self.phases_offered = self.phases_offered == command.value, command.value or 1
         return (Outcome.ALREADY_SET if was else Outcome.APPLIED), None
 
 
@@ -253,11 +263,14 @@ class Bench:
     memory: Memory = field(default_factory=Memory)
     pv_w: float = 0.0
     load_w: float = 300.0
+    battery_w: float | None = None  #: + = discharging
+    battery_soc_pct: float | None = None
     at: datetime = NOON
     has_meter: bool = True
     reply_s: float = 1.0
     sent: list[tuple[datetime, str, Command]] = field(default_factory=list)
     reads: list[tuple[datetime, str, ReadKind]] = field(default_factory=list)
+    holds: list[bool] = field(default_factory=list)
     endings: deque[Ending] = field(default_factory=deque)
     state: State = field(init=False)
     _replies: list[tuple[datetime, Send | Read]] = field(default_factory=list)
@@ -322,7 +335,13 @@ class Bench:
     def meter(self, **values: object) -> tuple[Effect, ...]:
         """Read the meter now; without values it tells the truth."""
         cars_w = sum(car.draw_w for car in self.cars.values())
-        truth = {"grid_w": self.load_w + cars_w - self.pv_w, "pv_w": self.pv_w}
+        grid_w = self.load_w + cars_w - self.pv_w - (self.battery_w or 0.0)
+        truth = {
+            "grid_w": grid_w,
+            "pv_w": self.pv_w,
+            "battery_w": self.battery_w,
+            "battery_soc_pct": self.battery_soc_pct,
+        }
         reading = MeterReading(measured_at=self.at, **(values or truth))  # type: ignore[arg-type]
         return self.feed(MeterRead(at=self.at, meter_id=self.settings.meters[0].id, reading=reading))
 
@@ -362,6 +381,7 @@ class Bench:
     def restart(self) -> None:
         """Die and begin again with what was remembered; what was under way is never answered."""
         memory = Memory(
+            site=self.state.memory,
             vehicles={id_: vehicle.memory for id_, vehicle in self.state.vehicles.items()},
             loadpoints={id_: lp.memory for id_, lp in self.state.loadpoints.items()},
         )
@@ -372,6 +392,9 @@ class Bench:
     def _take(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             if isinstance(effect, Remember):
+                continue
+            if isinstance(effect, HoldBattery):
+                self.holds.append(effect.is_held)
                 continue
             if isinstance(effect, Send):
                 self.sent.append((self.at, effect.device_id, effect.command))

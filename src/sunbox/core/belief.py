@@ -99,10 +99,15 @@ def _current_after(facts: VehicleFacts, wanted_a: int | None) -> float | None:
     """Return the current after a new request: a car that took clearly less than it might goes on taking that."""
     if wanted_a is None:
         return facts.actual_a
-    takes_less = (
-        facts.charging is Charging.CHARGING
+    return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less(facts) else float(wanted_a)
+
+
+def takes_less(facts: VehicleFacts | None) -> bool:
+    """Return whether a car that charges takes clearly less than it might."""
+    return (
+        facts is not None
+        and facts.charging is Charging.CHARGING
         and facts.actual_a is not None
         and facts.amps_requested_a is not None
         and facts.actual_a < facts.amps_requested_a - 1.5
     )
-    return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less else float(wanted_a)

@@ -129,6 +129,7 @@ class Circuits:
     unbalanced_a: float | None = None
     total: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  #: held by cars, and measured others
     held: dict[str, float] = field(default_factory=dict)  #: by loadpoint, in A
+    granted: dict[str, float] = field(default_factory=dict)  #: what a loadpoint is entitled to once all have obeyed
     _loads: dict[str, Load] = field(default_factory=dict)
 
     def hold(self, loadpoint_id: str, load: Load, amps: float) -> None:
@@ -155,7 +156,15 @@ class Circuits:
             self.total[phase] += more_a
 
     def room_for(self, loadpoint_id: str, load: Load) -> Cap | None:
-        """Return the most that a loadpoint may take, what is kept for it included; None = no circuit limits it."""
+        """Return the most that a loadpoint may take, what is kept for it included; None = no circuit limits it.
+
+        More only once the others draw less; but nobody goes below his grant because others have not obeyed yet.
+        """
+        room = self._room_beside(loadpoint_id, load)
+        granted_a = int(min(self.granted.get(loadpoint_id, 0.0), self.held.get(loadpoint_id, 0.0)))
+        return room if room is None or room.amps_a >= granted_a else Cap(granted_a, room.why)
+
+    def _room_beside(self, loadpoint_id: str, load: Load) -> Cap | None:
         held_a = self.held.get(loadpoint_id, 0.0)
         self.hold(loadpoint_id, load, 0.0)
         room = self._room(loadpoint_id, load)
@@ -208,6 +217,7 @@ def grant(circuits: Circuits, wants: list[Want]) -> None:
         hungry = [want for want in wants if want.priority == priority and circuits.held[want.loadpoint_id]]
         while hungry:
             hungry = [want for want in hungry if _has_one_more(circuits, want)]
+    circuits.granted.update(circuits.held)
 
 
 def _has_one_more(circuits: Circuits, want: Want) -> bool:

@@ -66,7 +66,7 @@ def _hold_battery(draft: Draft, stances: list[Stance]) -> None:
     """Keep the battery for the house as long as a car charges on purpose, sun or not."""
     is_held = (
         draft.settings.site.battery_hold
-        and draft.site.has_battery
+        and (draft.site.has_battery or draft.memory.is_battery_held)
         and any(stance.full is not None and draft.loadpoints[stance.settings.id].set_point.charge for stance in stances)
     )
     if is_held != draft.memory.is_battery_held:
@@ -134,6 +134,8 @@ def _full(draft: Draft, lp: LoadpointState, stance: Stance, can: Range, base: Re
     numbers = {"amps_a": amps, **base.numbers}
     if asked_a is not None and asked_a != amps:
         numbers["cap"] = f" (asked for {asked_a} A, limited by {can.cap_why or 'the grid meter being silent'})"
+    elif asked_a is None and can.cap_why is not None:
+        numbers["cap"] = f" (limited by {can.cap_why})"
     return replace(
         lp,
         set_point=SetPoint(charge=True, amps_a=amps, phases=can.phases),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sunbox.core.belief import is_charging, phases_of, voltage_of
+from sunbox.core.belief import is_charging, phases_of, takes_less, voltage_of
 from sunbox.core.circuits import Cap, Load, device_cap
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
@@ -151,6 +152,10 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
     phases = phases_of(draft.settings, settings, vehicle_settings, vehicle.memory)
     cap = device_cap(settings, capabilities, vehicle.memory.facts)
     hard_a = cap.amps_a
+    facts = vehicle.memory.facts
+    if takes_less(facts) and facts is not None:
+        most_a = math.ceil(facts.actual_a or 0.0) + TAKES_MORE_A
+        cap = Cap(most_a, "what the car takes") if most_a < cap.amps_a else cap
     change_wh = price_wh(draft, vehicle_settings.id)
     min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
     if wish.amps_a is not None and wish.amps_a < min_a:
@@ -161,7 +166,7 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         cap = Cap(wish.amps_a, "what was asked")
     return Range(
         min_a=min_a,
-        max_a=cap.amps_a,
+        max_a=max(cap.amps_a, min(min_a, hard_a)),
         phases=phases,
         voltage_v=voltage_of(draft.settings, vehicle.memory),
         start_delay_s=settings.start_delay_s,
