@@ -101,10 +101,11 @@ def test_a_switch_counts_when_current_flows_on_it_as_the_oracle_counts():
     assert (car.phase_switches, car.phase_gaps) == (1, 0)
     car.obey(Command(CommandName.SET_PHASES, 3))
     car.advance(10.0)
-    car.obey(Command(CommandName.STOP))  # a stop ends the gap too
-    assert not car.is_busy
-    car.advance(30.0)
-    assert (car.draw_w, car.phase_switches, car.phase_gaps) == (0, 1, 0)
+    car.obey(Command(CommandName.STOP))
+    car.obey(Command(CommandName.START))  # the gap lasts all the same, and this is a start and no going on
+    assert car.draw_w == 0
+    car.advance(20.0)
+    assert (car.draw_w, car.phase_switches, car.phase_gaps) == (3 * 16 * 230, 2, 0)
 
 
 @pytest.mark.parametrize(("phases", "asked"), [((3,), 1), ((1,), 3), ((1, 3), 2)])

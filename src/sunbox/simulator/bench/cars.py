@@ -69,11 +69,12 @@ class IdealCar:
         self.phase_switches = 0
         self.phase_gaps = 0
         self._gap_s = 0.0  #: that is left of a gap
+        self._is_resuming = False  #: it goes on by itself when the gap is over
         self._flowed_phases = 0  #: on which current flowed last; 0 = it never did
 
     @property
     def is_busy(self) -> bool:
-        """Return whether it is about to go on after a gap."""
+        """Return whether a gap is under way."""
         return self._gap_s > 0
 
     def obey(self, command: Command) -> Ended:
@@ -83,14 +84,14 @@ class IdealCar:
             case CommandName.START:
                 self.is_charging = True
             case CommandName.STOP:
-                self.is_charging = False
-                self._gap_s = 0.0
+                self.is_charging = self._is_resuming = False
             case CommandName.SET_AMPS:
                 self.amps_a = min(command.value or 0, self._setup.max_a)
             case CommandName.SET_PHASES:
                 if not self._setup.has_auto_phases or command.value not in self._setup.phases:
                     return Outcome.REFUSED, Cause.INVALID
                 if command.value != self.phases and self.is_charging:
+                    self._is_resuming = self._is_resuming or self.draw_w > 0
                     self._gap_s = PHASE_GAP_S
                 self.phases = command.value
             case _:
@@ -136,7 +137,8 @@ class IdealCar:
         self._gap_s -= dt_s
         if self._gap_s <= 1e-6:
             self._gap_s = 0.0
-            self.phase_gaps += 1
+            self.phase_gaps += self._is_resuming
+            self._is_resuming = False
             self._flow()
 
     def truth(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sunbox.core.commands import Cause, ReadKind, RequestKind
@@ -24,6 +25,7 @@ from sunbox.core.settings import (
 )
 from sunbox.core.state import State
 from sunbox.core.values import replace
+from sunbox.simulator.bench.cars import CommandedCar
 from sunbox.simulator.bench.home import Home
 from sunbox.simulator.bench.setup import MONEY_PER_KWH, SetUp, Tally
 from sunbox.simulator.oracle import PHASE_GAP_S
@@ -153,23 +155,27 @@ class EngineRun:
 
     def _answered(self, t_s: float, effect: Send | Read) -> Event:
         """Return what the car answers now; a command is carried out at this instant."""
-        at, car = self._home.at(t_s), self._home.car
-        if isinstance(effect, Send):
-            outcome, cause = car.obey(effect.command)
-            return CommandEnded(
-                at=at, device_id=VEHICLE_ID, exchange_id=effect.exchange_id, outcome=outcome, cause=cause
-            )
-        facts = car.facts(at) if effect.what is ReadKind.DATA else None
-        if effect.what is ReadKind.DATA and facts is None:
-            return ReadFailed(
-                at=at, device_id=VEHICLE_ID, exchange_id=effect.exchange_id, what=effect.what, cause=Cause.ASLEEP
-            )
-        return VehicleRead(
-            at=at,
-            vehicle_id=VEHICLE_ID,
-            exchange_id=effect.exchange_id,
-            what=effect.what,
-            availability=car.availability,
-            facts=facts,
-            billed=1 if effect.what is ReadKind.DATA else 0,
+        return answer_of(self._home.car, effect, self._home.at(t_s))
+
+
+def answer_of(car: CommandedCar, effect: Send | Read, at: datetime) -> Event:
+    """Return what a car answers at an instant; a command is carried out then."""
+    if isinstance(effect, Send):
+        outcome, cause = car.obey(effect.command)
+        return CommandEnded(
+            at=at, device_id=effect.device_id, exchange_id=effect.exchange_id, outcome=outcome, cause=cause
         )
+    facts = car.facts(at) if effect.what is ReadKind.DATA else None
+    if effect.what is ReadKind.DATA and facts is None:
+        return ReadFailed(
+            at=at, device_id=effect.device_id, exchange_id=effect.exchange_id, what=effect.what, cause=Cause.ASLEEP
+        )
+    return VehicleRead(
+        at=at,
+        vehicle_id=effect.device_id,
+        exchange_id=effect.exchange_id,
+        what=effect.what,
+        availability=car.availability,
+        facts=facts,
+        billed=1 if effect.what is ReadKind.DATA else 0,
+    )
