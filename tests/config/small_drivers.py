@@ -26,6 +26,8 @@ class MeterKeys(Keys):
     """Where it answers."""
     interval_s: Annotated[float, Field(ge=1)] = 10.0
     """How often it is read."""
+    pv_w: str | None = None
+    """Where the sun's power stands."""
     kind: Literal["grid", "pv"] = "grid"
     """What it measures."""
     login: LoginKeys | None = None
@@ -38,6 +40,13 @@ class MeterKeys(Keys):
         if self.url == "nowhere" and self.kind == "pv":
             raise ValueError("a pv meter is somewhere")
         return self
+
+
+class PowerKeys(MeterKeys):
+    """A meter that is told where each power stands."""
+
+    grid_w: str | None = None
+    """Where the grid's power stands."""
 
 
 class CarKeys(Keys):
@@ -103,7 +112,7 @@ def parse_geofence(text):
 
 
 REGISTRY = Registry(
-    meters={"json": DriverKind(MeterKeys)},
+    meters={"json": DriverKind(MeterKeys), "power": DriverKind(PowerKeys)},
     chargers={"box": DriverKind(BoxKeys, lambda _box, _account: Capabilities(min_a=6, max_a=32))},
     vehicles={"car": DriverKind(CarKeys, car_capabilities), "free": DriverKind(CarKeys)},
     accounts={"car": AccountKeys},

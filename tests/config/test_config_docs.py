@@ -37,9 +37,21 @@ def test_an_example_is_right_and_has_nothing_to_warn_of(tmp_path, text):
     assert config.settings.loadpoints
 
 
+def test_the_circuits_of_the_reference_are_right(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    car = "vehicles: [{id: model3, driver: tesla, vin: LRW3F7EK4NC700000}]\n"
+    (tmp_path / "sunbox.yaml").write_text(car + example, encoding="utf-8")
+    config = load(tmp_path / "sunbox.yaml", REGISTRY, {})
+    assert [(circuit.id, circuit.parent) for circuit in config.settings.circuits] == [
+        ("yard", None),
+        ("garage", "yard"),
+    ]
+    assert not any(" circuits[" in warning for warning in config.warnings)
+
+
 def test_what_is_commented_out_in_the_example_can_be_written_too(tmp_path):
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    text = "\n".join(re.sub(r"^( +)# (?=[a-z-]+:|- )", r"\1", line) for line in lines)
+    text = "\n".join(re.sub(r"^( +)# (?=[a-z_-]+:|- )", r"\1", line) for line in lines)
     assert text.count("#") < "\n".join(lines).count("#")
     (tmp_path / "geofence-private.csv").write_text("Cabin,52.1,13.1,,+tlwb\n")
     (tmp_path / "password.txt").write_text("long enough\n")
@@ -58,6 +70,11 @@ def test_the_reference_is_that_of_the_models():
 @pytest.mark.parametrize("driver", [*REGISTRY.meters, *REGISTRY.vehicles, *REGISTRY.chargers, *REGISTRY.accounts])
 def test_every_driver_is_in_the_reference(driver):
     assert re.search(rf"^### (.*, driver )?{driver}$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_row_of_the_reference_is_whole():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("|") and not line.endswith("|")] == []
 
 
 def test_every_key_has_a_meaning():
@@ -110,11 +127,15 @@ WRONG = [
     ("meters: [{id: a, driver: http, grid_w: 5, url: x}]", "a number for a path"),
     ("tesla: {budget: {per_month: never}}", "a word for a number"),
     ("chargers: [{id: a, driver: b}]", "no driver at all"),
+    ("circuits: [{max_a: 20}]", "no id of a circuit"),
+    ("circuits: [{id: a, max_a: 2000}]", "above the most"),
+    ("site: {battery_hold: 1}", "a number for yes or no"),
 ]
 RIGHT = [
     "tesla: {budget: {per_month: unlimited}}",
     "loadpoints: [{id: a, vehicle: b, phases: auto}]",
     "meters: [{id: a, driver: http, url: x, grid_w: {path: $.a, invert: true}, interval_s: 2}]",
+    "circuits: [{id: a, max_a: 20}, {id: b, parent: a, max_w: 4600, meter: m, safe_a: 0}]",
     "places: [{geofence: x.csv}, {name: a, lat: 1, lon: 2.5}]",
     "{}",
 ]

@@ -8,7 +8,7 @@ from small_drivers import REGISTRY
 
 from sunbox.config import Registry, load
 from sunbox.core.model import Mode
-from sunbox.core.settings import Budget, PlaceSettings
+from sunbox.core.settings import Budget, CircuitSettings, LoadpointSettings, PlaceSettings, SiteSettings
 from sunbox.errors import ConfigError
 
 GOOD = """\
@@ -125,6 +125,90 @@ def test_an_account_without_keys_is_made_for_a_vehicle_that_needs_it(write, tmp_
     assert config.settings.vehicles[0].budget == Budget(per_month=5.0)
 
 
+NEW_HOME = """\
+site:
+  timezone: Europe/Berlin
+  unbalanced_a: 20
+  target_grid_w: -80
+  tolerance_w: 30
+  battery_priority_soc_pct: 40
+  battery_buffer_soc_pct: 80
+  battery_charge_max_w: 5000
+  battery_hold: true
+meters:
+  - {id: house, driver: json, url: x}
+  - {id: yard-meter, driver: json, url: x}
+chargers:
+  - {id: wall, driver: box, url: x}
+vehicles:
+  - {id: zoe, driver: free, vin: VF1}
+circuits:
+  - {id: garage, parent: yard, max_w: 11000}
+  - {id: yard, max_a: 25.5, max_w: 15000, meter: yard-meter, safe_a: 8}
+loadpoints:
+  - id: left
+    charger: wall
+    circuit: garage
+    mode: min_pv
+    first_phase: 2
+    priority: 3
+    min_run_s: 300
+    min_pause_s: 240
+    overhead_w: 250
+    phase_up_delay_s: 90
+    phase_down_delay_s: 45
+    phase_switches_per_session: 0
+  - {id: right, vehicle: zoe, circuit: yard}
+"""
+
+
+def test_circuits_and_limits_become_settings(write):
+    config = load(write(NEW_HOME), REGISTRY, {})
+    assert config.warnings == ()
+    assert config.settings.site == SiteSettings(
+        timezone=ZoneInfo("Europe/Berlin"),
+        unbalanced_a=20.0,
+        target_grid_w=-80.0,
+        tolerance_w=30.0,
+        battery_priority_soc_pct=40.0,
+        battery_buffer_soc_pct=80.0,
+        battery_charge_max_w=5000.0,
+        battery_hold=True,
+    )
+    assert config.settings.circuits == (
+        CircuitSettings(id="garage", parent="yard", max_w=11_000.0),
+        CircuitSettings(id="yard", max_a=25.5, max_w=15_000.0, meter="yard-meter", safe_a=8),
+    )
+    assert config.settings.loadpoints[0] == LoadpointSettings(
+        id="left",
+        name="left",
+        charger_id="wall",
+        mode=Mode.MIN_PV,
+        circuit="garage",
+        first_phase=2,
+        priority=3,
+        min_run_s=300.0,
+        min_pause_s=240.0,
+        overhead_w=250.0,
+        phase_up_delay_s=90.0,
+        phase_down_delay_s=45.0,
+        phase_switches_per_session=0,
+    )
+
+
+def test_what_is_not_written_is_what_the_core_takes_for_granted(write):
+    text = "site: {timezone: UTC}\nvehicles: [{id: c, driver: free, vin: x}]\ncircuits: [{id: y, max_a: 9}]\n"
+    settings = load(write(text + "loadpoints: [{id: a, vehicle: c, circuit: y}]"), REGISTRY, {}).settings
+    assert settings.site == SiteSettings(timezone=ZoneInfo("UTC"))
+    assert settings.circuits == (CircuitSettings(id="y", max_a=9.0),)
+    assert settings.loadpoints == (LoadpointSettings(id="a", name="a", vehicle_id="c", circuit="y"),)
+
+
+def test_what_is_safe_unseen_is_never_more_than_a_small_fuse_carries(write):
+    (circuit,) = load(write("circuits: [{id: a, max_a: 5.5}]"), REGISTRY, {}).settings.circuits
+    assert circuit.safe_a == 5
+
+
 BUDGETS = [
     ("car: {budget: {per_month: unlimited}}", "", Budget()),
     ("car: {budget: {per_month: 0}}", "", Budget(per_month=0.0)),
@@ -147,6 +231,8 @@ def test_places_come_from_a_geofence_file_in_its_stead(write):
     assert any("places[1].geofence: fence.csv:2: no comma" in warning for warning in config.warnings)
 
 
+CAR = "vehicles: [{id: c, driver: car, vin: x}]\n"
+
 MISTAKES = [
     (
         "site: {voltage_v: 23}",
@@ -161,7 +247,7 @@ MISTAKES = [
     ("site: {name: 5}", "1:14 site.name: 5 is not a word; put it in quotes"),
     ("site: {name: ''}", "1:14 site.name: '' is too short; allowed is 1 to 60 characters"),
     ("site: {main_fuse: 35}", "1:8 site.main_fuse: there is no such key; did you mean main_fuse_a?"),
-    ("site: {zzz: 1}", "1:8 site.zzz: there is no such key; known are battery_priority_soc_pct, "),
+    ("site: {zzz: 1}", "1:8 site.zzz: there is no such key; known are battery_buffer_soc_pct, "),
     ("site: [1]", "1:7 site: a list is not a map"),
     (
         "site: {timezone: Europe/Berlim}",
@@ -184,7 +270,7 @@ MISTAKES = [
     ("meters: [{id: a, url: x}]", "1:10 meters[0].driver: is missing (which driver reaches it)"),
     (
         "meters: [{id: a, driver: jsn, url: x}]",
-        "1:26 meters[0].driver: 'jsn' is no driver of meters; known are json; did you mean json?",
+        "1:26 meters[0].driver: 'jsn' is no driver of meters; known are json, power; did you mean json?",
     ),
     ("meters: [{id: a, driver: [x], url: x}]", "1:26 meters[0].driver: a list is not a word"),
     ("meters: [{id: A b, driver: json, url: x}]", "1:15 meters[0].id: 'A b' is not allowed (its name in this file"),
@@ -237,6 +323,112 @@ MISTAKES = [
     (
         "vehicles: [{id: c, driver: car, vin: x}]\nloadpoints: [{id: a, vehicle: c}, {id: b, vehicle: c}]",
         "2:52 loadpoints[1].vehicle: c is already at loadpoint a; remove one of them",
+    ),
+    (
+        "site: {battery_priority_soc_pct: 50, battery_buffer_soc_pct: 40}",
+        "1:62 site.battery_buffer_soc_pct: 40 % is below battery_priority_soc_pct, 50 %: below that the battery gives",
+    ),
+    (
+        "site: {battery_hold: 1}",
+        "1:22 site.battery_hold: 1 is not true or false (whether the home battery is kept from",
+    ),
+    (
+        "site: {battery_charge_max_w: 0}",
+        "site.battery_charge_max_w: 0 is not above 0 W; allowed is more than 0 to 100000 W",
+    ),
+    (
+        "site: {unbalanced_a: 0}",
+        "1:22 site.unbalanced_a: 0 is not above 0 A; allowed is more than 0 to 100 A (most that one",
+    ),
+    ("site: {target_grid_w: 6000}", "1:23 site.target_grid_w: 6000 is above 5000 W; allowed is -5000 to 5000 W"),
+    ("site: {target_grid_w: -5001}", "1:23 site.target_grid_w: -5001 is below -5000 W"),
+    ("site: {tolerance_w: -1}", "1:21 site.tolerance_w: -1 is below 0 W; allowed is 0 to 1000 W"),
+    (
+        "site: {value_per_kwh: 11}",
+        "1:23 site.value_per_kwh: 11 is above 10; allowed is 0 to 10 (money that a kWh of sun in the car is worth more than",
+    ),
+    ("loadpoints: [{id: a, priority: -1}]", "1:32 loadpoints[0].priority: -1 is below 0; allowed is 0 to 100"),
+    ("loadpoints: [{id: a, priority: high}]", "loadpoints[0].priority: 'high' is not a whole number"),
+    ("loadpoints: [{id: a, min_run_s: 5000}]", "loadpoints[0].min_run_s: 5000 is above 3600 s; allowed is 0 to 3600 s"),
+    ("loadpoints: [{id: a, phase_up_delay: 9}]", "there is no such key; did you mean phase_up_delay_s?"),
+    ("loadpoints: [{id: a, first_phase: 4}]", "1:35 loadpoints[0].first_phase: 4 is above 3; allowed is 1 to 3"),
+    (
+        "site: {phases: 1}\nloadpoints: [{id: a, first_phase: 2}]",
+        "2:35 loadpoints[0].first_phase: there is no phase 2: the site has 1 phase (site.phases); leave it out",
+    ),
+    (
+        "site: {phases: 1}\nloadpoints: [{id: a, phases: 3}]",
+        "2:30 loadpoints[0].phases: 3 is too many: the site has 1 phase (site.phases); lower it, or write site.phases",
+    ),
+    ("loadpoints: [{id: a, circuit: b}]", "1:31 loadpoints[0].circuit: there is no circuit 'b'; known are none"),
+    ("circuits: {id: a}", "1:11 circuits: a map is not a list"),
+    (
+        "circuits: [{max_a: 5}]",
+        "1:12 circuits[0].id: is missing (its name, to which loadpoints and other circuits refer",
+    ),
+    (
+        "circuits: [{id: a}]",
+        "1:12 circuits[0]: has neither max_a nor max_w; write what its fuse carries, such as max_a: 20",
+    ),
+    ("circuits: [{id: a, max_a: 0}]", "1:27 circuits[0].max_a: 0 is not above 0 A; allowed is more than 0 to 1000 A"),
+    ("circuits: [{id: a, max_A: 5}]", "1:20 circuits[0].max_A: there is no such key; did you mean max_a?"),
+    (
+        "circuits: [{id: yard, max_a: 9}, {id: b, max_w: 9000, parent: yrad}]",
+        "1:63 circuits[1].parent: there is no circuit 'yrad'; known are yard, b; did you mean yard?",
+    ),
+    ("circuits: [{id: a, max_a: 9, meter: m}]", "1:37 circuits[0].meter: there is no meter 'm'; known are none"),
+    (
+        "meters: [{id: m, driver: json, url: x}]\ncircuits: [{id: a, max_a: 9, meter: n}]",
+        "2:37 circuits[0].meter: there is no meter 'n'; known are m",
+    ),
+    (
+        "meters: [{id: m, driver: json, url: x}]\ncircuits: [{id: a, max_a: 9, meter: m}, {id: b, max_a: 9, meter: m}]",
+        "2:66 circuits[1].meter: m already measures another circuit (line 2); one meter measures one place",
+    ),
+    (
+        "meters: [{id: m, driver: power, url: x, pv_w: y}]\ncircuits: [{id: a, max_a: 9, meter: m}]",
+        "2:37 circuits[0].meter: m has no grid_w: write there what flows through the circuit, + = to the cars",
+    ),
+    (
+        "circuits: [{id: a, max_a: 9, safe_a: 10}]",
+        "1:38 circuits[0].safe_a: 10 A is more than max_a, 9 A; lower it to what is safe unseen",
+    ),
+    (
+        "circuits: [{id: a, max_a: 9, parent: a}]",
+        "1:38 circuits[0].parent: a would feed itself: a → a; leave out the parent",
+    ),
+    (
+        "circuits: [{id: x, max_a: 9, parent: a}, {id: a, max_a: 9, parent: b}, {id: b, max_a: 9, parent: a}]",
+        "1:68 circuits[1].parent: a would feed itself: a → b → a; leave out the parent of the one at the main fuse",
+    ),
+    (
+        "chargers: [{id: a, driver: box, url: x}]\ncircuits: [{id: a, max_a: 9}]",
+        "2:17 circuits[0].id: the id a stands twice (first in line 1); rename one",
+    ),
+    (
+        "circuits: [{id: a, max_a: 9}, {id: a, max_a: 8}]",
+        "1:36 circuits[1].id: the id a stands twice (first in line 1); rename one",
+    ),
+    (
+        CAR + "circuits: [{id: y, max_a: 9}]\nloadpoints: [{id: a, vehicle: c, min_a: 10, circuit: y}]",
+        "3:41 loadpoints[0].min_a: 10 A is more than circuit y allows, 9 A on one phase: it could never charge; lower it",
+    ),
+    (
+        CAR
+        + "circuits: [{id: y, max_w: 1000}, {id: z, parent: y, max_a: 9}]\nloadpoints: [{id: a, vehicle: c, circuit: z}]",
+        "3:43 loadpoints[0].circuit: needs 5 A at least, more than circuit y with its 1000 W allows, 4.3 A on one phase",
+    ),
+    (
+        CAR + "site: {main_fuse_a: 4}\nloadpoints: [{id: a, vehicle: c}]",
+        "3:19 loadpoints[0].id: needs 5 A at least, more than the main fuse allows, 4 A on one phase: it could never charge",
+    ),
+    (
+        CAR + "site: {main_fuse_a: 8}\nloadpoints: [{id: a, vehicle: c, min_a: 10}]",
+        "3:41 loadpoints[0].min_a: 10 A is more than the main fuse allows, 8 A on one phase",
+    ),
+    (
+        CAR + "site: {unbalanced_a: 4}\nloadpoints: [{id: a, vehicle: c, phases: 1}]",
+        "3:42 loadpoints[0].phases: needs 5 A at least, more than site.unbalanced_a allows, 4 A on one phase",
     ),
     ("faces: {listen: 0.0.0.0}", "1:17 faces.listen: '0.0.0.0' can be reached by other machines; add faces.password"),
     ("faces: {port: 70000}", "1:15 faces.port: 70000 is above 65535; allowed is 1 to 65535"),
@@ -407,6 +599,44 @@ def test_a_warning_tells_devices_that_nothing_uses(write):
     found = warnings(write("vehicles: [{id: c, driver: free, vin: x}]\nchargers: [{id: w, driver: box, url: x}]"))
     assert "vehicles[0].id: c is at no loadpoint" in found
     assert "chargers[0].id: w is at no loadpoint" in found
+
+
+YARD = "circuits: [{id: y, max_a: 10, meter: m}]\n"
+METER = "meters: [{id: m, driver: json, url: x}]\n"
+TWO_BOXES = "chargers: [{id: v, driver: box, url: x}, {id: w, driver: box, url: x}]\n"
+BELOW = "circuits: [{id: z, parent: y, max_a: 20}, {id: y, max_a: 10}]\n"
+
+OVERSIGHTS = [
+    ("site: {phases: 1, unbalanced_a: 20}", "1:33 site.unbalanced_a: does nothing, as the site has one phase"),
+    (
+        METER + YARD,
+        "1:9 meters: every meter is that of a circuit, none is the house's: nothing will charge from the sun",
+    ),
+    (METER.replace("x}", "x, pv_w: y}") + YARD, "1:46 meters[0].pv_w: does not count, as m is the meter of a circuit"),
+    (METER + YARD, "2:17 circuits[0].id: y feeds no loadpoint; name it at one (circuit: y)"),
+    ("circuits: [{id: y, max_a: 10, safe_a: 6}]", "1:39 circuits[0].safe_a: does nothing without a meter"),
+    (
+        TWO_BOXES + BELOW + "loadpoints: [{id: a, charger: v, circuit: y}, {id: b, charger: w, circuit: z}]",
+        "2:58 circuits[1].max_a: a, b need 12 A at least to charge at the same time; they will take turns",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "warning"), OVERSIGHTS)
+def test_a_warning_tells_limits_and_meters_that_are_probably_not_meant(write, text, warning):
+    assert warning in warnings(write(text))
+
+
+ENOUGH = [
+    "{id: a, charger: v, phases: 1, first_phase: 1, circuit: y}, {id: b, charger: w, phases: 1, first_phase: 2, circuit: y}",
+    "{id: a, charger: v, vehicle: c, circuit: y}, {id: b, vehicle: c, circuit: y}",
+    "{id: a, charger: v, circuit: y}, {id: b, charger: w}",
+]
+
+
+@pytest.mark.parametrize("rows", ENOUGH)
+def test_loadpoints_that_share_no_phase_no_car_or_no_circuit_take_no_turns(write, rows):
+    assert "take turns" not in warnings(write(CAR + TWO_BOXES + BELOW + f"loadpoints: [{rows}]"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""What no single part of the file can know: references, ids that stand twice, limits of devices, passwords, oversights."""
+"""What no single part of the file can know: references, ids that stand twice, limits of devices, passwords, oversights.
+
+What concerns circuits is in `circuits.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path as FilePath
 
 from pydantic import BaseModel
 
-from sunbox.config.model import FacesPart, LoadpointPart
+from sunbox.config.model import FacesPart, LoadpointPart, SitePart
 from sunbox.config.problems import did_you_mean, listing, shown
 from sunbox.config.reader import Reader
 from sunbox.config.yaml12 import Path
@@ -52,6 +55,26 @@ def check_vins(reader: Reader) -> None:
         if other != where:
             line = reader.line(other)
             reader.tell(where, f"this car is written twice (first in line {line}); it may have several loadpoints")
+
+
+def check_site(reader: Reader, own: SitePart) -> None:
+    """Tell charges of the home battery that contradict each other."""
+    buffer_pct, priority_pct = own.battery_buffer_soc_pct, own.battery_priority_soc_pct
+    if buffer_pct is not None and buffer_pct < priority_pct:
+        reader.tell(
+            ("site", "battery_buffer_soc_pct"),
+            f"{buffer_pct:g} % is below battery_priority_soc_pct, {priority_pct:g} %: below that the battery gives the "
+            "car nothing; raise it, or lower battery_priority_soc_pct",
+        )
+
+
+def check_phases(reader: Reader, where: Path, own: LoadpointPart, site: SitePart) -> None:
+    """Tell phases of a loadpoint that the site does not have."""
+    has = f"the site has {site.phases} phase{'' if site.phases == 1 else 's'} (site.phases)"
+    if own.first_phase is not None and own.first_phase > site.phases:
+        reader.tell((*where, "first_phase"), f"there is no phase {own.first_phase}: {has}; leave it out")
+    if own.phases is not None and own.phases > site.phases:
+        reader.tell((*where, "phases"), f"{own.phases} is too many: {has}; lower it, or write site.phases")
 
 
 def check_loadpoint(
@@ -115,6 +138,8 @@ def look_for_oversights(reader: Reader, settings: Settings, accounts: Mapping[st
     """Warn of what is allowed and probably not meant."""
     if not settings.meters:
         reader.warn(("meters",), "no meter is written; without one nothing charges from the sun")
+    if settings.site.phases == 1 and settings.site.unbalanced_a is not None:
+        reader.warn(("site", "unbalanced_a"), "does nothing, as the site has one phase (site.phases)")
     if not settings.loadpoints:
         reader.warn(("loadpoints",), "no loadpoint is written; nothing will be charged")
     used = {name for row in settings.loadpoints for name in (row.vehicle_id, row.charger_id)}

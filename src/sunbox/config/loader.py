@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, SecretStr
 
-from sunbox.config import checks
+from sunbox.config import checks, circuits
 from sunbox.config.model import (
     STORE_DEFAULT,
     AccountPart,
     BudgetPart,
     ChargerPart,
+    CircuitPart,
     DevicePart,
     FacesPart,
     GeofencePart,
@@ -38,6 +40,7 @@ from sunbox.core.settings import (
     Budget,
     Capabilities,
     ChargerSettings,
+    CircuitSettings,
     LoadpointSettings,
     MeterSettings,
     PlaceSettings,
@@ -47,7 +50,7 @@ from sunbox.core.settings import (
 )
 from sunbox.errors import ConfigError
 
-SECTIONS = ("site", "places", "meters", "chargers", "vehicles", "loadpoints", "faces", "journal", "store")
+SECTIONS = ("site", "places", "meters", "chargers", "vehicles", "circuits", "loadpoints", "faces", "journal", "store")
 """What a file may have, beside one section per kind of account."""
 
 UNLIMITED = Budget()
@@ -55,6 +58,7 @@ UNLIMITED = Budget()
 _STORE_SCHEME = "sqlite:///"
 
 Device = TypeVar("Device", bound=DevicePart)
+Item = TypeVar("Item", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +156,8 @@ class _Assembly:
         meters = list(self.devices("meters", MeterPart, self.registry.meters))
         chargers = list(self.devices("chargers", ChargerPart, self.registry.chargers))
         vehicles = list(self.devices("vehicles", VehiclePart, self.registry.vehicles))
-        loadpoints = [
-            (where, part)
-            for where, raw in reader.list_at(("loadpoints",), root.get("loadpoints"))
-            if (part := reader.part(LoadpointPart, raw, where)) is not None
-        ]
+        fuses = list(self.items("circuits", CircuitPart))
+        loadpoints = list(self.items("loadpoints", LoadpointPart))
         faces = self.faces()
         journal = reader.part(JournalPart, root.get("journal"), ("journal",))
         store_path = self.store_path(root.get("store"))
@@ -164,6 +165,7 @@ class _Assembly:
         core_vehicles = [self.vehicle(own, settings, accounts, budgets) for _, own, settings in vehicles]
         core_chargers = [self.charger(own, settings) for _, own, settings in chargers]
         self.check(vehicles, loadpoints, (*core_vehicles, *core_chargers), places)
+        self.check_limits(site or SitePart(), meters, fuses, loadpoints, (*core_vehicles, *core_chargers))
         if (
             reader.problems
             or site is None
@@ -177,11 +179,13 @@ class _Assembly:
             site=SiteSettings(**{**dict(site), "timezone": timezone}),
             places=tuple(places),
             meters=tuple(_meter(own, settings) for _, own, settings in meters),
+            circuits=tuple(_circuit(own) for _, own in fuses),
             vehicles=tuple(core_vehicles),
             chargers=tuple(core_chargers),
             loadpoints=tuple(_loadpoint(own) for _, own in loadpoints),
         )
         checks.look_for_oversights(reader, settings, accounts)
+        circuits.look_at_circuits(reader, settings)
         return Config(
             path=reader.path,
             settings=settings,
@@ -207,7 +211,7 @@ class _Assembly:
         """Look across the parts."""
         written = [name for name, _ in self.reader.written("places", "name")]  # also those with mistakes
         place_names = list(dict.fromkeys([*written, *(place.name for place in places)]))
-        checks.check_unique(self.reader, "meters", "chargers", "vehicles")
+        checks.check_unique(self.reader, "meters", "chargers", "vehicles", "circuits")
         checks.check_unique(self.reader, "loadpoints")
         checks.check_vins(self.reader)
         for where, vehicle, _ in vehicles:
@@ -216,6 +220,34 @@ class _Assembly:
         for where, loadpoint in loadpoints:
             checks.check_loadpoint(self.reader, where, loadpoint, by_id, place_names)
         checks.check_shared(self.reader, loadpoints)
+
+    def check_limits(
+        self,
+        site: SitePart,
+        meters: list[tuple[Path, MeterPart, BaseModel]],
+        fuses: list[tuple[Path, CircuitPart]],
+        loadpoints: list[tuple[Path, LoadpointPart]],
+        devices: tuple[checks.AnyDevice, ...],
+    ) -> None:
+        """Look at what the site and its circuits carry, and at what the loadpoints need."""
+        checks.check_site(self.reader, site)
+        for where, circuit in fuses:
+            circuits.check_circuit(self.reader, where, circuit, {own.id: settings for _, own, settings in meters})
+        circuits.check_meters(self.reader)
+        circuits.check_tree(self.reader, fuses)
+        for where, loadpoint in loadpoints:
+            checks.check_known(
+                self.reader, "circuit", loadpoint.circuit, self.reader.ids("circuits"), (*where, "circuit")
+            )
+            checks.check_phases(self.reader, where, loadpoint, site)
+            circuits.check_least(self.reader, where, loadpoint, site, [own for _, own in fuses], devices)
+
+    def items(self, section: str, model: type[Item]) -> Iterator[tuple[Path, Item]]:
+        """Yield each item of a list that only one model knows, with where it stands."""
+        for where, raw in self.reader.list_at((section,), self.reader.root.get(section)):
+            part = self.reader.part(model, raw, where)
+            if part is not None:
+                yield where, part
 
     def timezone(self, name: str | None) -> ZoneInfo | None:
         """Return the time zone, by default the machine's own."""
@@ -367,6 +399,12 @@ def _meter(own: MeterPart, settings: BaseModel) -> MeterSettings:
     """Return a meter; where the driver has its own word for a time, that counts: its defaults fit its device."""
     times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
     return MeterSettings(id=own.id, **times)
+
+
+def _circuit(own: CircuitPart) -> CircuitSettings:
+    """Return a circuit; what is safe without its meter is never more than its fuse carries."""
+    safe_a = own.safe_a if own.max_a is None else min(own.safe_a, math.floor(own.max_a))
+    return CircuitSettings(**{**dict(own), "safe_a": safe_a})
 
 
 def _loadpoint(own: LoadpointPart) -> LoadpointSettings:

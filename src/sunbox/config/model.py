@@ -60,8 +60,20 @@ class SitePart(Part):
     """Phases of the grid connection."""
     main_fuse_a: Annotated[float | None, Field(gt=0, le=1000)] = None
     """Main fuse per phase; charging never takes the house above it. Not written: no limit is known."""
+    unbalanced_a: Annotated[float | None, Field(gt=0, le=100)] = None
+    """Most that one phase may draw more than another because of the cars: 20 in Germany. Not written: no limit."""
+    target_grid_w: Annotated[float, Field(ge=-5000, le=5000)] = 0.0
+    """What the modes `pv` and `min_pv` regulate the grid to: -100 keeps an export of 100 W, 100 allows that much import."""
+    tolerance_w: Annotated[float, Field(ge=0, le=1000)] = 50.0
+    """Shortage that is not worth a change of current: the noise of meters."""
     battery_priority_soc_pct: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Below this charge the home battery comes before the car."""
+    battery_buffer_soc_pct: Annotated[float | None, Field(ge=0, le=100)] = None
+    """From this charge on the home battery may bridge clouds for a car that charges from the sun. Not written: never."""
+    battery_charge_max_w: Annotated[float | None, Field(gt=0, le=100_000)] = None
+    """Most that the home battery takes: sun beyond it is the car's, even below the battery's priority."""
+    battery_hold: bool = False
+    """Whether the home battery is kept from feeding a car that charges fast because somebody asked for it."""
     value_per_kwh: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Money that a kWh of sun in the car is worth more than one fed in: a paid request is made when it brings more than it
     costs. 0 = only the budget counts."""
@@ -107,6 +119,23 @@ class AccountPart(Part):
 
     budget: BudgetPart = BudgetPart()
     """What its cars may cost."""
+
+
+class CircuitPart(Part):
+    """A fuse below the main one, and the loadpoints behind it; write `max_a`, `max_w` or both."""
+
+    id: Id
+    """Its name, to which loadpoints and other circuits refer: a small letter, then small letters, digits, - and _."""
+    parent: str | None = None
+    """The id of the circuit that feeds it; default: the main fuse."""
+    max_a: Annotated[float | None, Field(gt=0, le=1000)] = None
+    """Most current per phase that its fuse carries."""
+    max_w: Annotated[float | None, Field(gt=0, le=500_000)] = None
+    """Most power that it carries, all phases together."""
+    meter: str | None = None
+    """The id of the meter that measures it, and nothing else; default: none, as only cars are on it."""
+    safe_a: Annotated[int, Field(ge=0, le=80)] = 6
+    """Current per phase that each loadpoint on it may take while its meter is silent; 0 = none."""
 
 
 class DevicePart(Part):
@@ -172,12 +201,31 @@ class LoadpointPart(Part):
     """Where it is; default: the first place tagged `home`."""
     phases: Phases = None
     """Phases that are wired here; default `auto`: as car and wallbox say."""
+    first_phase: Annotated[int | None, Field(ge=1, le=3)] = None
+    """Phase of the site that its first phase is wired to; default: not known, the worst phase counts."""
+    circuit: str | None = None
+    """The id of the circuit that feeds it; default: the main fuse alone."""
+    priority: Annotated[int, Field(ge=0, le=100)] = 0
+    """Loadpoints with a higher number get the sun first; those with the same share it."""
     start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """Charging from the sun starts after the surplus has been enough for so long."""
     stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 180.0
     """It stops when the import of so long a time without any sun has added up; less shortage may last longer."""
     solar_share_pct: Annotated[float, Field(ge=1, le=100)] = 100.0
-    """How much of the power in mode `pv` must be sun: 100 = sun only, 50 = charging goes on while at least half of it is."""
+    """How much of the power in the modes `pv` and `min_pv` must be sun: 100 = sun only, 50 = charging goes on while at
+    least half of it is."""
+    min_run_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """Charging from the sun goes on for at least so long, whatever the sun does."""
+    min_pause_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """Between two charges from the sun it pauses for at least so long."""
+    overhead_w: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """What the car burns itself while it charges, such as 250: the more, the less a charge at low power is worth."""
+    phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
+    """It switches to more phases after the sun has been enough for them for so long."""
+    phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    """It switches to fewer phases after the sun has been too little for so long."""
+    phase_switches_per_session: Annotated[int, Field(ge=0, le=100)] = 20
+    """Most switches of phases from plug-in to unplug; from half of them on the waits double each time."""
 
 
 class FacesPart(Part):

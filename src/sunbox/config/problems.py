@@ -103,8 +103,8 @@ def shown(value: Any) -> str:
 
 
 def unit_of(name: str) -> str:
-    """Return ` A` for `min_a`, nothing for a name without a unit."""
-    unit = UNITS.get(name.rpartition("_")[2], "") if "_" in name else ""
+    """Return ` A` for `min_a`, nothing for a name without a unit, such as `value_per_kwh`, which is money."""
+    unit = UNITS.get(name.rpartition("_")[2], "") if "_" in name and "_per_" not in name else ""
     return f" {unit}" if unit else ""
 
 
@@ -122,6 +122,11 @@ def allowed_text(name: str, info: FieldInfo) -> str:
     if low:
         return f"{low_text}{unit}{' or more' if isinstance(low, Ge) else ''}"
     return f"{high_text}{unit}{' or less' if isinstance(high, Le) else ''}" if high else ""
+
+
+def meaning_of(info: FieldInfo) -> str:
+    """Return what a key means, on one line."""
+    return " ".join((info.description or "").split())
 
 
 def length_text(info: FieldInfo) -> str:
@@ -254,7 +259,7 @@ def _hint(kind: str, name: str, info: FieldInfo | None) -> str:
     if info is None:
         return ""
     limits = length_text(info) if kind in _LENGTHS else allowed_text(name, info)
-    meaning = (info.description or "").replace("`", "").rstrip(".")
+    meaning = meaning_of(info).replace("`", "").rstrip(".")
     return (f"; allowed is {limits}" if limits else "") + (f" ({meaning[:1].lower()}{meaning[1:]})" if meaning else "")
 
 

@@ -20,6 +20,7 @@ from sunbox.config.model import (
     AccountPart,
     BudgetPart,
     ChargerPart,
+    CircuitPart,
     DevicePart,
     FacesPart,
     GeofencePart,
@@ -30,7 +31,7 @@ from sunbox.config.model import (
     SitePart,
     VehiclePart,
 )
-from sunbox.config.problems import allowed_text, is_secret, model_in
+from sunbox.config.problems import allowed_text, is_secret, meaning_of, model_in
 from sunbox.config.registry import Registry
 
 DEVICE_PARTS: dict[str, type[DevicePart]] = {"meters": MeterPart, "chargers": ChargerPart, "vehicles": VehiclePart}
@@ -43,7 +44,11 @@ def json_schema(registry: Registry) -> dict[str, Any]:
         "faces": FacesPart,
         "journal": JournalPart,
     }
-    lists: dict[str, list[type[BaseModel]]] = {"places": [PlacePart, GeofencePart], "loadpoints": [LoadpointPart]}
+    lists: dict[str, list[type[BaseModel]]] = {
+        "places": [PlacePart, GeofencePart],
+        "circuits": [CircuitPart],
+        "loadpoints": [LoadpointPart],
+    }
     models: list[type[BaseModel]] = [*fixed.values(), *(model for group in lists.values() for model in group)]
     models += [AccountPart, *registry.accounts.values(), *DEVICE_PARTS.values()]
     models += [kind.settings for kinds in _kinds(registry).values() for kind in kinds.values()]
@@ -98,6 +103,7 @@ def markdown(registry: Registry) -> str:
     for section, kinds in _kinds(registry).items():
         parts.append(_section(section, DEVICE_PARTS[section]))
         parts += [_sections(f"{section}, driver {name}", kind.settings) for name, kind in kinds.items()]
+    parts.append(_section("circuits", CircuitPart))
     parts.append(_section("loadpoints", LoadpointPart))
     parts.append(_section("faces", FacesPart))
     parts += [_sections(f"faces.{name}", face.settings) for name, face in registry.faces.items()]
@@ -135,7 +141,7 @@ def _section(title: str, *models: type[BaseModel]) -> str:
             if key in seen:
                 continue
             seen.add(key)
-            meaning = (info.description or "").replace("|", "\\|")
+            meaning = meaning_of(info).replace("|", "\\|")
             rows.append(f"| `{info.alias or key}` | {_value_text(key, info)} | {_default_text(info)} | {meaning} |")
     return head + "\n" + "\n".join(rows) + "\n"
 

@@ -42,8 +42,10 @@ const PENDING = {
   stopping: "Stopping",
   setting_amps: "Setting the current",
   setting_limit: "Setting the limit",
+  setting_phases: "Switching phases",
 };
 
+const SUN_MODES = new Set(["pv", "min_pv"]);
 const SUN_REASONS = new Set(["surplus_low", "surplus_starting"]);
 
 // The first row that applies: [when, what to say, which colour].
@@ -236,7 +238,7 @@ class LoadpointCard {
     this.root.querySelector("[data-do=start]").disabled = lp.override === "charge";
     this.root.querySelector("[data-do=stop]").disabled = lp.override === "stop";
 
-    setText(parts["amps-name"], lp.mode === "pv" && lp.override !== "charge" ? "Current, at most" : "Current");
+    setText(parts["amps-name"], SUN_MODES.has(lp.mode) && lp.override !== "charge" ? "Current, at most" : "Current");
     if (lp.amps_asked_a === null && Date.now() >= this.heldUntil.amps) parts.amps.value = String(lp.max_a || 16);
     this.slide("amps", lp.amps_asked_a, "A", lp.max_a === null ? "as the car allows" : `as allowed (${lp.max_a} A)`);
     parts["target-row"].hidden = car === null;
