@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
@@ -178,7 +178,7 @@ class _Assembly:
         settings = Settings(
             site=SiteSettings(**{**dict(site), "timezone": timezone}),
             places=tuple(places),
-            meters=tuple(_meter(own, settings) for _, own, settings in meters),
+            meters=tuple(_meter(own, settings, [fuse for _, fuse in fuses]) for _, own, settings in meters),
             circuits=tuple(_circuit(own) for _, own in fuses),
             vehicles=tuple(core_vehicles),
             chargers=tuple(core_chargers),
@@ -395,10 +395,10 @@ class _Assembly:
         )
 
 
-def _meter(own: MeterPart, settings: BaseModel) -> MeterSettings:
+def _meter(own: MeterPart, settings: BaseModel, fuses: Sequence[CircuitPart]) -> MeterSettings:
     """Return a meter; where the driver has its own word for a time, that counts: its defaults fit its device."""
     times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
-    return MeterSettings(id=own.id, **times)
+    return MeterSettings(id=own.id, is_site=all(fuse.meter != own.id for fuse in fuses), **times)
 
 
 def _circuit(own: CircuitPart) -> CircuitSettings:

@@ -22,7 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sunbox.core.commands import Cause, ReadKind, RequestKind
-from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
 from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick, VehicleRead
 from sunbox.core.model import Memory, MeterReading, Mode
@@ -108,7 +108,10 @@ def settings_of(
     """
     return Settings(
         site=site or SiteSettings(timezone=ZoneInfo("Europe/Berlin")),
-        meters=(MeterSettings(**{"id": GRID, "interval_s": 10.0, **(grid or {})}), *meters),
+        meters=(
+            MeterSettings(**{"id": GRID, "interval_s": 10.0, **(grid or {})}),
+            *(replace(meter, is_site=False) for meter in meters),
+        ),
         circuits=tuple(circuits),
         vehicles=tuple(
             VehicleSettings(
@@ -163,6 +166,7 @@ class SiteRun:
         self.settings = settings
         self.lines: list[Line] = []
         self.sent: list[Sent] = []
+        self.holds: list[tuple[float, bool]] = []  #: when the battery was told to be held back, or let go
         self.memory = Memory()  #: what the store would have
         self.t_s = 0.0
         self._measures = (measures_pv, measures_phases)
@@ -305,9 +309,13 @@ class SiteRun:
         for effect in effects:
             if isinstance(effect, Remember):
                 self.memory = Memory(
+                    site=effect.memory.site or self.memory.site,
                     vehicles={**self.memory.vehicles, **effect.memory.vehicles},
                     loadpoints={**self.memory.loadpoints, **effect.memory.loadpoints},
                 )
+                continue
+            if isinstance(effect, HoldBattery):
+                self.holds.append((self.t_s, effect.is_held))
                 continue
             car = self.cars[effect.device_id]
             sent = None
