@@ -97,6 +97,19 @@ def failure(make: Callable[[], HttpMeterDriver]) -> ReadFailed:
 # --- what answers become ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("body", "phases_a"),
+    [
+        ({"w": 1, "a": 4, "b": -2.5, "c": 0}, (4.0, -2.5, 0.0)),
+        ({"w": 1, "a": 4, "b": None, "c": 0}, None),
+        ({"w": 1}, None),
+    ],
+)
+def test_currents_of_the_phases_are_told_together_or_not_at_all(body, phases_a):
+    read = reading(lambda: meter(body, grid_w="$.w", grid_l1_a="$.a", grid_l2_a="$.b", grid_l3_a="$.c"))
+    assert read.grid_phases_a == phases_a
+
+
 def test_shelly_3em() -> None:
     read = reading(lambda: meter(SHELLY_3EM, grid_w="$.total_act_power", pv_w="$.pv"))
     assert read.grid_w == pytest.approx(2484.782)
@@ -372,7 +385,8 @@ def test_repr_of_settings_hides_secrets() -> None:
         ({"url": "192.168.0.20", "grid_w": "$.w"}, "allowed is an address"),
         ({"url": "ftp://x/y", "grid_w": "$.w"}, "allowed is an address"),
         ({"url": "http://me:pw@x/y", "grid_w": "$.w"}, "not inside the address"),
-        ({"url": URL}, "write at least one of grid_w, pv_w, battery_w, battery_soc_pct"),
+        ({"url": URL}, "write at least one of grid_w, pv_w, battery_w, battery_soc_pct, grid_l1_a"),
+        ({"url": URL, "grid_w": "$.w", "grid_l2_a": "$.b"}, "write grid_l1_a, grid_l3_a too"),
         ({"url": URL, "grid_w": "total"}, "begins with"),
         ({"url": URL, "grid_w": {"path": "$.a[x]"}}, "character 4"),
         ({"url": URL, "grid_w": {"path": "$.w", "factor": 2}}, "factor"),

@@ -25,13 +25,15 @@ from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.drivers.base import Emit
 from sunbox.drivers.http.path import JsonPath, look_up, path_from_text, path_to_text
-from sunbox.drivers.http.settings import QUANTITIES, HttpMeterSettings, Quantity
+from sunbox.drivers.http.settings import PHASES, QUANTITIES, HttpMeterSettings, Quantity
 from sunbox.drivers.outage import Outage
 from sunbox.errors import SunboxError
 from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
 
 MAX_POWER_W = 1e6
 """No house has a megawatt: a larger number is a wrong path or a wrong scale."""
+
+MAX_CURRENT_A = 5000.0
 
 PV_STANDBY_W = -100.0
 """An inverter may take so much at night, which counts as 0; a plant that takes more is measured with the wrong sign."""
@@ -41,6 +43,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "pv_w": (PV_STANDBY_W, MAX_POWER_W),
     "battery_w": (-MAX_POWER_W, MAX_POWER_W),
     "battery_soc_pct": (0.0, 100.0),
+    **dict.fromkeys(PHASES, (-MAX_CURRENT_A, MAX_CURRENT_A)),
 }
 
 MS_FROM = 1e11
@@ -236,6 +239,7 @@ class HttpMeterDriver:
             pv_w=values.get("pv_w"),
             battery_w=values.get("battery_w"),
             battery_soc_pct=values.get("battery_soc_pct"),
+            grid_phases_a=_phases_of(values),
         )
 
     def _failed(self, cause: Cause, detail: str, retry_after_s: float | None = None) -> ReadFailed:
@@ -249,6 +253,13 @@ class HttpMeterDriver:
             detail=detail,
             retry_after_s=retry_after_s,
         )
+
+
+def _phases_of(values: dict[str, float]) -> tuple[float, float, float] | None:
+    """Return the currents of the phases, None unless all are told."""
+    told = [values.get(name) for name in PHASES]
+    one, two, three = told
+    return None if one is None or two is None or three is None else (one, two, three)
 
 
 Row = tuple[str, JsonPath, float, float, float, float]

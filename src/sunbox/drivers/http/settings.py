@@ -80,7 +80,8 @@ class Quantity(_Settings):
 
 QuantityOrPath = Annotated[Quantity | None, BeforeValidator(_from_text, json_schema_input_type=str | Quantity | None)]
 
-QUANTITIES = ("grid_w", "pv_w", "battery_w", "battery_soc_pct")
+PHASES = ("grid_l1_a", "grid_l2_a", "grid_l3_a")
+QUANTITIES = ("grid_w", "pv_w", "battery_w", "battery_soc_pct", *PHASES)
 
 
 class HttpMeterSettings(_Settings):
@@ -106,6 +107,13 @@ class HttpMeterSettings(_Settings):
     """Power of the home battery in W, + = discharging."""
     battery_soc_pct: QuantityOrPath = None
     """Charge of the home battery in %."""
+    grid_l1_a: QuantityOrPath = None
+    """Current of the first phase in A, + = import; fuses are then watched phase by phase. All three, or none. A meter that tells
+    no direction counts export as import, which is safe."""
+    grid_l2_a: QuantityOrPath = None
+    """Current of the second phase in A."""
+    grid_l3_a: QuantityOrPath = None
+    """Current of the third phase in A."""
     time: PathText | None = None
     """When it was measured: seconds or milliseconds since 1970, or a text with offset such as 2026-06-01T12:00:00Z."""
 
@@ -113,6 +121,9 @@ class HttpMeterSettings(_Settings):
     def _measures_something(self) -> Self:
         if all(getattr(self, name) is None for name in QUANTITIES):
             raise ValueError(f"a meter measures something: write at least one of {', '.join(QUANTITIES)}")
+        missing = [name for name in PHASES if getattr(self, name) is None]
+        if missing and len(missing) < len(PHASES):
+            raise ValueError(f"currents are told for all three phases or for none: write {', '.join(missing)} too")
         if self.password is not None and self.user is None:
             raise ValueError("a password needs its `user`")
         return self
