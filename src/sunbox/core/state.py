@@ -51,7 +51,7 @@ class LowAmps:
     sent: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
 class VehicleState:
     """A vehicle and all dealings with it."""
 
@@ -92,7 +92,7 @@ Scores = dict[int, float]
 """Current in A (0 = off) → what it would have gained over the present one since it began to gain, in Wh."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
 class LoadpointState:
     """A loadpoint: wish, set-point and why."""
 
