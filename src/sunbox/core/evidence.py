@@ -9,7 +9,7 @@ from sunbox.core.connection import whereabouts
 from sunbox.core.draw import draw_at
 from sunbox.core.headroom import draw_here
 from sunbox.core.model import Charging, Draw
-from sunbox.core.replies import proven
+from sunbox.core.replies import proven, settle_s_of
 from sunbox.core.session import note_reading
 from sunbox.core.values import replace
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sunbox.core.draft import Draft
+    from sunbox.core.state import Settling
 
 MATCH = 0.35
 """A step proves a command if it differs from what was expected by less than this share."""
@@ -52,10 +53,45 @@ def on_reading(draft: Draft, grid_at: datetime) -> None:
     if consumption_w is None:
         return
     for vehicle_id, vehicle in draft.vehicles.items():
+        if vehicle.settling is not None:
+            _weigh_settling(draft, vehicle_id, vehicle.settling, consumption_w, grid_at)
         if vehicle.doubt is not None and vehicle.doubt.baseline_w is not None and grid_at > vehicle.doubt.since_at:
             _weigh_step(draft, vehicle_id, consumption_w)
         elif is_charging(vehicle.memory.facts) and not vehicle.is_doubtful:
             _weigh_belief(draft, vehicle_id, consumption_w, grid_at)
+
+
+def _weigh_settling(draft: Draft, vehicle_id: str, settling: Settling, consumption_w: float, grid_at: datetime) -> None:
+    """Learn from the readings around the response to a change of current how long it takes.
+
+    It lies between the last reading that does not show it and the first that does. What is believed moves only where it lies
+    outside, up faster than down: a draw that is taken as settled too early is the dearer mistake.
+    """
+    after_s = (grid_at - settling.since_at).total_seconds()
+    if after_s <= 0.0:
+        return
+    settings = draft.settings_of(vehicle_id)
+    declared_s = settings.capabilities.settle_s
+    off_w = abs(consumption_w - settling.baseline_w - settling.expected_w)
+    if off_w > SETTLED * abs(settling.expected_w):
+        is_over = after_s > LEARN_MOST * declared_s  # the house does something itself: nothing is learned
+        draft.vehicle(vehicle_id, settling=None if is_over else replace(settling, not_yet_s=after_s))
+        return
+    draft.vehicle(vehicle_id, settling=None)
+    believed_s = settle_s_of(settings, draft.vehicles[vehicle_id].memory)
+    if believed_s < settling.not_yet_s:
+        believed_s += LEARN_UP * (settling.not_yet_s - believed_s)
+    elif believed_s > after_s:
+        believed_s += LEARN_DOWN * (after_s - believed_s)
+    else:
+        return
+    draft.remember_vehicle(vehicle_id, settle_s=min(believed_s, LEARN_MOST * declared_s))
+
+
+SETTLED = 0.15
+"""A step is there when what is seen differs from what was expected by less than this share."""
+
+LEARN_UP, LEARN_DOWN, LEARN_MOST = 0.5, 0.1, 4.0
 
 
 def _weigh_step(draft: Draft, vehicle_id: str, consumption_w: float) -> None:

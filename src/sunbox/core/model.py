@@ -167,6 +167,7 @@ class VehicleMemory:
     phases: int | None = None  #: learned
     voltage_v: float | None = None  #: learned under load
     shadow_wh: float | None = None  #: learned: the shadow price of a command with which a day begins
+    settle_s: float | None = None  #: learned: from the answer to a change of current until the draw has settled
     low_amps_refused: bool = False  #: it stays at its minimum when asked for less
 
 

@@ -12,12 +12,14 @@ from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.dealings import draw_as_believed, hold_off, note_asleep_answer
 from sunbox.core.draw import changing, settles
 from sunbox.core.model import Availability, Charging
-from sunbox.core.state import Doubt
+from sunbox.core.state import Doubt, Settling
 from sunbox.core.values import replace
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
     from sunbox.core.events import CommandEnded
+    from sunbox.core.model import VehicleFacts, VehicleMemory
+    from sunbox.core.settings import VehicleSettings
 
 
 EVIDENCE_S = 45.0
@@ -88,11 +90,34 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
             settle_s = switch.gap_s + switch.settle_s if switch is not None else settings.capabilities.settle_s
             draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, 0.0))
         case _:
-            settle_s = settings.capabilities.settle_s
+            settle_s = settle_s_of(settings, memory)
+            _watch_settling(draft, vehicle_id, facts, to_w)
             if vehicle.low_amps is not None and vehicle.low_amps.sent >= 2:
                 # Some cars ignore what is below their minimum: one look tells.
                 draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
     draft.vehicle(vehicle_id, steps=settles(draft.vehicles[vehicle_id].steps, draft.at, to_w, settle_s))
+
+
+def settle_s_of(settings: VehicleSettings, memory: VehicleMemory) -> float:
+    """Return how long the draw takes to settle after the answer to a change of current: learned, else as the driver declares."""
+    return memory.settle_s if memory.settle_s is not None else settings.capabilities.settle_s
+
+
+SETTLING_LEAST_W = 600.0
+"""A smaller step does not stand out against what a house does by itself."""
+
+
+def _watch_settling(draft: Draft, vehicle_id: str, before: VehicleFacts, to_w: float) -> None:
+    """Have the next grid readings tell how long a change of current takes."""
+    vehicle = draft.vehicles[vehicle_id]
+    phases = phases_of(draft.settings, None, draft.settings_of(vehicle_id), vehicle.memory)
+    expected_w = to_w - draw_w(before, phases, voltage_of(draft.settings, vehicle.memory))
+    is_clear = vehicle.baseline_w is not None and abs(expected_w) >= SETTLING_LEAST_W
+    settling = None
+    if is_clear and vehicle.baseline_w is not None and before.charging is Charging.CHARGING:
+        settling = Settling(since_at=draft.at, baseline_w=vehicle.baseline_w, expected_w=expected_w)
+    if settling is not None or vehicle.settling is not None:
+        draft.vehicle(vehicle_id, settling=settling)
 
 
 def _delivered(draft: Draft, vehicle_id: str) -> None:

@@ -36,6 +36,16 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """A proven change of current whose response is watched for: how long did it take?"""
+
+    since_at: datetime
+    baseline_w: float  #: consumption of the site before it
+    expected_w: float  #: by how much it should change
+    not_yet_s: float = 0.0  #: so long after the answer it had not settled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WakeAttempt:
     """A wake under way: the car is polled by the free state call."""
 
@@ -63,6 +73,7 @@ class VehicleState:
     is_doubtful: bool = True  #: it may have been used since its data was read: read before deciding
     doubt: Doubt | None = None
     baseline_w: float | None = None  #: consumption of the site when the last command was sent
+    settling: Settling | None = None
     wake: WakeAttempt | None = None
     refused: dict[CommandName, tuple[Command, str]] = field(default_factory=dict)
     asleep_answers: int = 0  #: 408 in a row
