@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 from typing import cast
 
 from sunbox.clock import Clock
 from sunbox.config.loader import Config
 from sunbox.config.registry import DriverKind, Registry
 from sunbox.core.settings import MeterSettings
+from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
 from sunbox.drivers.http.driver import HttpMeterDriver
@@ -21,8 +24,11 @@ from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSett
 from sunbox.drivers.tesla.tokens import TeslaAccount
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
+from sunbox.gateway.days import days_in, path_of, spoken
 from sunbox.gateway.gateway import Gateway
 from sunbox.gateway.journal import Journal
+from sunbox.gateway.recorded import Record, read_record
+from sunbox.gateway.report import bounds_of, is_able, report_of
 from sunbox.net.http import ClientFactory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
@@ -86,7 +92,15 @@ def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual:
     drivers, accounts = open_drivers(config, clients, clock)
     store = MemoryStore(config.store_path, is_inline=is_virtual)
     journal = Journal(config.journal.folder, keep_days=config.journal.keep_days)
-    gateway = Gateway(config.settings, drivers, clock=clock, store=store, journal=journal)
+    gateway = Gateway(
+        config.settings,
+        drivers,
+        clock=clock,
+        store=store,
+        journal=journal,
+        report=report_day,
+        is_inline=is_virtual,
+    )
     return Composed(gateway, store, accounts)
 
 
@@ -123,3 +137,59 @@ async def serving_faces(gateway: Gateway, config: Config, *, speed: float = 1.0)
     listener = Listener(app=app, host=config.faces.listen, port=config.faces.port)
     async with serving([listener], speed=speed) as (bound,):
         yield bound
+
+
+def report_day(folder: Path, day: date) -> DayReport:
+    """Return the account of a recorded day, beside what the oracle would have made of it. Reads one file; takes some seconds.
+
+    Raises:
+        NotRecordedError: there is no file of that day.
+        JournalError: it cannot be read.
+    """
+    path = path_of(folder, day)
+    if not path.exists():
+        raise NotRecordedError(f"there is no journal of {day.isoformat()} in {folder}; {spoken(days_in(folder))}")
+    record = read_record([path])
+    return report_of(record, day, possible_day(record, day))
+
+
+def possible_day(record: Record, day: date) -> PossibleDay | None:
+    """Return what the oracle does on a recorded day with as many commands; None where no car was there or nothing was left.
+
+    Several cars count as one that takes as much as all of them.
+    """
+    from sunbox.simulator.bench.setup import SetUp  # nobody who only runs a gateway needs the simulator
+    from sunbox.simulator.course import Course
+    from sunbox.simulator.oracle import Oracle, weight_of
+    from sunbox.simulator.recorded import Point, trace_of
+
+    from_at, to_at = bounds_of(record, day)
+    points = [
+        Point(sample.at, surplus_w, sample.pv_w, sum(row.doubt_w for row in sample.seen))
+        if any(is_able(row) for row in sample.seen)
+        else Point(sample.at, min(0.0, surplus_w), 0.0)
+        for sample in record.samples
+        if from_at <= sample.at < to_at
+        for surplus_w in (sample.surplus_w,)
+    ]
+    if len(points) < 2:
+        return None
+    plain = report_of(record, day)
+    phases = max(car.phases for car in record.cars)
+    voltage_v = max(car.voltage_v for car in record.cars)
+    setup = SetUp(
+        phases=(phases,),
+        min_a=min(car.min_a for car in record.cars),
+        max_a=max(1, round(sum(car.max_w for car in record.cars) / (phases * voltage_v))),
+        voltage_v=voltage_v,
+    )
+    weight = weight_of(record.settings.loadpoints[0].solar_share_pct)
+    best = Oracle([Course(trace_of(points), setup)], weight).with_commands(plain.commands)
+    reached_kwh = plain.solar_kwh - weight * plain.import_kwh
+    return PossibleDay(
+        solar_kwh=round(best.solar_wh / 1000.0, 3),
+        import_kwh=round(best.import_wh / 1000.0, 3),
+        commands=round(best.commands, 1),
+        share_pct=round(100_000.0 * reached_kwh / best.value_wh, 1) if best.value_wh > 0 else None,
+        weight=weight,
+    )

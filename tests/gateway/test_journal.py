@@ -22,7 +22,8 @@ from sunbox.core.model import MeterReading, Mode
 from sunbox.core.state import State
 from sunbox.core.wallbox import Request
 from sunbox.errors import JournalError
-from sunbox.gateway.journal import EVENTS, FORMAT, MEMORY_LINES, MEMORY_S, Journal
+from sunbox.gateway.days import FORMAT
+from sunbox.gateway.journal import EVENTS, MEMORY_LINES, MEMORY_S, Journal
 from sunbox.gateway.replay import replay_file
 
 OFF = Requested(at=NOON, request=Request(loadpoint_id="carport", by="tlwb", mode=Mode.OFF))
@@ -183,7 +184,7 @@ def doctor(line: str, change: Callable[[dict[str, Any]], None]) -> str:
 
 
 def other_amps(entry: dict[str, Any]) -> None:
-    entry["decided"]["carport"][1] += 1
+    entry["decided"]["carport"]["amps_a"] += 1
 
 
 def other_effects(entry: dict[str, Any]) -> None:
@@ -244,12 +245,12 @@ def test_a_last_line_that_was_being_written_is_left_out(tmp_path: Path, half_a_d
         "[]\n",
         "null\n",
         '{"journal": 99}\n',
-        '{"journal": 1, "version": "0", "state": {"nonsense": 1}}\n',
-        '{"journal": 1, "version": "0", "state": null}\n{"event": "Began", "with": {}}\n',
-        '{"journal": 1, "version": "0", "state": null}\n{"event": "Nonsense", "with": {}}\n',
-        '{"journal": 1, "version": "0", "state": null}\n{"event": "Tick", "with": {"at": "2026-06-01T10:00:00Z"}}\n',
-        '{"journal": 1, "version": "0", "state": null}\nhalf a line\n',
-        '{"journal": 1, "version": "0", "state": null}\n"text"\n',
+        '{"journal": 2, "version": "0", "state": {"nonsense": 1}}\n',
+        '{"journal": 2, "version": "0", "state": null}\n{"event": "Began", "with": {}}\n',
+        '{"journal": 2, "version": "0", "state": null}\n{"event": "Nonsense", "with": {}}\n',
+        '{"journal": 2, "version": "0", "state": null}\n{"event": "Tick", "with": {"at": "2026-06-01T10:00:00Z"}}\n',
+        '{"journal": 2, "version": "0", "state": null}\nhalf a line\n',
+        '{"journal": 2, "version": "0", "state": null}\n"text"\n',
     ],
 )
 def test_what_is_no_journal_is_told_by_name(tmp_path: Path, text: str) -> None:

@@ -127,7 +127,7 @@ def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: date
         draw_w=None if facts is None else draw_w(facts, phases, voltage_v) if flows else 0.0,
         energy_added_wh=_energy_wh(vehicle),
         pending=lp.pending,
-        reason=_reason(lp, vehicle),
+        reason=reason_of(lp, vehicle),
         vehicle=shown,
     )
 
@@ -141,7 +141,8 @@ def _energy_wh(vehicle: VehicleState) -> float | None:
 WAITING_FOR_SUN = (ReasonCode.SURPLUS_LOW, ReasonCode.SURPLUS_STARTING, ReasonCode.START_PRICE)
 
 
-def _reason(lp: LoadpointState, vehicle: VehicleState) -> Reason:
+def reason_of(lp: LoadpointState, vehicle: VehicleState) -> Reason:
+    """Return the reason that people are told: what holds the set-point back comes before why it was made."""
     if lp.held_by is not None:
         return lp.held_by
     if vehicle.memory.facts is None and lp.reason.code not in WAITING_FOR_SUN:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
-from sunbox.core.reasons import Reason
+from sunbox.core.reasons import Numbers, Reason
 
 
 class Pending(StrEnum):
@@ -153,6 +153,113 @@ class SiteSnapshot:
     vehicles: tuple[VehicleSnapshot, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided for one loadpoint, and why, as it was recorded.
+
+    `code` and `kind` are words, not enums: a record may come from a version that knew others.
+    """
+
+    at: datetime
+    loadpoint: str  #: its id
+    charge: bool
+    amps_a: int
+    phases: int
+    acting: bool  #: the set-point is carried out; False = the car is left alone
+    code: str
+    kind: str
+    numbers: Numbers
+    text: str  #: the line of arithmetic
+    changes_at: datetime | None  #: when time alone would change it
+    pending: str | None
+    mode: str
+    override: str
+    surplus_low_w: float | None
+    surplus_high_w: float | None
+    grid_w: float | None  #: + = import
+    draw_low_w: float | None  #: of the car, when the grid was measured
+    draw_high_w: float | None
+
+    @property
+    def gist(self) -> tuple[bool, int, int, bool, str, str | None]:
+        """Return what makes one decision another than the last: the numbers in its line do not."""
+        return (self.charge, self.amps_a, self.phases, self.acting, self.code, self.pending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionQuery:
+    """Which records are wanted, from the newest back: those from `from_at` to `to_at` (both included).
+
+    With `in_force` the one in force at `from_at` comes first, however old it is (within the day before).
+    """
+
+    from_at: datetime
+    to_at: datetime
+    in_force: bool = False
+    loadpoint_id: str | None = None
+    limit: int | None = None  #: at most so many, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPage:
+    """Records in the order of time, and in words what is missing among them."""
+
+    decisions: tuple[Decision, ...]
+    gaps: tuple[str, ...] = ()
+    is_cut: bool = False  #: there were more than the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadpointDay:
+    """What a recorded day brought at one loadpoint, in kWh; `missed_kwh` by cause, the largest first."""
+
+    id: str
+    charged_kwh: float
+    solar_kwh: float
+    battery_kwh: float  #: from the home battery
+    import_kwh: float
+    missed_kwh: dict[str, float]
+    commands: int
+    wakes: int
+    data_reads: int
+    money: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleDay:
+    """What somebody who knew the whole day could have done with as many commands and no delay."""
+
+    solar_kwh: float
+    import_kwh: float
+    commands: float
+    share_pct: float | None  #: of its solar - weight × import that was reached; None where nothing was possible
+    weight: float  #: how many times import counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayReport:
+    """A recorded day: what was there, what was captured, what was missed and why."""
+
+    day: date
+    hours: float  #: that the record covers
+    sun_kwh: float  #: surplus of the house within the cars' maximum, whether they were there or not
+    usable_kwh: float  #: the part of it while a car was plugged in here and not full
+    charged_kwh: float
+    solar_kwh: float
+    battery_kwh: float
+    import_kwh: float
+    missed_kwh: dict[str, float]
+    commands: int
+    money: float
+    possible: PossibleDay | None  #: None where it is not reckoned
+    loadpoints: tuple[LoadpointDay, ...]
+    gaps: tuple[str, ...]
+
+
+class NotRecordedError(LookupError):
+    """There is no record of what was asked for; the text says what there is."""
+
+
 class Wallbox(Protocol):
     """What a face may do."""
 
@@ -178,4 +285,16 @@ class Wallbox(Protocol):
 
     def settled(self, loadpoint_id: str, version: int, timeout_s: float) -> Awaitable[bool]:
         """Wait until the wish of `version` is applied or refused, at most `timeout_s`; False when time ran out."""
+        ...
+
+    def decisions(self, query: DecisionQuery) -> Awaitable[DecisionPage]:
+        """Return recorded decisions. Reads files beside the loop where there are some; never contacts a device."""
+        ...
+
+    def day_report(self, day: date | None) -> Awaitable[DayReport]:
+        """Return what a recorded local day brought, None = today.
+
+        Raises:
+            NotRecordedError: there is no record of that day.
+        """
         ...

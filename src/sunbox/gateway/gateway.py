@@ -7,9 +7,10 @@ survive is durable before anything is sent, and every request ends in an event. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -22,11 +23,30 @@ from sunbox.core.model import Memory, MeterReading
 from sunbox.core.settings import Settings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
-from sunbox.core.wallbox import Accepted, Rejected, Request, SiteSnapshot
+from sunbox.core.wallbox import (
+    Accepted,
+    DayReport,
+    DecisionPage,
+    DecisionQuery,
+    NotRecordedError,
+    Rejected,
+    Request,
+    SiteSnapshot,
+)
 from sunbox.drivers.base import BatteryHolder, Driver
+from sunbox.errors import JournalError
 from sunbox.gateway.journal import Journal
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
+
+REPORTS_KEPT = 31
+"""So many days that are over are reckoned once only."""
+
+ReportDay = Callable[[Path, date], DayReport]
+"""Reckons a day from a folder of journals. It is handed over: what it compares the day with is no business of the gateway."""
 
 STOP_GRACE_S = 20.0
 """How long a request under way may take to end when the gateway stops."""
@@ -53,10 +73,20 @@ class Gateway:
         clock: the time of day.
         store: what must survive.
         journal: what happened.
+        report: reckons a recorded day; None = it cannot be asked for.
+        is_inline: files are read on the event loop itself (virtual time, where a thread would hold the clock).
     """
 
     def __init__(
-        self, settings: Settings, drivers: Mapping[str, Driver], *, clock: Clock, store: Store, journal: Journal
+        self,
+        settings: Settings,
+        drivers: Mapping[str, Driver],
+        *,
+        clock: Clock,
+        store: Store,
+        journal: Journal,
+        report: ReportDay | None = None,
+        is_inline: bool = False,
     ) -> None:
         self._settings = settings
         self._drivers = dict(drivers)
@@ -70,6 +100,10 @@ class Gateway:
         self._timer_at: datetime | None = None
         self._changed = asyncio.Event()
         self._is_stopping = False
+        self._report = report
+        self._is_inline = is_inline
+        self._reading = asyncio.Lock()  # one at a time: a client that asks again and again holds up itself alone
+        self._reports: dict[date, DayReport] = {}
         self.faults = 0  #: events that could not be processed: a bug, shown as bad health
 
     @property
@@ -154,6 +188,44 @@ class Gateway:
         except TimeoutError:
             return False
         return True
+
+    async def decisions(self, query: DecisionQuery) -> DecisionPage:
+        """Return recorded decisions, read beside the loop."""
+        async with self._reading:
+            return await self._beside(self._journal.decisions, query)
+
+    async def day_report(self, day: date | None) -> DayReport:
+        """Return what a recorded local day brought, None = today.
+
+        Raises:
+            NotRecordedError: there is no record of that day, or none that can be read.
+        """
+        today = self._clock.now().astimezone(self._settings.site.timezone).date()
+        day = day or today
+        if day > today:
+            raise NotRecordedError(f"{day.isoformat()} is still to come; today is {today.isoformat()}")
+        folder = self._journal.folder
+        if folder is None or self._report is None:
+            raise NotRecordedError("no day is recorded: the journal is kept in memory only (journal.enabled: false)")
+        async with self._reading:
+            if (known := self._reports.get(day)) is not None:
+                return known
+            self._journal.flush()
+            try:
+                found = await self._beside(self._report, folder, day)
+            except JournalError as error:
+                raise NotRecordedError(str(error)) from error
+            if day < today:
+                self._reports[day] = found
+                while len(self._reports) > REPORTS_KEPT:
+                    self._reports.pop(min(self._reports))
+            return found
+
+    async def _beside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call what reads files: in a thread, or at once where time is virtual."""
+        if self._is_inline:
+            return function(*args, **kwargs)
+        return await asyncio.to_thread(function, *args, **kwargs)
 
     def _is_settled(self, loadpoint_id: str, version: int) -> bool:
         lp = self.state.loadpoints[loadpoint_id]

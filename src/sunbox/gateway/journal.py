@@ -1,7 +1,8 @@
 """The journal: every event with what was decided, so that any day can be replayed and explained.
 
 One JSON object a line. Each day's file begins with a head that holds the version and the full state, so it replays alone;
-then one line an event: its name, its fields, the effects, and per loadpoint the decision where it changed.
+then one line an event: its name, its fields, the effects, per loadpoint the decision where it is recorded (`decisions.py`), and
+what the cars drew when the grid was measured, where that changed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from sunbox import __version__
 from sunbox.core import events
 from sunbox.core.effects import Effect, Read, Remember, Send
 from sunbox.core.events import Event
-from sunbox.core.reasons import render
+from sunbox.core.model import Draw
 from sunbox.core.state import State
+from sunbox.core.wallbox import Decision, DecisionPage, DecisionQuery
+from sunbox.gateway.days import FORMAT, PATTERN, path_of
+from sunbox.gateway.decisions import Recorder, entry_of, page_of, read_decisions
 
 EVENTS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
@@ -35,48 +39,38 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
 }
 EFFECTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Send, Read)}
 STATE: TypeAdapter[State | None] = TypeAdapter(State | None)
-FORMAT = 1
-
 MEMORY_S = 3600.0
 MEMORY_LINES = 5000
 """Bounds of what is kept in memory: an hour, and never more lines than this."""
 
-Decision = tuple[bool, int, int, bool, str, str | None]
+MEMORY_DECISIONS = 2000
+"""So many decisions are kept in memory, for a gateway that writes no files: some days."""
 
-
-def decisions_of(state: State) -> dict[str, Decision]:
-    """Return per loadpoint: charge, amps, phases, whether it acts, the reason's line, what is pending."""
-    return {
-        id_: (
-            lp.set_point.charge,
-            lp.set_point.amps_a,
-            lp.set_point.phases,
-            lp.is_acting,
-            render(lp.held_by or lp.reason),
-            lp.pending.value if lp.pending is not None else None,
-        )
-        for id_, lp in state.loadpoints.items()
-    }
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+"""Made once: `json.dumps` with other than its own separators makes one for each line."""
 
 
 def head(state: State | None) -> str:
     """Return the first line of a file."""
-    return json.dumps(
-        {"journal": FORMAT, "version": __version__, "state": STATE.dump_python(state, mode="json")},
-        separators=(",", ":"),
+    return _ENCODER.encode(
+        {"journal": FORMAT, "version": __version__, "state": STATE.dump_python(state, mode="json")}
     )
 
 
-def line_of(event: Event, effects: tuple[Effect, ...], decisions: dict[str, Decision]) -> str:
+def line_of(
+    event: Event, effects: tuple[Effect, ...], decided: dict[str, Decision], draws: dict[str, Draw] | None = None
+) -> str:
     """Return one event as a line. What is remembered follows from the event and is left out."""
     name = type(event).__name__
     entry: dict[str, Any] = {"event": name, "with": EVENTS[name].dump_python(event, mode="json", exclude_defaults=True)}
     told = effects_of(effects)
     if told:
         entry["effects"] = told
-    if decisions:
-        entry["decided"] = decisions
-    return json.dumps(entry, separators=(",", ":"))
+    if decided:
+        entry["decided"] = decided_of(decided)
+    if draws:
+        entry["draws"] = draws_of(draws)
+    return _ENCODER.encode(entry)
 
 
 def effects_of(effects: tuple[Effect, ...]) -> list[Any]:
@@ -86,6 +80,16 @@ def effects_of(effects: tuple[Effect, ...]) -> list[Any]:
         for effect in effects
         if not isinstance(effect, Remember)
     ]
+
+
+def decided_of(decided: dict[str, Decision]) -> dict[str, Any]:
+    """Return decisions as JSON values."""
+    return {id_: entry_of(decision) for id_, decision in decided.items()}
+
+
+def draws_of(draws: dict[str, Draw]) -> dict[str, list[float]]:
+    """Return draws as JSON values, in tenths of a watt."""
+    return {id_: [round(draw.low_w, 1), round(draw.high_w, 1)] for id_, draw in draws.items()}
 
 
 class Journal:
@@ -100,9 +104,20 @@ class Journal:
         self._folder = folder
         self._keep_days = keep_days
         self._recent: deque[tuple[datetime, Event, tuple[Effect, ...]]] = deque(maxlen=MEMORY_LINES)
-        self._last: dict[str, Decision] = {}
+        self._decisions: deque[Decision] = deque(maxlen=MEMORY_DECISIONS)
+        self._recorder = Recorder()
         self._file: IO[str] | None = None
         self._day: date | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Return where the files are, None = memory only."""
+        return self._folder
+
+    def flush(self) -> None:
+        """Have what was added stand in the file."""
+        if self._file is not None:
+            self._file.flush()
 
     @property
     def path(self) -> Path | None:
@@ -115,18 +130,25 @@ class Journal:
         horizon_at = event.at - timedelta(seconds=MEMORY_S)
         while self._recent[0][0] < horizon_at:
             self._recent.popleft()
-        if self._folder is None:
-            return
-        self._roll(before, after, event.at)
-        if isinstance(event, events.Began):
-            self._last = {}  # each decision is told anew: whoever replays knows no more than this process
-        now = decisions_of(after)
-        changed = {id_: decision for id_, decision in now.items() if self._last.get(id_) != decision}
-        self._last = now
+        if self._folder is not None:
+            self._roll(before, after, event.at)
+        decided, draws = self._recorder.take(event, after)
+        self._decisions.extend(decided.values())
         if self._file is not None:
-            self._file.write(line_of(event, effects, changed) + "\n")
-            if effects or not isinstance(event, events.MeterRead):
+            self._file.write(line_of(event, effects, decided, draws) + "\n")
+            if effects or decided or not isinstance(event, events.MeterRead):
                 self._file.flush()
+
+    def decisions(self, query: DecisionQuery) -> DecisionPage:
+        """Return recorded decisions: from the files where there are some, else what is still in memory."""
+        if self._folder is not None:
+            return read_decisions(self._folder, query)
+        kept = tuple(self._decisions)
+        gaps: tuple[str, ...] = ()
+        if not kept or kept[0].at > query.from_at:
+            since = kept[0].at.isoformat(timespec="seconds") if kept else "now"
+            gaps = (f"no files are written (journal.enabled: false); decisions are kept in memory since {since}",)
+        return page_of(kept, query, gaps)
 
     def recent(self) -> list[str]:
         """Return the last hour as lines."""
@@ -144,21 +166,21 @@ class Journal:
             return
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{today.isoformat()}.jsonl"
+        path = path_of(self._folder, today)
         is_new = _drop_torn_line(path) == 0
         self._file = path.open("a", encoding="utf-8")
         path.chmod(0o600)
         self._day = today
         if is_new:
             self._file.write(head(before) + "\n")
-            self._last = decisions_of(before) if before is not None else {}
+            self._recorder.begin()  # each file can be read alone
         self._drop_old(today)
 
     def _drop_old(self, today: date) -> None:
         if self._folder is None:
             return
         oldest = (today - timedelta(days=self._keep_days)).isoformat()
-        for path in self._folder.glob("????-??-??.jsonl"):
+        for path in self._folder.glob(PATTERN):
             if path.stem < oldest:
                 path.unlink(missing_ok=True)
 

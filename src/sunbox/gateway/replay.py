@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from sunbox import __version__
 from sunbox.core.engine import step
-from sunbox.core.events import Began
 from sunbox.core.state import State
 from sunbox.errors import JournalError
-from sunbox.gateway.journal import EVENTS, FORMAT, STATE, decisions_of, effects_of
+from sunbox.gateway.days import head_problem
+from sunbox.gateway.decisions import Recorder
+from sunbox.gateway.journal import EVENTS, STATE, decided_of, draws_of, effects_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +46,24 @@ def replay_file(path: Path | str) -> Replayed:
 
 
 def _replay(path: Path, lines: Any) -> Replayed:
-    head = _parse(path, 1, next(lines, ""))
-    if not isinstance(head, dict) or head.get("journal") != FORMAT:
-        raise JournalError(f"{path}:1: is not a journal of sunbox (format {FORMAT} expected)")
+    first = next(lines, "")
+    problem = head_problem(path, first)
+    if problem is not None:
+        raise JournalError(problem)
+    head = _parse(path, 1, first)
     version = str(head.get("version"))
     try:
         state = STATE.validate_python(head.get("state"), strict=False)
     except ValidationError as error:
         raise JournalError(f"{path}:1: the state cannot be read by this version: {error.errors()[0]['msg']}") from error
-    last = decisions_of(state) if state is not None else {}
+    recorder = Recorder()
     count = decided = 0
     difference: str | None = None
     for number, text in enumerate(lines, start=2):
         if not text.endswith("\n"):  # the process was stopped while it wrote this line
             break
         entry = _parse(path, number, text)
-        state, last, differs = _replay_line(path, number, entry, state, last)
+        state, differs = _replay_line(path, number, entry, state, recorder)
         count += 1
         decided += len(entry.get("effects", ())) + len(entry.get("decided", ()))
         if differs is not None and difference is None:
@@ -76,8 +79,8 @@ def _replay(path: Path, lines: Any) -> Replayed:
 
 
 def _replay_line(
-    path: Path, number: int, entry: dict[str, Any], state: State | None, last: dict[str, Any]
-) -> tuple[State, dict[str, Any], str | None]:
+    path: Path, number: int, entry: dict[str, Any], state: State | None, recorder: Recorder
+) -> tuple[State, str | None]:
     name = entry.get("event")
     adapter = EVENTS.get(str(name))
     if adapter is None:
@@ -85,20 +88,18 @@ def _replay_line(
     try:
         event = adapter.validate_python(entry.get("with"), strict=False)
         after, effects = step(state, event)
-        if isinstance(event, Began):
-            last = {}  # as the writer: a process that begins has told nothing yet
     except (ValidationError, ValueError) as error:
         raise JournalError(f"{path}:{number}: {name} cannot be replayed: {error}") from error
-    now = decisions_of(after)
-    changed = {id_: list(decision) for id_, decision in now.items() if last.get(id_) != decision}
+    decided, draws = recorder.take(event, after)
     for what, was, is_ in (
         ("effects", entry.get("effects", []), effects_of(effects)),
-        ("decided", entry.get("decided", {}), changed),
+        ("decided", entry.get("decided", {}), decided_of(decided)),
+        ("draws", entry.get("draws", {}), draws_of(draws)),
     ):
         if was != is_:
             difference = f"{path}:{number} {event.at.isoformat()} {name}: {what}\n  was {json.dumps(was)}\n  now {json.dumps(is_)}"
-            return after, now, difference
-    return after, now, None
+            return after, difference
+    return after, None
 
 
 def _parse(path: Path, number: int, text: str) -> dict[str, Any]:
