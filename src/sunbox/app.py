@@ -148,7 +148,7 @@ def report_day(folder: Path, day: date) -> DayReport:
     """
     path = path_of(folder, day)
     if not path.exists():
-        raise NotRecordedError(f"there is no journal of {day.isoformat()} in {folder}; {spoken(days_in(folder))}")
+        raise NotRecordedError(f"there is no journal of {day.isoformat()}; {spoken(days_in(folder))}")
     record = read_record([path])
     return report_of(record, day, possible_day(record, day))
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import (
     Accepted,
+    DayReport,
+    DecisionPage,
+    DecisionQuery,
     LoadpointSnapshot,
+    NotRecordedError,
     Pending,
     Rejected,
     Request,
@@ -135,6 +139,9 @@ class WallboxDouble:
         self.site = make_site(*(loadpoints or (make_loadpoint(),)))
         self.requests: list[Request] = []
         self.readings: list[tuple[str, MeterReading]] = []
+        self.page = DecisionPage(())
+        self.queries: list[DecisionQuery] = []
+        self.days: dict[date | None, DayReport] = {}
         self.snapshots = 0  #: how often somebody looked
         self.waiting = 0  #: how many wait at present
         self.somebody_waits = asyncio.Event()
@@ -240,3 +247,12 @@ class WallboxDouble:
             self.waiting -= 1
             if self.waiting == 0:
                 self.somebody_waits.clear()
+
+    async def decisions(self, query: DecisionQuery) -> DecisionPage:
+        self.queries.append(query)
+        return self.page
+
+    async def day_report(self, day: date | None) -> DayReport:
+        if day not in self.days:
+            raise NotRecordedError(f"there is no journal of {day}; there are no journals")
+        return self.days[day]

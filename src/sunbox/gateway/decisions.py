@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
@@ -23,7 +23,7 @@ from sunbox.core.model import Draw, VehicleFacts
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.state import State
 from sunbox.core.wallbox import Decision, DecisionPage, DecisionQuery, Pending, SetPoint
-from sunbox.gateway.days import days_between, head_problem, path_of
+from sunbox.gateway.days import days_between, days_in, head_problem, path_of
 
 EVERY = timedelta(minutes=5)
 """A decision that does not change is recorded again after so long."""
@@ -115,7 +115,9 @@ def _grid_at(event: Event, after: State) -> datetime:
 
 # In a line ------------------------------------------------------------------------------------------------------------
 
-_PLAIN = tuple(field.name for field in fields(Decision) if field.name not in {"at", "loadpoint", "changes_at", "numbers"})
+_PLAIN = tuple(
+    field.name for field in fields(Decision) if field.name not in {"at", "loadpoint", "changes_at", "numbers"}
+)
 _VALUES = attrgetter(*_PLAIN)
 
 
@@ -172,21 +174,33 @@ def read_decisions(folder: Path, query: DecisionQuery) -> DecisionPage:
     gaps: list[str] = []
     found: list[Decision] = []
     # Files are named by the site's own day, which no time zone shifts by more than one.
-    for day in days_between(from_at.astimezone(UTC).date() - DAY, query.to_at.astimezone(UTC).date() + DAY):
-        path = path_of(folder, day)
-        if path.exists():
-            found += _read_day(path, gaps)
-        elif _is_inner(day, from_at, query.to_at) and not query.in_force:
-            gaps.append(f"{day.isoformat()}: there is no journal of this day")
+    first, last = from_at.astimezone(UTC).date(), query.to_at.astimezone(UTC).date()
+    there = days_in(folder)
+    for day in there:
+        if first - DAY <= day <= last + DAY:
+            found += _read_day(path_of(folder, day), gaps)
+    if not query.in_force:
+        gaps += missing_days(there, first + DAY, last - DAY)
     return page_of(found, query, gaps)
 
 
 DAY = timedelta(days=1)
 
 
-def _is_inner(day: date, from_at: datetime, to_at: datetime) -> bool:
-    """Return whether a whole day, in whatever time zone, lies within."""
-    return from_at.astimezone(UTC).date() < day < to_at.astimezone(UTC).date()
+def missing_days(there: Sequence[date], first: date, last: date) -> list[str]:
+    """Return in words of which days from the first to the last there is no file, although the record had begun."""
+    holes: list[list[date]] = []
+    for day in days_between(max(first, there[0]) if there else first, last):
+        if day in there:
+            continue
+        if holes and holes[-1][-1] == day - DAY:
+            holes[-1].append(day)
+        else:
+            holes.append([day])
+    return [
+        f"{hole[0].isoformat()}{f' to {hole[-1].isoformat()}' if len(hole) > 1 else ''}: there is no journal"
+        for hole in holes
+    ]
 
 
 def _read_day(path: Path, gaps: list[str]) -> Iterator[Decision]:

@@ -214,7 +214,8 @@ class Gateway:
             try:
                 found = await self._beside(self._report, folder, day)
             except JournalError as error:
-                raise NotRecordedError(str(error)) from error
+                log.warning("journal_unreadable", error=str(error))
+                raise NotRecordedError(f"the journal of {day.isoformat()} cannot be read; the log says why") from error
             if day < today:
                 self._reports[day] = found
                 while len(self._reports) > REPORTS_KEPT:

@@ -52,9 +52,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 def head(state: State | None) -> str:
     """Return the first line of a file."""
-    return _ENCODER.encode(
-        {"journal": FORMAT, "version": __version__, "state": STATE.dump_python(state, mode="json")}
-    )
+    return _ENCODER.encode({"journal": FORMAT, "version": __version__, "state": STATE.dump_python(state, mode="json")})
 
 
 def line_of(

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class Seen:
 
     draw_low_w: float
     draw_high_w: float
-    decision: Decision | None  #: the last record; the code and set-point are as then, the numbers up to five minutes older
+    decision: (
+        Decision | None
+    )  #: the last record; the code and set-point are as then, the numbers up to five minutes older
     is_plugged: bool | None  #: a car is plugged in here; None = not known yet
     is_full: bool  #: it is at its limit or target
 
@@ -139,6 +142,30 @@ def read_record(paths: Iterable[Path], progress: Callable[[float], None] = lambd
             raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
         progress((number + 1) / len(files))
     return reader.record(files)
+
+
+def settings_in(path: Path) -> Settings:
+    """Return the settings with which a file begins.
+
+    Raises:
+        JournalError: it is missing, none of sunbox's, of another format, or tells none.
+    """
+    reader = _Reader()
+    try:
+        with path.open("rb") as lines:
+            reader.head(path, next(lines, b""))
+            for line in lines:
+                if reader.settings is not None:
+                    break
+                if line.startswith(b'{"event":"Began"') and line.endswith(b"\n"):
+                    reader.line(json.loads(line))
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{path}: its settings cannot be read by this version") from error
+    if reader.settings is None:
+        raise JournalError(f"{path}: is empty, the gateway has not begun in it")
+    return reader.settings
 
 
 class _Reader:
@@ -346,7 +373,7 @@ class _Reader:
         if len(samples) < len(self.samples):
             self.gaps.append(f"until {samples[0].at.isoformat(timespec='minutes')} there were other loadpoints")
         _backfill(samples, count)
-        for before, after in zip(samples, samples[1:], strict=False):
+        for before, after in pairwise(samples):
             if after.at - before.at > HOLE:
                 zone = settings.site.timezone
                 from_at, to_at = before.at.astimezone(zone), after.at.astimezone(zone)
@@ -362,9 +389,7 @@ class _Reader:
             gaps=self.gaps,
         )
 
-    def car(
-        self, settings: Settings, loadpoint: LoadpointSettings, samples: list[Sample], number: int
-    ) -> CarRange:
+    def car(self, settings: Settings, loadpoint: LoadpointSettings, samples: list[Sample], number: int) -> CarRange:
         """Return what a loadpoint's car can take, as far as the record tells it."""
         vehicle = _vehicle_of(settings, loadpoint)
         able = vehicle.capabilities

@@ -131,9 +131,7 @@ def report_of(record: Record, day: date, possible: PossibleDay | None = None) ->
         able_w = sum(car.max_w for car, row in zip(record.cars, sample.seen, strict=True) if is_able(row))
         usable_wh += min(surplus_w, able_w) * hours
         _book(accounts, record.cars, sample, surplus_w, hours)
-    rows = [
-        _loadpoint_day(record, number, account, from_at, to_at) for number, account in enumerate(accounts)
-    ]
+    rows = [_loadpoint_day(record, number, account, from_at, to_at) for number, account in enumerate(accounts)]
     return DayReport(
         day=day,
         hours=round(sum(span.hours for span in spans), 2),
@@ -183,9 +181,7 @@ def _book(accounts: list[_Account], cars: Sequence[CarRange], sample: Sample, su
             account.missed_wh[cause] = account.missed_wh.get(cause, 0.0) + missed_w * own_w / room_w * hours
 
 
-def _loadpoint_day(
-    record: Record, number: int, account: _Account, from_at: datetime, to_at: datetime
-) -> LoadpointDay:
+def _loadpoint_day(record: Record, number: int, account: _Account, from_at: datetime, to_at: datetime) -> LoadpointDay:
     loadpoint = record.settings.loadpoints[number]
     vehicle = next(row for row in record.settings.vehicles if row.id == loadpoint.vehicle_id)
 

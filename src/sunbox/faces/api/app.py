@@ -14,9 +14,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox import __version__
-from sunbox.core.wallbox import LoadpointSnapshot, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.core.wallbox import LoadpointSnapshot, NotRecordedError, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
-from sunbox.faces.api.schema import ALLOWED, HealthView, LoadpointView, LoadpointWish, ProblemView, SiteView, View
+from sunbox.faces.api.query import DECISIONS, REPORT, WrongQueryError, decision_query, report_day
+from sunbox.faces.api.schema import (
+    ALLOWED,
+    DayReportView,
+    DecisionsView,
+    HealthView,
+    LoadpointView,
+    LoadpointWish,
+    ProblemView,
+    SiteView,
+    View,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +56,16 @@ def _wish_schema() -> dict[str, object]:
     schema = LoadpointWish.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs")  # Mode and Override: the answers have them too
     return schema
+
+
+def _words(known: Mapping[str, str]) -> dict[str, object]:
+    """Return the description of what may be asked. Addresses are read by hand, so the framework does not know it by itself."""
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "description": words, "schema": {"type": "string"}}
+            for name, words in known.items()
+        ]
+    }
 
 
 def create_app(wallbox: Wallbox) -> FastAPI:
@@ -120,6 +141,24 @@ def create_app(wallbox: Wallbox) -> FastAPI:
         changed = next(row for row in wallbox.snapshot().loadpoints if row.id == loadpoint.id)
         return _answer(LoadpointView.model_validate(changed))
 
+    @app.get("/decisions", response_model=DecisionsView, responses=_PROBLEMS, openapi_extra=_words(DECISIONS))
+    async def read_decisions(http: HttpRequest) -> Response:
+        """Why each loadpoint did what it did: the last day, from … to, or what was in force at an instant. Contacts no device."""
+        query = decision_query(http.query_params.multi_items(), wallbox.snapshot())
+        return _answer(DecisionsView.model_validate(await wallbox.decisions(query)))
+
+    @app.get("/report", response_model=DayReportView, responses=_PROBLEMS, openapi_extra=_words(REPORT))
+    async def read_report(http: HttpRequest) -> Response:
+        """What a day brought, what was missed and why, and what would have been possible. Takes some seconds; contacts no device."""
+        day = report_day(http.query_params.multi_items())
+        try:
+            report = await wallbox.day_report(day)
+        except NotRecordedError as error:
+            value = None if day is None else day.isoformat()
+            return _problem(404, str(error), field="day", value=value, allowed=REPORT["day"])
+        return _answer(DayReportView.model_validate(report))
+
+    app.add_exception_handler(WrongQueryError, _on_wrong_query)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_failure)
     return app
@@ -201,6 +240,11 @@ async def _on_http_exception(http: HttpRequest, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "")
         return _problem(405, f"{http.method} is not allowed", allowed=allowed, headers={"allow": allowed})
     return _problem(error.status_code, "there is nothing here")
+
+
+async def _on_wrong_query(_http: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, WrongQueryError)  # noqa: S101 - registered for it alone
+    return _problem(400, error.error, field=error.field, value=error.value, allowed=error.allowed)
 
 
 async def _on_failure(_http: HttpRequest, _error: Exception) -> Response:

@@ -5,7 +5,7 @@ Units are in the names; grid + = import, battery + = discharging; null = never k
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
@@ -135,6 +135,82 @@ class SiteView(View):
     surplus_w: Watts
     loadpoints: tuple[LoadpointView, ...]
     vehicles: tuple[VehicleView, ...]
+
+
+class DecisionView(View):
+    """A recorded decision: when its code or set-point changed, and every five minutes."""
+
+    at: datetime
+    loadpoint: Annotated[str, Field(description="its id")]
+    charge: bool
+    amps_a: int
+    phases: int
+    acting: Annotated[bool, Field(description="false = the car is left alone")]
+    code: str
+    kind: str
+    numbers: dict[str, float | int | str]
+    text: Annotated[str, Field(description="the line of arithmetic")]
+    changes_at: Annotated[datetime | None, Field(description="when time alone would change it")]
+    pending: str | None
+    mode: str
+    override: str
+    surplus_low_w: Watts
+    surplus_high_w: Watts
+    grid_w: Annotated[float | None, Field(description="+ = import")]
+    draw_low_w: Watts
+    draw_high_w: Watts
+
+
+class DecisionsView(View):
+    """Recorded decisions, the oldest first."""
+
+    decisions: tuple[DecisionView, ...]
+    gaps: Annotated[tuple[str, ...], Field(description="what is missing among them, in words")]
+    is_cut: Annotated[bool, Field(description="there were more than the limit; these are the newest")]
+
+
+class LoadpointDayView(View):
+    """What a recorded day brought at one loadpoint."""
+
+    id: str
+    charged_kwh: float
+    solar_kwh: float
+    battery_kwh: Annotated[float, Field(description="from the home battery")]
+    import_kwh: float
+    missed_kwh: Annotated[dict[str, float], Field(description="by cause, the largest first")]
+    commands: int
+    wakes: int
+    data_reads: int
+    money: float
+
+
+class PossibleDayView(View):
+    """What somebody who knew the whole day could have done with as many commands and no delay."""
+
+    solar_kwh: float
+    import_kwh: float
+    commands: float
+    share_pct: Annotated[float | None, Field(description="of its solar - weight × import that was reached")]
+    weight: Annotated[float, Field(description="how many times import counts")]
+
+
+class DayReportView(View):
+    """A recorded day."""
+
+    day: date
+    hours: Annotated[float, Field(description="that the record covers")]
+    sun_kwh: Annotated[float, Field(description="surplus within the cars' maximum, whether they were there or not")]
+    usable_kwh: Annotated[float, Field(description="the part of it while a car was plugged in and not full")]
+    charged_kwh: float
+    solar_kwh: float
+    battery_kwh: float
+    import_kwh: float
+    missed_kwh: dict[str, float]
+    commands: int
+    money: float
+    possible: PossibleDayView | None
+    loadpoints: tuple[LoadpointDayView, ...]
+    gaps: tuple[str, ...]
 
 
 class LoadpointWish(BaseModel):
