@@ -44,7 +44,7 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.START_PRICE: "{price_wh} Wh missed: then a start pays",
     ReasonCode.GRID_STALE: "a new reading of the grid meter",
     ReasonCode.GRID_STALE_HOLD: "a new reading of the grid meter; without one it falls to the minimum and stops",
-    ReasonCode.FUSE: "the house taking less: {amps_a} A must be left of {fuse_a} A",
+    ReasonCode.FUSE: "the house taking less: {amps_a} A must be left by {what}",
     ReasonCode.WAKING: "the car coming online",
     ReasonCode.WAKE_FAILED: "the next try to wake it, or the car waking by itself",
     ReasonCode.STARTING: "the car saying that it charges",

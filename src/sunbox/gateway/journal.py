@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from sunbox import __version__
 from sunbox.core import events
-from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.events import Event
 from sunbox.core.model import Draw
 from sunbox.core.state import State
@@ -35,9 +35,10 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
         events.ReadFailed,
         events.CommandEnded,
         events.Requested,
+        events.LimitSet,
     )
 }
-EFFECTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Send, Read)}
+EFFECTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Send, Read, HoldBattery)}
 STATE: TypeAdapter[State | None] = TypeAdapter(State | None)
 MEMORY_S = 3600.0
 MEMORY_LINES = 5000

@@ -281,7 +281,7 @@ class _Reader:
             return
         if self.samples and measured_at <= self.samples[-1].at:
             return
-        base_w = surplus_without_cars_w(site, settings.site.battery_priority_soc_pct)
+        base_w = surplus_without_cars_w(site, settings.site)
         if base_w is None:
             return
         consumption_w = site.consumption_w
