@@ -11,7 +11,7 @@ import gzip
 import math
 from abc import ABC, abstractmethod
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -85,6 +85,18 @@ class RecordedTrace(Trace):
         self._pvs_w = array("d", [*pvs_w, pvs_w[0]])
         self._loads_w = array("d", [*loads_w, loads_w[0]])
         self._index = 0
+
+    def part(self, from_s: float, until_s: float) -> RecordedTrace:
+        """Return the rows from `from_s` until before `until_s` as a trace of their own; it begins at its first row."""
+        times = self._times_s[:-1]
+        first, last = bisect_left(times, from_s), bisect_left(times, until_s)
+        begins_s = times[first]
+        return RecordedTrace(
+            self.start_at + timedelta(seconds=begins_s),
+            [time_s - begins_s for time_s in times[first:last]],
+            self._pvs_w[first:last],
+            self._loads_w[first:last],
+        )
 
     def _seek(self, t_s: float) -> None:
         base_s = math.floor(t_s / self._period_s) * self._period_s

@@ -61,7 +61,7 @@ def settings_for(
             voltage_v=setup.voltage_v,
             value_per_kwh=MONEY_PER_KWH if setup.command_price_wh > 0 else 0.0,
         ),
-        meters=(MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s),),
+        meters=(meter_of(setup),),
         vehicles=(
             VehicleSettings(
                 id=VEHICLE_ID,
@@ -85,6 +85,12 @@ def settings_for(
     )
 
 
+def meter_of(setup: SetUp) -> MeterSettings:
+    """Return the meter; where it is read seldom at night that is no reason to take it for silent."""
+    meter = MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s)
+    return replace(meter, stale_after_s=max(meter.stale_after_s, 3 * (setup.night_interval_s or 0.0)))
+
+
 def switch_of(setup: SetUp) -> PhaseSwitch | None:
     """Return what the driver of a charger that switches phases would say of it."""
     return PhaseSwitch(gap_s=PHASE_GAP_S) if setup.has_auto_phases else None
@@ -106,10 +112,8 @@ class EngineRun:
     def run(self, length_s: float, progress: Progress) -> Tally:
         """Live until `length_s` and return what it was worth."""
         home, pending = self._home, self._pending
-        interval_s = home.setup.meter_interval_s
-        readings, told_s = 0, 0.0
+        told_s = meter_s = 0.0
         while True:
-            meter_s = readings * interval_s
             answer_s = pending[0][0] if pending else math.inf
             due_at = self.state.due_at
             due_s = math.inf if due_at is None else (due_at - home.begins_at).total_seconds()
@@ -122,7 +126,7 @@ class EngineRun:
             elif due_s <= t_s:
                 event = Tick(at=home.at(t_s))
             else:
-                readings += 1
+                meter_s = self._next_reading_s(t_s)
                 event = self._metered(t_s)
             self._feed(t_s, event)
             if t_s >= told_s:
@@ -130,6 +134,14 @@ class EngineRun:
                 told_s = t_s + PROGRESS_S
         progress(1.0)
         return home.close(length_s)
+
+    def _next_reading_s(self, t_s: float) -> float:
+        """Return when the meter is read next: always at a multiple of its interval."""
+        setup = self._home.setup
+        interval_s = setup.meter_interval_s
+        if setup.night_interval_s is not None and self._home.is_dark and self._home.car.draw_w == 0:
+            interval_s *= max(1, setup.night_interval_s // interval_s)
+        return (round(t_s / setup.meter_interval_s) * setup.meter_interval_s) + interval_s
 
     def _feed(self, t_s: float, event: Event) -> None:
         self.state, effects = step(self.state, event)

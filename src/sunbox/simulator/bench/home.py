@@ -12,6 +12,8 @@ from sunbox.simulator.trace import Trace
 from sunbox.simulator.world import Place, World
 
 METER = MeterParams(noise_w=0.0)
+DARK_W = 50.0
+"""No car starts on less sun, nor a minute later, W."""
 
 
 class SteppedClock:
@@ -59,6 +61,11 @@ class Home:
     def read_meter(self, t_s: float) -> Sample:
         """Return what the meter says at `t_s`: the site as it was a delay ago."""
         return self._world.sample_at(max(0.0, t_s - self.setup.meter_delay_s))
+
+    @property
+    def is_dark(self) -> bool:
+        """Return whether the sun gives too little now for anything to come of it."""
+        return self._world.sample_at(self._world.t_s).pv_w < DARK_W
 
     def count_command(self, t_s: float) -> None:
         """Count a command that is sent at `t_s`."""

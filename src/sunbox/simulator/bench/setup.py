@@ -29,6 +29,7 @@ class SetUp:
     voltage_v: float = 230.0
     meter_interval_s: float = 10.0
     meter_delay_s: float = 10.0  #: how old a reading is when it arrives
+    night_interval_s: float | None = None  #: between two readings while it is dark and no car charges; None = the same
     car_delay_s: float = 10.0  #: from a command until the car does it, and answers
     commands_per_day: int | None = None  #: for controllers that have a budget; None = unlimited
     command_price_wh: float = 0.0  #: what a command is worth, in Wh
