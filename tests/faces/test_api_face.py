@@ -14,7 +14,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_sit
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
-from sunbox.core.model import Mode, Override
+from sunbox.core.model import Limit, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Request
 from sunbox.faces.api import schema
@@ -221,7 +221,7 @@ def test_it_describes_itself() -> None:
     document = ask(WallboxDouble(), "/api/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert document["servers"] == [{"url": "/api/v1"}]
-    assert set(document["paths"]) == {"/site", "/loadpoints/{loadpoint_id}", "/decisions", "/report"}
+    assert set(document["paths"]) == {"/site", "/loadpoints/{loadpoint_id}", "/decisions", "/limit", "/report"}
     assert "HTTPValidationError" not in document["components"]["schemas"]
     wish = document["paths"]["/loadpoints/{loadpoint_id}"]["post"]["requestBody"]["content"]["application/json"]
     assert set(wish["schema"]["properties"]) == set(schema.ALLOWED)
@@ -281,3 +281,49 @@ def test_health_takes_no_other_path_or_method() -> None:
     assert ask(WallboxDouble(), "/healthz/x").status_code == 404
     assert ask(WallboxDouble(), "/healthz", "POST").status_code == 405
     assert ask(WallboxDouble(), "/healthz", "HEAD").status_code == 200
+
+
+# The grid operator's limit --------------------------------------------------------------------------------------------
+
+LIMIT_PATH = "/api/v1/limit"
+
+
+def test_a_limit_is_set_shown_and_lifted() -> None:
+    wallbox = WallboxDouble()
+    until = (wallbox.site.at + timedelta(hours=1)).isoformat()
+    answer = ask(wallbox, LIMIT_PATH, "POST", json={"max_w": 4200, "until_at": until, "by": "netz"})
+    assert answer.status_code == 200
+    assert answer.json()["limit"]["max_w"] == 4200.0
+    assert wallbox.site.limit == Limit(max_w=4200.0, until_at=wallbox.site.at + timedelta(hours=1), by="netz")
+    answer = ask(wallbox, LIMIT_PATH, "POST", json={"max_w": None})
+    assert answer.json()["limit"] is None
+    assert wallbox.site.limit is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "max_w"),
+        ({"max_w": -1}, "max_w"),
+        ({"max_w": "4200"}, "max_w"),
+        ({"max_w": True}, "max_w"),
+        ({"max_w": 4200, "until_at": "tomorrow"}, "until_at"),
+        ({"max_w": 4200, "until_at": "2026-06-01T14:00:00"}, "until_at"),
+        ({"max_w": 4200, "until_at": "2001-06-01T14:00:00+02:00"}, "until_at"),
+        ({"max_w": 4200, "for": 3}, "for"),
+        ([], None),
+    ],
+)
+def test_a_wrong_limit_changes_nothing_and_says_what_is_right(body: Any, field: str | None) -> None:
+    wallbox = WallboxDouble()
+    answer = ask(wallbox, LIMIT_PATH, "POST", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert answer.json()["allowed"]
+    assert wallbox.site.limit is None
+
+
+def test_a_foreign_page_sets_no_limit() -> None:
+    wallbox = WallboxDouble()
+    answer = ask(wallbox, LIMIT_PATH, "POST", json={"max_w": 0}, headers={"origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert wallbox.site.limit is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
+from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import (
     Accepted,
@@ -123,6 +123,7 @@ def make_site(*loadpoints: LoadpointSnapshot, **changes: Any) -> SiteSnapshot:
         battery_w=0.0,
         battery_soc_pct=80.0,
         house_w=430.0,
+        limit=None,
         is_grid_stale=False,
         grid_age_s=4.0,
         surplus_w=820.0,
@@ -192,6 +193,9 @@ class WallboxDouble:
         pending = {Override.CHARGE: Pending.STARTING, Override.STOP: Pending.STOPPING}.get(wished.override)
         self.change(loadpoint.id, **wish, version=version, is_wished=is_wished, is_settled=False, pending=pending)
         return Accepted(version)
+
+    def limit(self, limit: Limit | None) -> None:
+        self.site = replace(self.site, limit=limit)
 
     def apply_wishes(self, loadpoint_id: str) -> None:
         """Carry out what is wished of a loadpoint."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     """Set every loadpoint's set-point and reason. `draws` is what vehicles drew here when the grid was measured."""
-    sun = _sun(draft, draws)
+    sun = draft.sun = _sun(draft, draws)
     circuits = circuits_now(draft, draws)
     stances: list[Stance] = []
     for settings in draft.settings.loadpoints:

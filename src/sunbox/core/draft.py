@@ -8,7 +8,7 @@ from typing import Any
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
 from sunbox.core.economy import learned_wh, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
-from sunbox.core.model import LoadpointMemory, Spend, VehicleMemory
+from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleMemory
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import Balance, balance
@@ -31,6 +31,7 @@ class Draft:
         "others",
         "settings",
         "site",
+        "sun",
         "vehicles",
         "weighed_at",
     )
@@ -50,6 +51,7 @@ class Draft:
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
+        self.sun: Draw | None = None
 
     def today(self) -> date:
         """Return the site's own day."""
@@ -67,6 +69,7 @@ class Draft:
             next_exchange_id=self.next_id,
             others=self.others,
             memory=self.memory,
+            sun=self.sun,
             weighed_at=self.weighed_at,
             due_at=self.due_at,
         )

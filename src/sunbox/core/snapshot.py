@@ -30,7 +30,6 @@ def snapshot(state: State, now: datetime) -> SiteSnapshot:
     cars_w = 0.0
     for lp in loadpoints:
         cars_w += lp.draw_w or 0.0
-    first = next(iter(state.loadpoints.values()), None)
     return SiteSnapshot(
         at=now,
         name=state.settings.site.name,
@@ -39,9 +38,10 @@ def snapshot(state: State, now: datetime) -> SiteSnapshot:
         battery_w=site.battery_w if site.has_battery else None,
         battery_soc_pct=site.battery_soc_pct,
         house_w=None if site.consumption_w is None else max(0.0, site.consumption_w - cars_w),
+        limit=state.memory.limit,
         is_grid_stale=site.is_stale,
         grid_age_s=None if site.grid_at is None else (now - site.grid_at).total_seconds(),
-        surplus_w=first.surplus_low_w if first is not None else None,
+        surplus_w=None if state.sun is None else state.sun.low_w,
         loadpoints=loadpoints,
         vehicles=vehicles,
     )

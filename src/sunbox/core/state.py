@@ -8,7 +8,7 @@ from datetime import datetime
 from sunbox.core.circuits import Amps
 from sunbox.core.commands import Cause, Command, CommandName, Exchange
 from sunbox.core.draw import Steps
-from sunbox.core.model import Availability, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
+from sunbox.core.model import Availability, Draw, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
 from sunbox.core.reasons import Reason
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Pending, SetPoint
@@ -139,5 +139,6 @@ class State:
         default_factory=dict
     )  #: by circuit ("" = main fuse): what all but the cars drew per phase when the cars' draw was last known
     memory: SiteMemory = field(default_factory=SiteMemory)
+    sun: Draw | None = None  #: surplus of the site with what the cars draw added back, None = not known now
     weighed_at: datetime | None = None  #: of the grid reading that was last weighed as evidence
     due_at: datetime | None = None

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from sunbox.core.model import Availability, ChargerStatus, Charging, MeterReading, Mode, Override
+from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import Numbers, Reason
 
 
@@ -146,6 +146,7 @@ class SiteSnapshot:
     battery_w: float | None
     battery_soc_pct: float | None
     house_w: float | None  #: grid + pv + battery - cars
+    limit: Limit | None  #: of the grid operator
     is_grid_stale: bool
     grid_age_s: float | None
     surplus_w: float | None
@@ -269,6 +270,10 @@ class Wallbox(Protocol):
 
     def request(self, request: Request) -> Accepted | Rejected:
         """Change the wish, all or nothing. Returns at once; see `settled`."""
+        ...
+
+    def limit(self, limit: Limit | None) -> None:
+        """Have all cars together take no more than the grid operator allows; None lifts it."""
         ...
 
     def report(self, meter_id: str, reading: MeterReading) -> None:

@@ -18,8 +18,8 @@ from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Outcome, ReadKind
 from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
-from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick
-from sunbox.core.model import Memory, MeterReading
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, ReadFailed, Requested, Tick
+from sunbox.core.model import Limit, Memory, MeterReading
 from sunbox.core.settings import Settings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
@@ -164,6 +164,10 @@ class Gateway:
         if isinstance(reply, Accepted):
             self.feed(Requested(at=self._clock.now(), request=request))
         return reply
+
+    def limit(self, limit: Limit | None) -> None:
+        """Have all cars together take no more than the grid operator allows; None lifts it."""
+        self.feed(LimitSet(at=self._clock.now(), limit=limit))
 
     def report(self, meter_id: str, reading: MeterReading) -> None:
         """Take a reading that a client pushes.

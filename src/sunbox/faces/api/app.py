@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC
+from typing import TypeVar
 
 import structlog
 from fastapi import FastAPI
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox import __version__
+from sunbox.core.model import Limit
 from sunbox.core.wallbox import LoadpointSnapshot, NotRecordedError, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
 from sunbox.faces.api.query import DECISIONS, REPORT, WrongQueryError, decision_query, report_day
 from sunbox.faces.api.schema import (
     ALLOWED,
+    ALLOWED_LIMIT,
     DayReportView,
     DecisionsView,
     HealthView,
+    LimitWish,
     LoadpointView,
     LoadpointWish,
     ProblemView,
@@ -105,21 +110,13 @@ def create_app(wallbox: Wallbox) -> FastAPI:
     )
     async def request_loadpoint(loadpoint_id: str, http: HttpRequest) -> Response:
         """Change what is wished. Answers at once with the loadpoint; `is_settled` tells when it is done."""
-        if is_foreign_page(http.headers):
-            return json_answer(403, {**FOREIGN_PAGE, "field": None, "value": None})
         loadpoint = _find(wallbox.snapshot(), loadpoint_id)
-        if loadpoint is None:
+        if loadpoint is None and not is_foreign_page(http.headers):
             return _unknown(wallbox.snapshot(), loadpoint_id)
-        # a form can be sent by any page without asking; JSON cannot
-        kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            return _problem(400, "the body is not JSON", field="content-type", value=kind, allowed="application/json")
-        try:
-            wish = LoadpointWish.model_validate_json(await read_body(http))
-        except BodyTooLargeError:
-            return _problem(400, "the body is too long", allowed=", ".join(ALLOWED))
-        except ValidationError as error:
-            return _invalid(error)
+        wish = await _told(http, LoadpointWish, ALLOWED)
+        if isinstance(wish, Response):
+            return wish
+        assert loadpoint is not None  # noqa: S101 - a foreign page was refused above
         verdict = wallbox.request(
             Request(
                 loadpoint_id=loadpoint.id,
@@ -140,6 +137,31 @@ def create_app(wallbox: Wallbox) -> FastAPI:
             )
         changed = next(row for row in wallbox.snapshot().loadpoints if row.id == loadpoint.id)
         return _answer(LoadpointView.model_validate(changed))
+
+    @app.post(
+        "/limit",
+        response_model=SiteView,
+        responses=_PROBLEMS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": LimitWish.model_json_schema()}},
+            }
+        },
+    )
+    async def set_limit(http: HttpRequest) -> Response:
+        """Set or lift the grid operator's limit (dimming) for all cars together. Answers at once with the site."""
+        told = await _told(http, LimitWish, ALLOWED_LIMIT)
+        if isinstance(told, Response):
+            return told
+        if told.until_at is not None and told.until_at <= wallbox.snapshot().at:
+            value = told.until_at.isoformat()
+            return _problem(
+                400, "until_at: this is over", field="until_at", value=value, allowed=ALLOWED_LIMIT["until_at"]
+            )
+        until_at = None if told.until_at is None else told.until_at.astimezone(UTC)
+        wallbox.limit(None if told.max_w is None else Limit(max_w=float(told.max_w), until_at=until_at, by=told.by))
+        return _answer(SiteView.model_validate(wallbox.snapshot()))
 
     @app.get("/decisions", response_model=DecisionsView, responses=_PROBLEMS, openapi_extra=_words(DECISIONS))
     async def read_decisions(http: HttpRequest) -> Response:
@@ -162,6 +184,25 @@ def create_app(wallbox: Wallbox) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_failure)
     return app
+
+
+Told = TypeVar("Told", bound=BaseModel)
+
+
+async def _told(http: HttpRequest, model: type[Told], allowed: Mapping[str, str]) -> Told | Response:
+    """Return what a client told in its body, or the answer that says what is wrong with it."""
+    if is_foreign_page(http.headers):
+        return json_answer(403, {**FOREIGN_PAGE, "field": None, "value": None})
+    # a form can be sent by any page without asking; JSON cannot
+    kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        return _problem(400, "the body is not JSON", field="content-type", value=kind, allowed="application/json")
+    try:
+        return model.model_validate_json(await read_body(http))
+    except BodyTooLargeError:
+        return _problem(400, "the body is too long", allowed=", ".join(allowed))
+    except ValidationError as error:
+        return _invalid(error, allowed)
 
 
 def create_health_app(wallbox: Wallbox) -> ASGIApp:
@@ -222,16 +263,18 @@ def _unknown(site: SiteSnapshot, loadpoint_id: str) -> Response:
     return _problem(404, "there is no such loadpoint", field="loadpoint_id", value=loadpoint_id[:40], allowed=known)
 
 
-def _invalid(error: ValidationError) -> Response:
+def _invalid(error: ValidationError, known: Mapping[str, str]) -> Response:
     """Return the first mistake; a client mends one at a time."""
     first = error.errors(include_url=False, include_context=False)[0]
     field = str(first["loc"][0]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        return _problem(400, f"{field}: there is no such field", field=field, allowed=", ".join(ALLOWED))
+        return _problem(400, f"{field}: there is no such field", field=field, allowed=", ".join(known))
     if field is None:
-        return _problem(400, "the body is not a JSON object", allowed=", ".join(ALLOWED))
+        return _problem(400, "the body is not a JSON object", allowed=", ".join(known))
+    if first["type"] == "missing":
+        return _problem(400, f"{field} is missing", field=field, allowed=known[field])
     value = str(first["input"])[:40]
-    return _problem(400, f"{field}: {value!r} is not allowed", field=field, value=value, allowed=ALLOWED[field])
+    return _problem(400, f"{field}: {value!r} is not allowed", field=field, value=value, allowed=known[field])
 
 
 async def _on_http_exception(http: HttpRequest, error: Exception) -> Response:

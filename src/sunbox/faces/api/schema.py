@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
 from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
@@ -120,6 +120,14 @@ class LoadpointView(View):
     vehicle: VehicleView | None
 
 
+class LimitView(View):
+    """What the grid operator allows all cars together."""
+
+    max_w: float
+    until_at: Annotated[datetime | None, Field(description="null = until it is lifted")]
+    by: str
+
+
 class SiteView(View):
     """Everything that can be shown, at `at`."""
 
@@ -130,6 +138,7 @@ class SiteView(View):
     battery_w: Annotated[float | None, Field(description="+ = discharging")]
     battery_soc_pct: float | None
     house_w: Annotated[float | None, Field(description="without the cars")]
+    limit: LimitView | None
     is_grid_stale: bool
     grid_age_s: float | None
     surplus_w: Watts
@@ -224,6 +233,22 @@ class LoadpointWish(BaseModel):
     target_soc_pct: Annotated[StrictInt | None, Field(ge=1, le=100)] = None
     by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who asks; the reason names it")] = "api"
 
+
+class LimitWish(BaseModel):
+    """A limit of the grid operator (dimming) for all cars together, or null to lift it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_w: Annotated[StrictInt | StrictFloat | None, Field(ge=0, le=1e6, allow_inf_nan=False)]
+    until_at: Annotated[AwareDatetime | None, Field(description="with an offset; left out = until it is lifted")] = None
+    by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who says so")] = "api"
+
+
+ALLOWED_LIMIT: dict[str, str] = {
+    "max_w": "a number of watts from 0 to 1000000, or null to lift the limit",
+    "until_at": "an instant to come with its offset, such as 2026-06-01T14:00:00+02:00",
+    "by": "a short word in lower case",
+}
 
 ALLOWED: dict[str, str] = {
     "mode": ", ".join(Mode),
