@@ -45,6 +45,7 @@ check: $(VENV)/.dev  ## style, types, contracts between the rooms
 bench: $(VENV)/.dev  ## measure the performance budget
 	$(BIN)/python bench/run.py $(ARGS)
 	$(BIN)/python bench/pv.py
+	$(BIN)/python bench/lags.py
 
 docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
 	$(BIN)/python tests/config/config_docs.py

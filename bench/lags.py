@@ -10,6 +10,8 @@ import json
 import multiprocessing
 import sys
 import time
+from dataclasses import dataclass
+from functools import lru_cache
 
 from pv import PROCESSES, default_traces, home, traces, watched
 from sunbox.cli.bench import TIMEZONE, car_capabilities
@@ -31,31 +33,35 @@ SETUP = home("1")
 CAPABILITIES = car_capabilities(SETUP)
 
 
+@dataclass(frozen=True)
 class Work:
     """What a process needs to know besides its task."""
 
-    def __init__(self, paths: tuple[str, ...], days: int | None, *, is_three: bool) -> None:
-        self.paths, self.days, self.is_three = paths, days, is_three
-
-    def chosen(self) -> list[RecordedTrace]:
-        found = {
-            day: part
-            for trace in traces(self.paths, KWP)
-            if isinstance(trace, RecordedTrace)
-            for day, part in days_of(trace, TIMEZONE).items()
-        }
-        if self.is_three:
-            return [found[day] for day in chosen_days(found, SETUP).values()]
-        return list(found.values())[: self.days]
+    paths: tuple[str, ...]
+    days: int | None
+    is_three: bool
 
     def day(self, task: tuple[Lag, int]) -> tuple[Lag, Tally]:
         lag, number = task
-        return lag, tally_at(lag, [self.chosen()[number]], SETUP, TIMEZONE, CAPABILITIES)
+        return lag, tally_at(lag, [chosen(self)[number]], SETUP, TIMEZONE, CAPABILITIES)
+
+
+@lru_cache(maxsize=1)
+def chosen(work: Work) -> list[RecordedTrace]:
+    found = {
+        day: part
+        for trace in traces(work.paths, KWP)
+        if isinstance(trace, RecordedTrace)
+        for day, part in days_of(trace, TIMEZONE).items()
+    }
+    if work.is_three:
+        return [found[day] for day in chosen_days(found, SETUP).values()]
+    return list(found.values())[: work.days]
 
 
 def measure(work: Work) -> list[Borne]:
     """Return what came of each lag; day by day, so that both processes are busy until the end."""
-    count = len(work.chosen())
+    count = len(chosen(work))
     tasks = [(lag, number) for lag in LAGS for number in range(count)]
     tallies = {lag: Tally() for lag in LAGS}
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
@@ -90,7 +96,7 @@ def main() -> None:
         print("No trace: give --trace FILE, or set SUNBOX_SHARED to the folder that has data/.", file=sys.stderr)
         return
     began_s = time.perf_counter()
-    borne = measure(Work(tuple(paths), options.days, is_three=options.three))
+    borne = measure(Work(tuple(paths), options.days, options.three))
     usual = next(each.tally for each in borne if each.lag == USUAL)
     if options.json:
         told = [

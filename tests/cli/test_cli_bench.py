@@ -98,6 +98,16 @@ def test_two_traces_are_twice_the_time(run, trace):
     assert twice == once
 
 
+def test_traces_may_differ_in_length_and_in_steps(run, trace, tmp_path):
+    quick = tmp_path / "seconds.csv"
+    lines = [f"2024-06-18T10:{second // 60:02}:{second % 60:02}Z,{2000 + second},300" for second in range(1800)]
+    quick.write_text("\n".join(["time,pv_w,load_w", *lines]))
+    (both,) = told(run, "--trace", trace, "--trace", quick, "--policy", "plain")["rows"]
+    one, other = (told(run, "--trace", each, "--policy", "plain")["rows"][0] for each in (trace, quick))
+    low, high = sorted((one["capture_pct"], other["capture_pct"]))
+    assert low < both["capture_pct"] < high
+
+
 def test_who_cannot_switch_phases_is_left_out_and_that_is_said(run, trace):
     ran = run("bench", "pv", "--trace", trace, "--phases", "auto", "--json")
     answer = json.loads(ran.out)
@@ -127,6 +137,8 @@ def test_the_table_has_every_policy_and_says_what_its_columns_mean(run, trace):
         (("--trace", "day.csv", "--min-amps", "20", "--max-amps", "10"), "more than the most"),
         (("--trace", "day.csv", "--solar-share", "101"), "101"),
         (("--trace", "day.csv", "--meter-interval", "0"), "0"),
+        (("--trace", "day.csv", "--solar-share", "nan"), "0<=x<=100"),
+        (("--trace", "day.csv", "--kwp", "nan"), "0.1<=x<=1000"),
     ],
 )
 def test_a_wrong_word_is_explained(run, trace, monkeypatch, words, said):

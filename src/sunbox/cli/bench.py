@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from sunbox.cli.options import count_or_unlimited
+from sunbox.cli.options import Within, count_or_unlimited
 from sunbox.cli.output import print_table, say
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
@@ -154,9 +154,7 @@ Examples:
     type=click.Path(dir_okay=False),
     help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.",
 )
-@click.option(
-    "--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant."
-)
+@click.option("--kwp", default=10.0, show_default=True, type=Within(0.1, 1000), help="Size of the solar plant.")
 @click.option(
     "--phases",
     default="1",
@@ -179,27 +177,23 @@ Examples:
     "--command-price-wh",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 1000),
+    type=Within(0, 1000),
     help="What a command is worth, Wh; Tesla's is worth about 5.",
 )
-@click.option(
-    "--meter-interval", default=10.0, show_default=True, type=click.FloatRange(1, 600), help="Between two readings, s."
-)
-@click.option(
-    "--meter-delay", default=10.0, show_default=True, type=click.FloatRange(0, 120), help="Age of a reading, s."
-)
+@click.option("--meter-interval", default=10.0, show_default=True, type=Within(1, 600), help="Between two readings, s.")
+@click.option("--meter-delay", default=10.0, show_default=True, type=Within(0, 120), help="Age of a reading, s.")
 @click.option(
     "--car-delay",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(0, 120),
+    type=Within(0, 120),
     help="From a command until the car does it, at once and exactly, s.",
 )
 @click.option(
     "--solar-share",
     "shares",
     multiple=True,
-    type=click.FloatRange(0, 100),
+    type=Within(0, 100),
     default=(100.0,),
     show_default="100",
     help="Charge when at least this share is sun, %. May be given again: sunbox runs once for each.",

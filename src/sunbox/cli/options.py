@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import click
 
 
@@ -16,3 +19,14 @@ def count_or_unlimited(_context: click.Context, _parameter: click.Parameter, val
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise click.BadParameter(f"{value!r} is neither a number from 1 nor 'unlimited'")
     return int(value)
+
+
+class Within(click.FloatRange):
+    """A range of numbers; "nan", which is in every range for a comparison, is in none here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or fail with what is allowed."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number

@@ -139,9 +139,12 @@ def account(
     day.export_wh += clipped_mean(from_w + export_w, to_w + export_w, math.inf) * hours
     day.import_wh += clipped_mean(-from_w - export_w, -to_w - export_w, math.inf) * hours
     if most_w > 0:
-        day.usable_wh += clipped_mean(from_w, to_w, most_w) * hours
+        usable_wh = clipped_mean(from_w, to_w, most_w) * hours
+        day.usable_wh += usable_wh
         for car in cars:
-            car.ledger.usable_wh += clipped_mean(from_w, to_w, car.max_power_w) * hours
+            car.ledger.usable_wh += (
+                usable_wh if car.max_power_w == most_w else clipped_mean(from_w, to_w, car.max_power_w) * hours
+            )
     if total_w > 0:
         solar_w = clipped_mean(from_w, to_w, total_w)
         stored_w = 0.0

@@ -8,7 +8,6 @@ it does not matter how often `sync` is called.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -197,9 +196,12 @@ class World:
 
     def sync(self) -> None:
         """Bring everything up to the present."""
-        now_s = (self.clock.now() - self.trace.start_at).total_seconds()
-        if now_s > self.t_s:
-            self._advance(now_s)
+        self.live_until((self.clock.now() - self.trace.start_at).total_seconds())
+
+    def live_until(self, t_s: float) -> None:
+        """Bring everything up to `t_s`, which is the present of the clock."""
+        if t_s > self.t_s:
+            self._advance(t_s)
 
     def sample_at(self, t_s: float) -> Sample:
         """Return the site as it was at `t_s`, between two samples on a straight line."""
@@ -227,13 +229,23 @@ class World:
 
     def _sample(self) -> Sample:
         pv_w, house_w = self._power_at(self.t_s)
-        cars_w = sum(car.draw_w for car in self.cars.values() if car.is_home)
+        cars_w = self._cars_w()
         if self.battery is None:
             return Sample(self.t_s, pv_w, house_w, cars_w)
         return Sample(self.t_s, pv_w, house_w, cars_w, self.battery.power_w, self.battery.soc_pct)
 
+    def _cars_w(self) -> float:
+        cars_w = 0.0
+        for car in self.cars.values():
+            if car.is_home:
+                cars_w += car.draw_w
+        return cars_w
+
     def _now_sample(self) -> Sample:
         """Return the present; a jump since the last step (a command, a patch) becomes part of the history."""
+        last = self._history[-1]
+        if last.t_s == self.t_s and self.sun.is_none and self.load.is_none and last.cars_w == self._cars_w():
+            return last  # nothing but a car, the sun or the house can jump
         sample = self._sample()
         if sample != self._history[-1]:
             self._history.append(sample)
@@ -276,9 +288,13 @@ class World:
             step_s = IDLE_STEP_S
             if cars_w > 0:
                 step_s = DRAWING_STEP_S
-            if battery is not None or any(car.is_busy for car in cars):
+            if battery is not None:
                 step_s = BUSY_STEP_S
-            end_s = min((math.floor(t_s / step_s) + 1) * step_s, trace.straight_until_s(t_s), self._midnight_s, until_s)
+            else:
+                for car in cars:
+                    if car.is_busy:
+                        step_s = BUSY_STEP_S
+            end_s = min((t_s // step_s + 1) * step_s, trace.straight_until_s(t_s), self._midnight_s, until_s)
             if self._outings and self._outings[0][0] < end_s:
                 end_s = self._outings[0][0]
             if end_s <= t_s:  # two ends within a rounding error of each other
@@ -295,9 +311,10 @@ class World:
                     continue
                 to_w = car.draw_w
                 cars_w += to_w
-                mean_w += (from_w + to_w) / 2
+                draw_w = (from_w + to_w) / 2
+                mean_w += draw_w
                 ledger = day.cars[car.id]
-                present.append(Present(ledger, (from_w + to_w) / 2, car.max_power_w if car.is_plugged else 0.0))
+                present.append(Present(ledger, draw_w, car.max_power_w if car.is_plugged else 0.0))
                 if self._starts[car.id].has_started(dt_s, to_w):
                     ledger.starts += 1
             pv_end_w, house_end_w = trace.at(end_s) if is_traced else self._power_at(end_s)

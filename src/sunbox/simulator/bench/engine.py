@@ -86,9 +86,9 @@ def settings_for(
 
 
 def meter_of(setup: SetUp) -> MeterSettings:
-    """Return the meter; where it is read seldom at night that is no reason to take it for silent."""
+    """Return the meter; where it is read seldom at times that is no reason to take it for silent."""
     meter = MeterSettings(id=METER_ID, interval_s=setup.meter_interval_s, delay_s=setup.meter_delay_s)
-    return replace(meter, stale_after_s=max(meter.stale_after_s, 3 * (setup.night_interval_s or 0.0)))
+    return replace(meter, stale_after_s=max(meter.stale_after_s, 3 * (setup.dim_interval_s or 0.0)))
 
 
 def switch_of(setup: SetUp) -> PhaseSwitch | None:
@@ -122,9 +122,9 @@ class EngineRun:
                 break
             home.go(t_s)
             if answer_s <= t_s:
-                event = self._answered(t_s, heapq.heappop(pending)[2])
+                event = self._answered(heapq.heappop(pending)[2])
             elif due_s <= t_s:
-                event = Tick(at=home.at(t_s))
+                event = Tick(at=home.now)
             else:
                 meter_s = self._next_reading_s(t_s)
                 event = self._metered(t_s)
@@ -139,8 +139,8 @@ class EngineRun:
         """Return when the meter is read next: always at a multiple of its interval."""
         setup = self._home.setup
         interval_s = setup.meter_interval_s
-        if setup.night_interval_s is not None and self._home.is_dark and self._home.car.draw_w == 0:
-            interval_s *= max(1, setup.night_interval_s // interval_s)
+        if setup.dim_interval_s is not None and self._home.is_dim:
+            interval_s *= max(1, setup.dim_interval_s // interval_s)
         return (round(t_s / setup.meter_interval_s) * setup.meter_interval_s) + interval_s
 
     def _feed(self, t_s: float, event: Event) -> None:
@@ -163,11 +163,11 @@ class EngineRun:
         sample = self._home.read_meter(t_s)
         home = self._home
         reading = MeterReading(measured_at=home.at(sample.t_s), grid_w=sample.grid_w, pv_w=sample.pv_w)
-        return MeterRead(at=home.at(t_s), meter_id=METER_ID, reading=reading)
+        return MeterRead(at=home.now, meter_id=METER_ID, reading=reading)
 
-    def _answered(self, t_s: float, effect: Send | Read) -> Event:
+    def _answered(self, effect: Send | Read) -> Event:
         """Return what the car answers now; a command is carried out at this instant."""
-        return answer_of(self._home.car, effect, self._home.at(t_s))
+        return answer_of(self._home.car, effect, self._home.now)
 
 
 def answer_of(car: CommandedCar, effect: Send | Read, at: datetime) -> Event:

@@ -12,8 +12,6 @@ from sunbox.simulator.trace import Trace
 from sunbox.simulator.world import Place, World
 
 METER = MeterParams(noise_w=0.0)
-DARK_W = 50.0
-"""No car starts on less sun, nor a minute later, W."""
 
 
 class SteppedClock:
@@ -39,6 +37,7 @@ class Home:
         self.car = car
         self.timezone = timezone
         self.begins_at = trace.start_at.astimezone(UTC)
+        self.now = self.begins_at  #: how far it was brought
         self.length_s = (trace.end_at - trace.start_at).total_seconds()
         self.tally = Tally()
         self._clock = clock
@@ -55,17 +54,18 @@ class Home:
 
     def go(self, t_s: float) -> None:
         """Live until `t_s`."""
-        self._clock.move_to(self.at(t_s))
-        self._world.sync()
+        self.now = self.at(t_s)
+        self._clock.move_to(self.now)
+        self._world.live_until(t_s)
 
     def read_meter(self, t_s: float) -> Sample:
         """Return what the meter says at `t_s`: the site as it was a delay ago."""
         return self._world.sample_at(max(0.0, t_s - self.setup.meter_delay_s))
 
     @property
-    def is_dark(self) -> bool:
-        """Return whether the sun gives too little now for anything to come of it."""
-        return self._world.sample_at(self._world.t_s).pv_w < DARK_W
+    def is_dim(self) -> bool:
+        """Return whether the car takes nothing, and could take nothing from all that the sun gives now."""
+        return self.car.draw_w == 0 and self._world.sample_at(self._world.t_s).pv_w < self.setup.min_power_w
 
     def count_command(self, t_s: float) -> None:
         """Count a command that is sent at `t_s`."""

@@ -28,8 +28,11 @@ from sunbox.simulator.trace import RecordedTrace
 INTERVALS_S = (1.0, 10.0, 60.0)
 METER_DELAYS_S = (0.0, 10.0, 60.0)
 CAR_DELAYS_S = (1.0, 10.0, 20.0)
-NIGHT_INTERVAL_S = 60.0
-"""How often a meter is read while it is dark and no car charges: nothing can come of it."""
+DIM_INTERVAL_S = 10.0
+"""How often a quicker meter is read while the car takes nothing and the sun alone gives less than its minimum.
+
+That halves the time of a 1-s meter; a start may come 10 s later for it.
+"""
 
 MOST_STARTS = 8.0
 NET_POINTS, NET_POINTS_LATE = 6.0, 8.0
@@ -52,7 +55,7 @@ class Lag:
             meter_interval_s=self.interval_s,
             meter_delay_s=self.meter_delay_s,
             car_delay_s=self.car_delay_s,
-            night_interval_s=NIGHT_INTERVAL_S,
+            dim_interval_s=DIM_INTERVAL_S,
         )
 
     @property
@@ -180,7 +183,7 @@ def chosen_days(days: Mapping[date, RecordedTrace], setup: SetUp) -> dict[str, d
 
 def _usable_wh(trace: RecordedTrace, setup: SetUp) -> float:
     """Return the surplus above the car's minimum, by minutes."""
-    least_w, most_w = min(setup.phases) * setup.min_a * setup.voltage_v, setup.max_power_w
+    least_w, most_w = setup.min_power_w, setup.max_power_w
     total_wh = 0.0
     for t_s in range(0, int((trace.end_at - trace.start_at).total_seconds()), 60):
         pv_w, load_w = trace.at(float(t_s))

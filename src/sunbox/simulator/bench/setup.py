@@ -29,7 +29,9 @@ class SetUp:
     voltage_v: float = 230.0
     meter_interval_s: float = 10.0
     meter_delay_s: float = 10.0  #: how old a reading is when it arrives
-    night_interval_s: float | None = None  #: between two readings while it is dark and no car charges; None = the same
+    dim_interval_s: float | None = (
+        None  #: between two readings where no car draws nor could from this sun; None = the same
+    )
     car_delay_s: float = 10.0  #: from a command until the car does it, and answers
     commands_per_day: int | None = None  #: for controllers that have a budget; None = unlimited
     command_price_wh: float = 0.0  #: what a command is worth, in Wh
@@ -38,6 +40,11 @@ class SetUp:
     def has_auto_phases(self) -> bool:
         """Return whether phases are switched at will."""
         return len(self.phases) > 1
+
+    @property
+    def min_power_w(self) -> float:
+        """Return the least that the car takes when it charges, in W."""
+        return min(self.phases) * self.min_a * self.voltage_v
 
     @property
     def max_power_w(self) -> float:

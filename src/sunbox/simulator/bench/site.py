@@ -359,7 +359,7 @@ class SiteRun:
         if t_s > self.t_s:
             self.t_s = t_s
             self._clock.move_to(self.now)
-            self.world.sync()
+            self.world.live_until(t_s)
 
     def phases_a(self) -> Phases:
         """Return the current at the grid connection now, per phase, + = import."""
