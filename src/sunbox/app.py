@@ -27,7 +27,7 @@ from sunbox.faces.main import create_main_app
 from sunbox.gateway.days import days_in, path_of, spoken
 from sunbox.gateway.gateway import Gateway
 from sunbox.gateway.journal import Journal
-from sunbox.gateway.recorded import Record, read_record
+from sunbox.gateway.recorded import Record, driven, read_record
 from sunbox.gateway.report import bounds_of, is_able, report_of
 from sunbox.net.http import ClientFactory
 from sunbox.net.serving import Bound, Listener, serving
@@ -183,7 +183,7 @@ def possible_day(record: Record, day: date) -> PossibleDay | None:
         max_a=max(1, round(sum(car.max_w for car in record.cars) / (phases * voltage_v))),
         voltage_v=voltage_v,
     )
-    weight = weight_of(record.settings.loadpoints[0].solar_share_pct)
+    weight = weight_of(driven(record.settings)[0].solar_share_pct)
     best = Oracle([Course(trace_of(points), setup)], weight).with_commands(plain.commands)
     reached_kwh = plain.solar_kwh - weight * plain.import_kwh
     return PossibleDay(

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -32,7 +33,7 @@ from sunbox.config.model import (
     SitePart,
     VehiclePart,
 )
-from sunbox.config.problems import Problem, did_you_mean, listing, shown
+from sunbox.config.problems import Problem, did_you_mean, listing, path_text, shown
 from sunbox.config.reader import Reader, keys_of, why_unreadable
 from sunbox.config.registry import DriverKind, Registry
 from sunbox.config.yaml12 import Path, parse
@@ -109,29 +110,62 @@ class Config:
     warnings: tuple[str, ...]
 
 
-def load(path: FilePath | str, registry: Registry, environ: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: FilePath | str,
+    registry: Registry,
+    environ: Mapping[str, str] | None = None,
+    *,
+    text: str | None = None,
+    changes: Sequence[tuple[Path, Any]] = (),
+) -> Config:
     """Read a configuration file.
 
     Args:
         path: the file; paths in it are relative to its folder.
         registry: the drivers and faces there are.
         environ: where `env:` and `credential:` references look; default: the process's own environment.
+        text: what the file would say, where there is none.
+        changes: values that count in place of those in the file, by where they stand; list items must be there.
 
     Raises:
         ConfigError: with every mistake, in the order of the file.
     """
     path = FilePath(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig") if text is None else text
     except FileNotFoundError:
         raise ConfigError([f"{path}: there is no such file; name another with -c"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read: {why_unreadable(error)}"]) from None
-    reader = Reader(path, parse(text), os.environ if environ is None else environ)
+    document = parse(text)
+    for where, value in changes:
+        _put(document.value, where, value)
+    reader = Reader(path, document, os.environ if environ is None else environ)
     config = _Assembly(reader, registry).config()
     if config is None:
-        raise ConfigError([problem.render(str(path)) for problem in sorted(set(reader.problems))])
+        ours = {path_text(where) for where, _ in changes}
+        raise ConfigError(
+            [
+                f"--set {problem.where}: {problem.text}" if problem.where in ours else problem.render(str(path))
+                for problem in sorted(set(reader.problems))
+            ]
+        )
     return config
+
+
+def _put(value: Any, where: Path, new: Any) -> None:
+    """Put a value where it would stand in the file; where something else stands, the models tell what is wrong."""
+    for part, after in pairwise(where):
+        if isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        elif isinstance(value, dict) and isinstance(part, str):
+            if value.get(part) is None:
+                value[part] = [] if isinstance(after, int) else {}
+            value = value[part]
+        else:
+            return
+    if isinstance(value, dict):
+        value[where[-1]] = new
 
 
 @dataclass(slots=True)

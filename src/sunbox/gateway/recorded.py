@@ -24,9 +24,10 @@ from sunbox.core.events import Began, Requested
 from sunbox.core.evidence import NOISE_W
 from sunbox.core.model import Charging, Draw, MeterReading, VehicleFacts, VehicleMemory, Wish
 from sunbox.core.reasons import ReasonCode
-from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
+from sunbox.core.settings import LoadpointSettings, Settings, SiteSettings, VehicleSettings
 from sunbox.core.state import MeterState
 from sunbox.core.surplus import balance, surplus_without_cars_w
+from sunbox.core.values import replace
 from sunbox.core.wallbox import Decision
 from sunbox.errors import JournalError
 from sunbox.gateway.days import head_problem
@@ -123,7 +124,13 @@ class Record:
     requests: list[Requested]
     wishes: dict[str, Wish]  #: per loadpoint at the beginning
     cars: tuple[CarRange, ...]  #: per loadpoint
+    measures_phases: bool = False  #: the grid meter told the current of each phase
     gaps: list[str] = field(default_factory=list)
+
+
+def driven(settings: Settings) -> tuple[LoadpointSettings, ...]:
+    """Return the loadpoints that are reckoned: those with a vehicle."""
+    return tuple(loadpoint for loadpoint in settings.loadpoints if loadpoint.vehicle_id is not None)
 
 
 def read_record(paths: Iterable[Path], progress: Callable[[float], None] = lambda _: None) -> Record:
@@ -173,6 +180,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
+        self.neutral: SiteSettings  #: without the bias that the owner wants: what was there, not what was left there
         self.meters: dict[str, MeterState] = {}
         self.facts: dict[str, VehicleFacts] = {}
         self.memories: dict[str, VehicleMemory] = {}
@@ -186,6 +194,7 @@ class _Reader:
         self.requests: list[Requested] = []
         self.most_a: dict[str, int] = {}
         self.gaps: list[str] = []
+        self.measures_phases = False
         self.plugged: dict[str, bool] = {}
         self.take: dict[str, Callable[[dict[str, Any], datetime], None]] = {
             "Began": self.began,
@@ -232,7 +241,8 @@ class _Reader:
 
     def set_up(self, settings: Settings, wishes: dict[str, Wish]) -> None:
         self.settings = settings
-        for loadpoint in settings.loadpoints:
+        self.neutral = replace(settings.site, target_grid_w=0.0)
+        for loadpoint in driven(settings):
             self.wishes.setdefault(loadpoint.id, wishes.get(loadpoint.id) or Wish(mode=loadpoint.mode))
 
     def line(self, entry: dict[str, Any]) -> None:
@@ -276,12 +286,13 @@ class _Reader:
                 battery_soc_pct=reading.get("battery_soc_pct"),
             )
         )
+        self.measures_phases = self.measures_phases or reading.get("grid_phases_a") is not None
         site = balance(settings, self.meters, at)
         if reading.get("grid_w") is None or site.grid_at != measured_at or site.grid_w is None:
             return
         if self.samples and measured_at <= self.samples[-1].at:
             return
-        base_w = surplus_without_cars_w(site, settings.site)
+        base_w = surplus_without_cars_w(site, self.neutral)
         if base_w is None:
             return
         consumption_w = site.consumption_w
@@ -293,7 +304,7 @@ class _Reader:
                 grid_w=site.grid_w,
                 pv_w=site.pv_w,
                 battery_w=site.battery_w or 0.0,
-                seen=tuple(self.seen(loadpoint, most_w) for loadpoint in settings.loadpoints),
+                seen=tuple(self.seen(loadpoint, most_w) for loadpoint in driven(settings)),
             )
         )
 
@@ -316,7 +327,7 @@ class _Reader:
         settings = self.settings
         if settings is None:
             return
-        for loadpoint in settings.loadpoints:
+        for loadpoint in driven(settings):
             if loadpoint.vehicle_id != vehicle_id:
                 continue
             is_here = is_at(settings, loadpoint, facts) is not False and not facts.is_fast_charger
@@ -358,7 +369,7 @@ class _Reader:
 
     def number_of(self, device_id: str) -> int | None:
         """Return the loadpoint to which a car's requests are counted: its first."""
-        rows = () if self.settings is None else self.settings.loadpoints
+        rows = () if self.settings is None else driven(self.settings)
         return next((number for number, row in enumerate(rows) if row.vehicle_id == device_id), None)
 
     def record(self, files: list[Path]) -> Record:
@@ -367,7 +378,9 @@ class _Reader:
         if settings is None or not self.samples:
             where = f"{files[0]} … {files[-1].name}" if len(files) > 1 else str(files[0]) if files else "no file"
             raise JournalError(f"{where}: there is no grid reading in it, nothing can be reckoned")
-        count = len(settings.loadpoints)
+        count = len(driven(settings))
+        if count == 0:
+            raise JournalError(f"{files[-1]}: none of its loadpoints has a vehicle, nothing can be reckoned")
         # another number of loadpoints before a change of the configuration cannot be compared with what came after it
         samples = [sample for sample in self.samples if len(sample.seen) == count]
         if len(samples) < len(self.samples):
@@ -385,7 +398,8 @@ class _Reader:
             billed=self.billed,
             requests=self.requests,
             wishes=self.wishes,
-            cars=tuple(self.car(settings, row, samples, number) for number, row in enumerate(settings.loadpoints)),
+            cars=tuple(self.car(settings, row, samples, number) for number, row in enumerate(driven(settings))),
+            measures_phases=self.measures_phases,
             gaps=self.gaps,
         )
 

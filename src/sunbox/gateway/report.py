@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sunbox.core.commands import RequestKind
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.wallbox import DayReport, Decision, LoadpointDay, PossibleDay
-from sunbox.gateway.recorded import Asked, CarRange, Record, Sample, Seen
+from sunbox.gateway.recorded import Asked, CarRange, Record, Sample, Seen, driven
 
 HELD_MOST_S = 120.0
 """A reading counts for so long at most: what came after it is not known."""
@@ -182,7 +182,7 @@ def _book(accounts: list[_Account], cars: Sequence[CarRange], sample: Sample, su
 
 
 def _loadpoint_day(record: Record, number: int, account: _Account, from_at: datetime, to_at: datetime) -> LoadpointDay:
-    loadpoint = record.settings.loadpoints[number]
+    loadpoint = driven(record.settings)[number]
     vehicle = next(row for row in record.settings.vehicles if row.id == loadpoint.vehicle_id)
 
     def within(rows: Sequence[Asked]) -> list[Asked]:

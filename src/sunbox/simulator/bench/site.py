@@ -147,6 +147,8 @@ class SiteRun:
         wiring: Wiring | None = None,
         measures_pv: bool = True,
         measures_phases: bool = True,
+        keeps_lines: bool = True,
+        dark_interval_s: float = 0.0,
         watch: Watch | None = None,
     ) -> None:
         """Begin with the trace.
@@ -159,6 +161,8 @@ class SiteRun:
             wiring: what is on which phase.
             measures_pv: whether the meter at the grid connection tells PV and battery too.
             measures_phases: whether it tells the current of each phase.
+            keeps_lines: whether the log of readings and the peaks are kept; without, weeks take little memory.
+            dark_interval_s: the grid meter measures no more often than this while the sun gives nothing to spare and no car draws.
             watch: sees every step, e.g. for a journal.
         """
         self.cars = {car.id: car for car in cars}
@@ -170,6 +174,8 @@ class SiteRun:
         self.memory = Memory()  #: what the store would have
         self.t_s = 0.0
         self._measures = (measures_pv, measures_phases)
+        self._keeps_lines = keeps_lines
+        self._dark_interval_s = dark_interval_s
         self._watch = watch
         self._clock = SteppedClock(trace.start_at)
         self._begins_at = trace.start_at.astimezone(UTC)
@@ -406,7 +412,7 @@ class SiteRun:
     def _measure(self, meter_id: str) -> None:
         """Have a meter measure, and its reading arrive a delay later; the grid meter's instant is a line in the log."""
         meter = self._meters[meter_id]
-        self.at(self.t_s + meter.settings.interval_s, lambda: self._measure(meter_id))
+        self.at(self.t_s + self._next_s(meter.settings.interval_s), lambda: self._measure(meter_id))
         reading = self._read_grid(meter.settings.interval_s) if meter_id == GRID else self._read_circuit(meter_id)
         if meter.fault in (MeterFault.FROZEN, MeterFault.STUCK) and meter.last is not None:
             is_frozen = meter.fault is MeterFault.FROZEN
@@ -421,6 +427,14 @@ class SiteRun:
                 self.t_s + meter.settings.delay_s + meter.late_s,
                 lambda: self._arrive(meter_id, reading, is_lost=is_lost),
             )
+
+    def _next_s(self, interval_s: float) -> float:
+        """Return how long until a meter measures again."""
+        if self._dark_interval_s <= interval_s:
+            return interval_s
+        sample = self.world.sample_at(self.t_s)
+        is_dark = sample.pv_w <= sample.house_w and sample.cars_w <= 0
+        return self._dark_interval_s if is_dark else interval_s
 
     def _arrive(self, meter_id: str, reading: MeterReading, *, is_lost: bool) -> None:
         if is_lost:
@@ -438,7 +452,8 @@ class SiteRun:
         phases_a = self._grid_phases_a(pv_w, house_w, battery_w)
         grid_w = sum(phases_a) * self.settings.site.voltage_v
         soc_pct = None if self._home_battery is None else self._home_battery.soc_pct
-        self._note(dt_s, pv_w, house_w, grid_w, phases_a, battery_w)
+        if self._keeps_lines:
+            self._note(dt_s, pv_w, house_w, grid_w, phases_a, battery_w)
         tells_all, tells_phases = self._measures
         has_battery = tells_all and soc_pct is not None
         return MeterReading(
