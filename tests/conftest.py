@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from tests.recorded_days import Lived, copy_days, live_days
 
 
