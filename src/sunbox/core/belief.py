@@ -48,7 +48,8 @@ def own_phases_of(
     if memory.facts is None:
         return 1
     most_a = memory.facts.amps_requested_max_a if memory.facts is not None else None
-    if most_a is not None and most_a > 16:  # above 16 A a European car charges on one phase only
+    can_switch = vehicle.capabilities.phase_switch is not None
+    if most_a is not None and most_a > 16 and not can_switch:  # above 16 A a European car charges on one phase only
         return 1
     return min(settings.site.phases, vehicle.capabilities.max_phases)
 

@@ -88,7 +88,6 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         if wish.mode is Mode.NOW:
             full = Reason(ReasonCode.CHARGING_NOW)
     can = range_of(draft, settings, vehicle_settings, wish)
-    fixed_a = _fixed_a(draft, vehicle_settings) if full is None or facts is not None else None
     return Stance(
         settings=settings,
         vehicle=vehicle_settings,
@@ -96,7 +95,7 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         wish=wish,
         can=can,
         full=full,
-        fixed_a=fixed_a,
+        fixed_a=_fixed_a(draft, vehicle_settings),
         runs=is_charging(facts),
         is_idle=_is_idle(draft, vehicle),
     )
