@@ -404,7 +404,7 @@ def test_a_free_call_is_counted_and_costs_nothing() -> None:
 
 def test_a_silent_meter_holds_then_lowers_then_stops() -> None:
     bench = charging_bench()
-    limit_s, grace_s, stop_s = stale_after_s(HOUSE), SITE.stale_grace_s, CARPORT.stop_delay_s
+    limit_s, grace_s, stop_s = stale_after_s(HOUSE), SITE.stale_grace_s, SITE.stale_grace_s
     bench.has_meter = False
     silent_at = bench.state.meters["house"].reading.measured_at  # type: ignore[union-attr]
 

@@ -8,6 +8,7 @@ import pytest
 from tests.core.bench import HOUSE, NOON, Bench, charging_bench, settings_of
 
 from sunbox.core.commands import CommandName
+from sunbox.core.model import Override
 
 DECLARED_S = 6.0
 
@@ -18,8 +19,8 @@ def slow_bench(takes_s: float, *, changes: int = 6, kettle_w: float = 0.0) -> Be
     bench.has_meter = False
     for number in range(changes):
         before_w = bench.car.draw_w
-        bench.pv_w = 300.0 + (8 if number % 2 == 0 else 17) * 230.0
         sent = len(bench.commands(CommandName.SET_AMPS))
+        bench.ask(override=Override.CHARGE, amps_a=8 if number % 2 == 0 else 16)
         for second in range(60):
             told_s = 0.0 if len(bench.commands(CommandName.SET_AMPS)) == sent else bench.at.timestamp()
             follows = bool(told_s) and (bench.at - bench.sent[-1][0]).total_seconds() >= 1.0 + takes_s

@@ -78,7 +78,8 @@ class SitePart(Part):
     """Money that a kWh of sun in the car is worth more than one fed in: a paid request is made when it brings more than it
     costs. 0 = only the budget counts."""
     stale_grace_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
-    """How long charging goes on unchanged without a fresh grid reading, before it falls to the minimum and stops."""
+    """How long charging goes on unchanged without a fresh grid reading; then comes the minimum for as long again, then the
+    stop."""
 
 
 class PlacePart(Part):
@@ -207,9 +208,9 @@ class LoadpointPart(Part):
     """The id of the circuit that feeds it; default: the main fuse alone."""
     priority: Annotated[int, Field(ge=0, le=100)] = 0
     """Loadpoints with a higher number get the sun first; those with the same share it."""
-    start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Charging from the sun starts after the surplus has been enough for so long."""
-    stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 180.0
+    stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 25.0
     """It stops when the import of so long a time without any sun has added up; less shortage may last longer."""
     solar_share_pct: Annotated[float, Field(ge=1, le=100)] = 100.0
     """How much of the power in the modes `pv` and `min_pv` must be sun: 100 = sun only, 50 = charging goes on while at

@@ -1,4 +1,4 @@
-"""Deciding without a grid reading: never ramp up, hold for a grace time, then the minimum, then stop. Only `now` goes on."""
+"""Deciding without a grid reading: never ramp up, hold for a grace time, the minimum for as long again, stop. Only `now` goes on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float)
     """Go on without sun to be seen: hold for the grace time, then the minimum, then stop (unless the minimum is guaranteed)."""
     site = draft.settings.site
     age_s = (draft.at - (draft.site.grid_at or draft.began_at)).total_seconds()
-    stops_s = site.stale_grace_s + can.stop_delay_s
+    stops_s = 2.0 * site.stale_grace_s
     if can.stops and (not lp.set_point.charge or blind_s >= stops_s):
         return off(lp, Reason(ReasonCode.GRID_STALE, {"age_s": age_s}))
     is_grace = blind_s < site.stale_grace_s

@@ -13,6 +13,7 @@ from sunbox.core.blind import safe_a
 from sunbox.core.circuits import Circuits, Want, grant
 from sunbox.core.effects import HoldBattery
 from sunbox.core.follow import follow, on_all_phases
+from sunbox.core.foresight import observed
 from sunbox.core.headroom import circuits_now, load_of
 from sunbox.core.model import Draw
 from sunbox.core.placing import hold, less, no_room, place, set_down, shown, unpaid, within_room
@@ -82,7 +83,7 @@ def _sun(draft: Draft, draws: dict[str, Draw]) -> Draw | None:
     low_w = high_w = base_w
     for draw in draws.values():
         low_w, high_w = low_w + draw.low_w, high_w + draw.high_w
-    return Draw(low_w, high_w)
+    return observed(draft, Draw(low_w, high_w))
 
 
 def _rank(draft: Draft, stance: Stance) -> tuple[int, bool]:
@@ -141,7 +142,7 @@ def _full(draft: Draft, lp: LoadpointState, stance: Stance, can: Range, base: Re
         set_point=SetPoint(charge=True, amps_a=amps, phases=can.phases),
         is_acting=True,
         reason=Reason(base.code, numbers, stance.wish.override_until_at),
-        enough_since_at=None,
+        missed_wh=0.0,
         scores={},
         import_wh=0.0,
         raise_since_at=None,

@@ -24,6 +24,7 @@ class Draft:
         "began_at",
         "due_at",
         "effects",
+        "house_w",
         "loadpoints",
         "memory",
         "meters",
@@ -32,6 +33,7 @@ class Draft:
         "settings",
         "site",
         "sun",
+        "trend",
         "vehicles",
         "weighed_at",
     )
@@ -48,6 +50,8 @@ class Draft:
         self.others = dict(state.others)
         self.memory = state.memory
         self.weighed_at = state.weighed_at
+        self.trend = state.trend
+        self.house_w = state.house_w
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
@@ -71,6 +75,8 @@ class Draft:
             memory=self.memory,
             sun=self.sun,
             weighed_at=self.weighed_at,
+            trend=self.trend,
+            house_w=self.house_w,
             due_at=self.due_at,
         )
 

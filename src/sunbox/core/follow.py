@@ -45,7 +45,7 @@ def follow(
     for stance in group:
         sharing = active if stance in active else [*active, *starting, stance]
         parts.append(_part(sharing, stance, sun, reserved_w))
-        if stance not in active and not stance.is_idle and before[stance.settings.id].enough_since_at is not None:
+        if stance not in active and not stance.is_idle and before[stance.settings.id].missed_wh > 0.0:
             starting.append(stance)
     for stance, part in zip(group, parts, strict=True):
         after = _from_sun(draft, circuits, shown(before[stance.settings.id], part), stance, part)

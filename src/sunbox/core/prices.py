@@ -20,8 +20,8 @@ from sunbox.core.vehicle import ASLEEP
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
 
-STEEPNESS = 1.0
-"""How strongly the price follows the budget that is left for the sun that is left: half of it for all = twice as dear."""
+STEEPNESS = 1.5
+"""How strongly the price follows the budget that is left for the sun that is left: half of it for all = nearly three times as dear."""
 
 MOST_WH = 600.0
 
@@ -54,7 +54,7 @@ def start_price_wh(draft: Draft, vehicle_id: str, change_wh: float) -> float:
 START_MOST_WH = 120.0
 """Most that is missed before a start, however dear it is: a day without a start is worth nothing."""
 
-START_COMMANDS = 1.5
+START_COMMANDS = 0.5
 """Of a start with its amps and its stop: less than they are, because most surpluses that lasted a minute last on."""
 
 

@@ -40,6 +40,7 @@ class ReasonCode(StrEnum):
     CHARGING_PV = "charging_pv"
     CHARGING_MINIMUM = "charging_minimum"
     CHARGING_HELD = "charging_held"
+    CHARGING_GUARANTEED = "charging_guaranteed"
     SURPLUS_LOW = "surplus_low"
     SURPLUS_STARTING = "surplus_starting"
     START_PRICE = "start_price"
@@ -100,6 +101,11 @@ TEMPLATES: dict[ReasonCode, Template] = {
         "charging {amps_a} A ({used_w} W): surplus {surplus_w} W would carry {best_a} A, a change pays after {price_wh} Wh, "
         "{lost_wh} Wh so far{cap}",
     ),
+    ReasonCode.CHARGING_GUARANTEED: Template(
+        _C,
+        "charging the minimum {amps_a} A, which mode min_pv keeps: surplus {surplus_w} W < {used_w} W "
+        "({amps_a} A × {phases} × {voltage_v} V){cap}",
+    ),
     ReasonCode.START_PRICE: Template(
         _W,
         "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V), a start pays after "
@@ -110,7 +116,8 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ),
     ReasonCode.SURPLUS_STARTING: Template(
         _W,
-        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V) must last {delay_s} s",
+        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V), starts after "
+        "{start_wh} Wh of that, {missed_wh} Wh so far",
     ),
     ReasonCode.GRID_STALE: Template(_F, "paused: no grid reading for {age_s} s"),
     ReasonCode.GRID_STALE_HOLD: Template(_C, "charging {amps_a} A, not raised: no grid reading for {age_s} s{cap}"),

@@ -1,21 +1,24 @@
 """Surplus to set-point: what current is worth it, when a change is worth its command, when to start and when to stop.
 
-The surplus is an interval, because the car's own draw is: raising needs the low end, lowering the high end.
+The surplus is an interval, because the car's own draw is: raising needs the low end, lowering the high end. A command acts
+late: what counts is the surplus by then, as far as its slope tells (`trend.py`).
 
 *Worth.* Charging with P at a surplus S is worth min(P, S) − w · max(0, P − S): sun counts once, import counts w-fold. From the
 share of sun that the owner asks for (100 % = sun only) follows w, and from w the share of a further ampere that must be sun.
+Where the surplus cannot be told (clouds), a reserve is kept: import must not be likelier than 1 / (1 + w).
 
 *Regret.* A change of current has a price in Wh (`economy.py`; 0 for free transports). What the present current loses against
-the best one adds up; when it has lost the price, the change is made, to the current that would have been best since the loss
-began. Nobody who does not know the future does better than twice the best in the worst case (ski rental).
+the best one adds up, and as much is expected to go on for a while; when both have the price together, the change is made.
 
-*Stopping* counts import: at the minimum, when it has added up to as much as `stop_delay_s` of full shortage.
+*Starting and stopping* count energy: a start after as much sun was missed as the minimum takes in `start_delay_s`, a stop after
+as much was imported as it takes in `stop_delay_s`, and more where commands are dear.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import log
 
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LoadpointState, Scores
@@ -26,14 +29,20 @@ from sunbox.core.wallbox import SetPoint
 RAISE_AFTER_S = 9.0
 """How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
 
-SLACK_W = 50.0
-"""Shortage that does not yet lower the current: the noise of meters, not worth a command."""
+WEIGHT_MOST = 5.0
+"""Import counts at most so many times as much as sun: with sun only, five sixths of the last ampere must be sun."""
 
-WEIGHT_MOST = 8.0
-"""Import counts at most so many times as much as sun: with sun only, eight ninths of the last ampere must be sun."""
+RESERVE = 0.3
+"""Part of the reserve that errors of the usual spread would ask for: clouds come one at a time, between them it is idle."""
 
-STOP_MOST_WH = 120.0
+STOP_MOST_WH = 100.0
 """Most import at one cloud edge, whatever the delay."""
+
+STOP_COMMANDS = 3.0
+"""Of a stop and the start after it: with dear commands import may go on until it has cost as much as they do."""
+
+GOES_ON_S = 60.0
+"""For so long what is seen now is expected to go on, where a command must be paid for."""
 
 READING_MOST_S = 120.0
 """A longer gap between readings counts as this long."""
@@ -52,7 +61,12 @@ class Range:
     share: float = 1.0  #: of the power that must be sun, 0–1
     price_wh: float = 0.0  #: of a change of current
     start_price_wh: float = 0.0  #: what must have been missed before a start
-    stop_price_wh: float = 0.0  #: what must have been lost before a stop
+    min_run_s: float = 0.0  #: no stop for want of sun sooner after a start
+    min_pause_s: float = 0.0  #: no start sooner after a stop
+    tolerance_w: float = 50.0  #: shortage that does not yet lower the current: the noise of meters
+    overhead_w: float = 0.0  #: of the power that is worth nothing
+    ahead_w: float = 0.0  #: by how much the surplus will have changed when a command acts
+    spread_w: float = 0.0  #: by how much that is wrong, on average
     stops: bool = True  #: False: stays at the minimum (min_pv)
     cap_why: str | None = None
     hard_a: int = 1000  #: hard cap, whatever was asked
@@ -68,10 +82,26 @@ class Range:
         return power_w(self.min_a, self.phases, self.voltage_v)
 
     @property
-    def candidates(self) -> range | tuple[int, ...]:
-        """Return the currents that can be set, off included where it may stop."""
-        currents = range(self.min_a, self.max_a + 1)
-        return (0, *currents) if self.stops else currents
+    def need_w(self) -> float:
+        """Return the surplus from which charging is worth it."""
+        return self.share * self.min_w + self.overhead_w
+
+    @property
+    def start_wh(self) -> float:
+        """Return the sun that must have been missed before a start, whatever commands cost."""
+        return self.need_w * self.start_delay_s / 3600.0
+
+    @property
+    def stop_wh(self) -> float:
+        """Return the shortage that must have added up before a stop."""
+        own_wh = self.share * self.min_w * self.stop_delay_s / 3600.0
+        return min(STOP_MOST_WH, own_wh + STOP_COMMANDS * self.price_wh / (1.0 + self.weight))
+
+    @property
+    def shift_w(self) -> float:
+        """Return what is added to a measured surplus before a current is chosen: where it goes, less a reserve."""
+        reserve_w = RESERVE * self.spread_w * log((1.0 + self.weight) / 2.0) if self.weight > 1.0 else 0.0
+        return self.ahead_w - reserve_w
 
     @property
     def weight(self) -> float:
@@ -91,11 +121,9 @@ class Range:
 
     def worth_w(self, amps: int, surplus_w: float) -> float:
         """Return what charging with so many amps is worth at a surplus, in W."""
-        used_w = amps * self.phases * self.voltage_v
-        if surplus_w >= used_w:
-            return used_w
-        sun_w = max(0.0, surplus_w)
-        return sun_w - self.weight * (used_w - sun_w)
+        used_w = amps * self.unit_w
+        sun_w = min(used_w, max(0.0, surplus_w))
+        return sun_w - self.weight * (used_w - sun_w) - self.overhead_w
 
 
 def decide_from_surplus(
@@ -122,12 +150,19 @@ def decide_from_surplus(
 
 def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt_s: float) -> LoadpointState:
     """Follow the surplus while nothing flows yet; call the start off when it is gone."""
-    if can.stops and low_w < can.share * can.min_w - SLACK_W:
+    if can.stops and low_w < can.need_w - can.tolerance_w:
         return _while_paused(replace(lp, set_point=SetPoint(phases=can.phases)), can, low_w, at, dt_s)
-    start_a = can.fitting_a(low_w)
+    return _started(lp, can, low_w)
+
+
+def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None = None) -> LoadpointState:
+    """Charge with what there is; `at` is when a start is made."""
+    start_a = can.fitting_a(low_w + min(0.0, can.shift_w))
     return replace(
         lp,
         set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),
+        missed_wh=0.0,
+        switched_at=at or lp.switched_at,
         scores={},
         import_wh=0.0,
         raise_since_at=None,
@@ -136,53 +171,33 @@ def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, 
 
 
 def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt_s: float) -> LoadpointState:
-    numbers: dict[str, float | int | str] = {
-        "surplus_w": low_w,
-        "needed_w": can.share * can.min_w,
-        "amps_a": can.min_a,
-        "phases": can.phases,
-        "voltage_v": can.voltage_v,
-        "delay_s": can.start_delay_s,
-    }
-    if can.share < 1.0:
-        numbers["share"] = f", of which {100 * can.share:.0f} % must be sun"
-    if can.stops and low_w < can.share * can.min_w:
-        return replace(
-            lp,
-            set_point=SetPoint(phases=can.phases),
-            enough_since_at=None,
-            scores={},
-            import_wh=0.0,
-            reason=Reason(ReasonCode.SURPLUS_LOW, numbers),
-        )
-    since_at = lp.enough_since_at or at
-    starts_at = since_at + timedelta(seconds=can.start_delay_s)
-    start_a = can.fitting_a(low_w)
-    scores: Scores = {}
-    missed_wh = 0.0
-    if can.price_wh > 0:
-        scores = _scored(can, lp.scores, 0, low_w, low_w, dt_s)
-        missed_wh = max(scores.values(), default=0.0)
-        start_a = max(can.min_a, min(_best_of(scores) or start_a, can.max_a))
-    if can.stops and (at < starts_at or missed_wh < can.start_price_wh):
-        if at >= starts_at:
-            numbers |= {"missed_wh": missed_wh, "price_wh": can.start_price_wh}
-        code = ReasonCode.SURPLUS_STARTING if at < starts_at else ReasonCode.START_PRICE
-        return replace(
-            lp,
-            set_point=SetPoint(phases=can.phases),
-            enough_since_at=since_at,
-            scores=scores,
-            reason=Reason(code, numbers, starts_at if at < starts_at else None),
-        )
+    """Start once enough was missed: much sun starts sooner than little, a gap in it takes back what it would have cost."""
+    if not can.stops:
+        return _started(lp, can, low_w, at)
+    gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
+    missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
+    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
+    starts_wh = max(can.start_wh, can.start_price_wh)
+    will_last = low_w + can.ahead_w >= can.need_w
+    is_enough = low_w >= can.need_w
+    if is_enough and will_last and missed_wh >= starts_wh and at >= pause_ends_at:
+        return _started(lp, can, low_w, at)
+    numbers = _needs(can, low_w)
+    changes_at = None
+    code = ReasonCode.SURPLUS_LOW
+    if is_enough:
+        left_wh = can.start_wh - missed_wh
+        code = ReasonCode.START_PRICE if left_wh <= 0 < can.start_price_wh - missed_wh else ReasonCode.SURPLUS_STARTING
+        numbers |= {"missed_wh": missed_wh, "start_wh": can.start_wh, "price_wh": can.start_price_wh}
+        if code is ReasonCode.SURPLUS_STARTING:
+            changes_at = max(pause_ends_at, at + timedelta(seconds=max(0.0, left_wh) * 3600.0 / max(1.0, low_w)))
     return replace(
         lp,
-        set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),
-        enough_since_at=None,
+        set_point=SetPoint(phases=can.phases),
+        missed_wh=missed_wh,
         scores={},
         import_wh=0.0,
-        raise_since_at=None,
-        reason=_charging(ReasonCode.CHARGING_PV, can, start_a, low_w, None),
+        reason=Reason(code, numbers, changes_at),
     )
 
 
@@ -192,32 +207,29 @@ def _while_charging(
     now_a = min(max(lp.set_point.amps_a, can.min_a), can.max_a)
     imported_wh = lp.import_wh
     if dt_s > 0:
-        short_w = min(can.min_w, can.share * can.min_w - high_w)
-        imported_wh = max(0.0, imported_wh + short_w * dt_s / 3600.0)
-    stop_wh = min(can.min_w * can.stop_delay_s / 3600.0, STOP_MOST_WH) * can.share
-    is_short = high_w < can.share * can.min_w - SLACK_W
-    new_a, scores, raise_since_at, raise_to_a = _next_current(lp, can, now_a, low_w, high_w, at, dt_s)
-    if can.stops and ((is_short and imported_wh >= stop_wh) or new_a == 0):
-        numbers: dict[str, float | int | str] = {
-            "surplus_w": high_w,
-            "needed_w": can.share * can.min_w,
-            "amps_a": can.min_a,
-            "phases": can.phases,
-            "voltage_v": can.voltage_v,
-        }
+        imported_wh = max(0.0, imported_wh + min(can.min_w, can.need_w - high_w) * dt_s / 3600.0)
+    is_short = high_w < can.need_w - can.tolerance_w
+    new_a, scores, raise_since_at, raise_to_a = _next_current(
+        lp, can, now_a, low_w + can.shift_w, high_w + can.shift_w, at, dt_s
+    )
+    may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
+    if may_stop and is_short and imported_wh >= can.stop_wh:
         return replace(
             lp,
             set_point=SetPoint(phases=can.phases),
-            enough_since_at=None,
+            missed_wh=0.0,
+            switched_at=at,
             scores={},
             import_wh=0.0,
             raise_since_at=None,
-            reason=Reason(ReasonCode.SURPLUS_LOW, numbers),
+            reason=Reason(ReasonCode.SURPLUS_LOW, _needs(can, high_w)),
         )
     shown_w = low_w if new_a > now_a else high_w
-    if is_short and new_a == can.min_a:
+    if is_short and new_a == can.min_a and not can.stops:
+        reason = _charging(ReasonCode.CHARGING_GUARANTEED, can, new_a, high_w, None)
+    elif is_short and new_a == can.min_a:
         reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, None)
-        reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": stop_wh})
+        reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": can.stop_wh})
     elif scores and scores[best_a := _best_of(scores)] > 0.05 * can.price_wh:
         reason = _charging(ReasonCode.CHARGING_HELD, can, new_a, shown_w, None)
         more = {"best_a": best_a, "lost_wh": scores[best_a], "price_wh": can.price_wh}
@@ -228,6 +240,7 @@ def _while_charging(
         lp,
         set_point=SetPoint(charge=True, amps_a=new_a, phases=can.phases),
         import_wh=imported_wh,
+        missed_wh=0.0,
         scores=scores,
         raise_since_at=raise_since_at,
         raise_to_a=raise_to_a,
@@ -235,20 +248,32 @@ def _while_charging(
     )
 
 
+def _needs(can: Range, surplus_w: float) -> dict[str, float | int | str]:
+    """Return the arithmetic of what a start needs."""
+    numbers: dict[str, float | int | str] = {
+        "surplus_w": surplus_w,
+        "needed_w": can.need_w,
+        "amps_a": can.min_a,
+        "phases": can.phases,
+        "voltage_v": can.voltage_v,
+    }
+    if can.share < 1.0:
+        numbers["share"] = f", of which {100 * can.share:.0f} % must be sun"
+    return numbers
+
+
 def _next_current(
     lp: LoadpointState, can: Range, now_a: int, low_w: float, high_w: float, at: datetime, dt_s: float
 ) -> tuple[int, Scores, datetime | None, int]:
-    """Return the current to charge with (0 = stop), and what is added up towards the next change."""
+    """Return the current to charge with, and what is added up towards the next change."""
     if can.price_wh > 0:
-        scores = _scored(can, lp.scores, now_a, low_w, high_w, dt_s)
-        best_a = _best_of(scores)
-        price_wh = can.stop_price_wh if best_a == 0 else can.price_wh
-        if scores and scores[best_a] >= price_wh:
-            return best_a, {}, None, 0
-        return now_a, scores, None, 0
-    if high_w < now_a * can.unit_w - SLACK_W and can.best_a(high_w) < now_a:
+        if dt_s <= 0:  # the same reading again
+            return now_a, lp.scores, None, 0
+        scores, change_a = _scored(can, lp.scores, now_a, low_w, high_w, dt_s)
+        return (now_a, scores, None, 0) if change_a is None else (change_a, {}, None, 0)
+    if high_w < now_a * can.unit_w - can.tolerance_w and can.best_a(high_w) < now_a:
         return can.best_a(high_w), {}, None, 0
-    if dt_s <= 0:  # the same reading again
+    if dt_s <= 0:
         return now_a, {}, lp.raise_since_at, lp.raise_to_a
     if (possible_a := can.best_a(low_w)) <= now_a:
         return now_a, {}, None, 0
@@ -259,25 +284,38 @@ def _next_current(
     return now_a, {}, since_at, to_a
 
 
-def _scored(can: Range, scores: Scores, now_a: int, low_w: float, high_w: float, dt_s: float) -> Scores:
-    """Return per current what it would have gained over the present one since it began to gain, in Wh (0 A = off).
+def _scored(
+    can: Range, scores: Scores, now_a: int, low_w: float, high_w: float, dt_s: float
+) -> tuple[Scores, int | None]:
+    """Return per current what it would have gained over the present one since it began to gain, in Wh, and the one to change to.
 
     A cumulative sum that starts anew whenever it falls below nothing: a level that the gaps between the clouds do not
-    carry loses again what it gained, one that they carry does not.
+    carry loses again what it gained, one that they carry does not. A change pays when what was gained, and what is gained now
+    if it goes on, have its price together.
     """
-    if dt_s <= 0:
-        return scores
     hours = dt_s / 3600.0
-    now_low, now_high = can.worth_w(now_a, low_w), can.worth_w(now_a, high_w)
+    goes_on_h = min(GOES_ON_S, 6.0 * dt_s) / 3600.0
+    unit_w, weight = can.unit_w, can.weight
+    low_w, high_w = max(0.0, low_w), max(0.0, high_w)
+    now_w = now_a * unit_w
+    now_low_w = now_w if low_w >= now_w else low_w - weight * (now_w - low_w)
+    now_high_w = now_w if high_w >= now_w else high_w - weight * (now_w - high_w)
     new: Scores = {}
-    for amps in can.candidates:
+    best_a, most_wh = None, can.price_wh
+    for amps in range(can.min_a, can.max_a + 1):
         if amps == now_a:
             continue
-        gain_w = can.worth_w(amps, low_w) - now_low if amps > now_a else can.worth_w(amps, high_w) - now_high
+        used_w = amps * unit_w
+        if amps > now_a:
+            gain_w = (used_w if low_w >= used_w else low_w - weight * (used_w - low_w)) - now_low_w
+        else:
+            gain_w = (used_w if high_w >= used_w else high_w - weight * (used_w - high_w)) - now_high_w
         score = scores.get(amps, 0.0) + gain_w * hours
         if score > 0:
             new[amps] = score
-    return new
+            if (worth_wh := score + gain_w * goes_on_h) >= most_wh and (best_a is None or worth_wh > most_wh):
+                best_a, most_wh = amps, worth_wh
+    return new, best_a
 
 
 def _best_of(scores: Scores) -> int:

@@ -11,10 +11,12 @@ from sunbox.core.circuits import Cap, Load, device_cap
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
+from sunbox.core.foresight import ahead_w
 from sunbox.core.model import Charging, Mode, Override, Wish
 from sunbox.core.prices import price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range
+from sunbox.core.replies import settle_s_of
 from sunbox.core.values import replace
 from sunbox.core.vehicle import wake_again_at
 from sunbox.core.wallbox import SetPoint
@@ -173,8 +175,13 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         share=settings.solar_share_pct / 100.0,
         price_wh=change_wh,
         start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
-        stop_price_wh=3.0 * change_wh,
         stops=wish.mode is not Mode.MIN_PV,
+        min_run_s=settings.min_run_s,
+        min_pause_s=settings.min_pause_s,
+        tolerance_w=draft.settings.site.tolerance_w,
+        overhead_w=settings.overhead_w,
+        ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, vehicle.memory)),
+        spread_w=draft.trend.spread_w,
         cap_why=cap.why,
         hard_a=hard_a,
     )
@@ -213,7 +220,7 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         lp.reason == reason
         and lp.is_acting is is_acting
         and not lp.set_point.charge
-        and lp.enough_since_at is None
+        and lp.missed_wh == 0.0
         and not lp.scores
         and lp.import_wh == 0.0
     ):
@@ -223,7 +230,7 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         set_point=SetPoint(phases=lp.set_point.phases),
         is_acting=is_acting,
         reason=reason,
-        enough_since_at=None,
+        missed_wh=0.0,
         scores={},
         import_wh=0.0,
         raise_since_at=None,

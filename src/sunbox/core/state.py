@@ -11,6 +11,7 @@ from sunbox.core.draw import Steps
 from sunbox.core.model import Availability, Draw, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
 from sunbox.core.reasons import Reason
 from sunbox.core.settings import Settings
+from sunbox.core.trend import Trend
 from sunbox.core.wallbox import Pending, SetPoint
 
 
@@ -113,7 +114,8 @@ class LoadpointState:
     reason: Reason  #: of the set-point
     held_by: Reason | None = None  #: what keeps the set-point from being carried out
     pending: Pending | None = None
-    enough_since_at: datetime | None = None  #: surplus has been enough to start since
+    missed_wh: float = 0.0  #: of surplus that a start would have used
+    switched_at: datetime | None = None  #: of the last start or stop from the sun
     import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
     scores: Scores = field(default_factory=dict)
     lean: Lean | None = None  #: towards the other number of phases
@@ -141,4 +143,6 @@ class State:
     memory: SiteMemory = field(default_factory=SiteMemory)
     sun: Draw | None = None  #: surplus of the site with what the cars draw added back, None = not known now
     weighed_at: datetime | None = None  #: of the grid reading that was last weighed as evidence
+    trend: Trend = field(default_factory=Trend)  #: of the sun's power, or of the surplus where nothing measures the sun
+    house_w: float | None = None  #: what everything but the cars used when their draw was last known
     due_at: datetime | None = None

@@ -27,6 +27,7 @@ class Balance:
     has_battery: bool
     is_stale: bool  #: the grid value is too old to act on
     fresh_until_at: datetime | None = None  #: when the grid value becomes, or became, too old
+    pv_at: datetime | None = None  #: when the PV value was true
 
     @property
     def consumption_w(self) -> float | None:
@@ -47,6 +48,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     stale_grid: MeterReading | None = None
     pv_w = battery_w = soc_pct = None
     has_battery = False
+    pv_at: datetime | None = None
     limit_s = 0.0
     for meter in settings.meters:
         if not meter.is_site:
@@ -66,8 +68,8 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
             has_battery = True
         if not fresh:
             continue
-        if pv_w is None:
-            pv_w = reading.pv_w
+        if pv_w is None and reading.pv_w is not None:
+            pv_w, pv_at = reading.pv_w, reading.measured_at
         if battery_w is None:
             battery_w = reading.battery_w
         if soc_pct is None:
@@ -85,6 +87,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         has_battery=has_battery,
         is_stale=grid is None,
         fresh_until_at=used.measured_at + timedelta(seconds=limit_s) if used else None,
+        pv_at=pv_at,
     )
 
 

@@ -49,6 +49,7 @@ CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.CHARGING_PV: Cause.LAG,
     ReasonCode.CHARGING_MINIMUM: Cause.LAG,
     ReasonCode.CHARGING_HELD: Cause.PRICE,
+    ReasonCode.CHARGING_GUARANTEED: Cause.LAG,
     ReasonCode.SURPLUS_LOW: Cause.TOO_LOW,
     ReasonCode.SURPLUS_STARTING: Cause.DELAY,
     ReasonCode.START_PRICE: Cause.PRICE,

@@ -119,6 +119,7 @@ NEVER_SEEN = replace(
 
 def site_of(*loadpoints: LoadpointSnapshot) -> SiteSnapshot:
     return SiteSnapshot(
+        limit=None,
         at=datetime(2025, 6, 21, tzinfo=UTC),
         name="Home",
         grid_w=None,

@@ -88,6 +88,7 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.CHARGING_PV: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_MINIMUM: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_HELD: frozenset({Status.CHARGING}),
+    ReasonCode.CHARGING_GUARANTEED: frozenset({Status.CHARGING}),
     ReasonCode.GRID_STALE_HOLD: frozenset({Status.CHARGING}),
     # wished, and held back: interrupted once it has been started since plug-in, else ready
     # (also for a car that was never seen: it is woken for a look when the sun lasts)

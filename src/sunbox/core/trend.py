@@ -1,0 +1,112 @@
+"""Where the sun's power is going: a rise or fall at the edge of a cloud lasts for tens of seconds, and a command acts late.
+
+How far a slope may be trusted is not assumed but learned: each change over a span is compared with the change over the span
+before it. Where one tells nothing about the next, nothing is extrapolated. What is then still missed, on average, is the
+spread: nothing under a clear sky, much between clouds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SPAN_S = 20.0
+"""Over so long a slope is measured, at least: longer than the noise of a 1-s meter, shorter than the edge of a cloud."""
+
+KEEP_EACH_S = 5.0
+"""Of faster readings one is kept in so long."""
+
+GAP_S = 150.0
+"""A longer gap between readings begins anew."""
+
+LEARN_S = 7200.0
+"""Time constant with which it is learned how far a slope tells the next one."""
+
+SPREAD_S = 600.0
+"""Time constant of the spread: as long as a group of clouds."""
+
+PRIOR_W = 100.0
+"""Changes that count for the first guess, that half of a slope goes on."""
+
+RELIANCE_FIRST, RELIANCE_MOST = 0.5, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What the readings so far tell of the next ones."""
+
+    samples: tuple[tuple[float, float], ...] = ()  #: (s, W), the last two spans
+    slope_w_per_s: float = 0.0  #: over the last span
+    products: float = 0.0  #: mean of change × change before
+    squares: float = 0.0  #: mean of change before, squared
+    spread_w: float = 0.0  #: what is missed over a span, on average
+    at_s: float = 0.0  #: of the last reading
+
+    @property
+    def reliance(self) -> float:
+        """Return the share of a slope that goes on."""
+        prior = PRIOR_W * PRIOR_W
+        learned = (self.products + RELIANCE_FIRST * prior) / (self.squares + prior)
+        return min(RELIANCE_MOST, max(0.0, learned))
+
+    def ahead_w(self, seconds: float) -> float:
+        """Return by how much the power is expected to have changed `seconds` after the last reading."""
+        return self.reliance * self.slope_w_per_s * seconds if self.slope_w_per_s else 0.0
+
+
+def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
+    """Return the trend after a new reading.
+
+    Args:
+        trend: the trend before.
+        at_s: instant of the reading, in s.
+        power_w: what was measured.
+        is_sun: it is the sun's power alone. Else the house switches in steps, which do not go on: then only a slope counts
+            that both halves of the span agree on.
+    """
+    samples = trend.samples
+    passed_s = at_s - trend.at_s
+    if samples and not 0.0 < passed_s <= GAP_S:
+        if passed_s == 0.0:
+            return trend
+        samples = ()
+    old = older = None
+    middle = samples[-1] if samples else None
+    for sample in reversed(samples):
+        if old is None:
+            if at_s - sample[0] >= SPAN_S - 0.5:
+                old = sample
+            elif at_s - sample[0] <= SPAN_S / 2 + 0.5:
+                middle = sample
+        elif old[0] - sample[0] >= SPAN_S - 0.5:
+            older = sample
+            break
+    slope = 0.0
+    products, squares, spread_w = trend.products, trend.squares, trend.spread_w
+    if old is not None:
+        span_s = at_s - old[0]
+        slope = (power_w - old[1]) / span_s
+        if not is_sun:
+            slope = _agreed(slope, old, middle or old, at_s, power_w)
+        if older is not None:
+            change_w, before_w = power_w - old[1], (old[1] - older[1]) / (old[0] - older[0]) * span_s
+            part = 1.0 - math.exp(-passed_s / LEARN_S)
+            products += part * (change_w * before_w - products)
+            squares += part * (before_w * before_w - squares)
+            missed_w = abs(change_w - trend.reliance * before_w)
+            spread_w += (1.0 - math.exp(-passed_s / SPREAD_S)) * (missed_w - spread_w)
+    if not samples or at_s - samples[-1][0] >= KEEP_EACH_S - 0.5:
+        since_s = (older or samples[0])[0] if samples else at_s
+        samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
+    return Trend(samples, slope, products, squares, spread_w, at_s)
+
+
+def _agreed(slope: float, old: tuple[float, float], middle: tuple[float, float], at_s: float, power_w: float) -> float:
+    """Return the smaller of the slopes of both halves of a span, 0 where they differ in sign or there are no halves."""
+    if not old[0] < middle[0] < at_s:
+        return 0.0
+    first = (middle[1] - old[1]) / (middle[0] - old[0])
+    second = (power_w - middle[1]) / (at_s - middle[0])
+    if first * second <= 0:
+        return 0.0
+    return math.copysign(min(abs(first), abs(second)), slope)
