@@ -205,9 +205,11 @@ class World:
 
     def sample_at(self, t_s: float) -> Sample:
         """Return the site as it was at `t_s`, between two samples on a straight line."""
-        newer = self._now_sample()
-        if t_s >= newer.t_s:
-            return newer
+        newer = self._history[-1]
+        if t_s >= newer.t_s:  # a jump at this moment matters to nobody who asks for what was before
+            newer = self._now_sample()
+            if t_s >= newer.t_s:
+                return newer
         for older in reversed(self._history):
             if older.t_s <= t_s:
                 share = (t_s - older.t_s) / (newer.t_s - older.t_s)
