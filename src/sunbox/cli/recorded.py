@@ -105,7 +105,7 @@ def _instant(words: str, now: datetime) -> datetime | None:
         return now - timedelta(seconds=int(ago[1]) * AGO_S[ago[2]])
     if re.match(r"\d{4}-\d{2}-\d{2}[t ]\d", words):
         try:
-            at = datetime.fromisoformat(words)
+            at = datetime.fromisoformat(words.upper())
         except ValueError:
             return None
         return at if at.tzinfo is not None else at.replace(tzinfo=now.tzinfo)

@@ -143,7 +143,7 @@ def load(
     reader = Reader(path, document, os.environ if environ is None else environ)
     config = _Assembly(reader, registry).config()
     if config is None:
-        ours = {path_text(where) for where, _ in changes}
+        ours = {path_text(where[: end + 1]) for where, _ in changes for end in range(1, len(where))}
         raise ConfigError(
             [
                 f"--set {problem.where}: {problem.text}" if problem.where in ours else problem.render(str(path))
@@ -159,7 +159,7 @@ def _put(value: Any, where: Path, new: Any) -> None:
         if isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
         elif isinstance(value, dict) and isinstance(part, str):
-            if value.get(part) is None:
+            if not isinstance(value.get(part), dict | list):
                 value[part] = [] if isinstance(after, int) else {}
             value = value[part]
         else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 from sunbox.core.commands import RequestKind
@@ -105,9 +107,9 @@ class Span(NamedTuple):
 def spans_of(samples: Sequence[Sample], from_at: datetime, to_at: datetime) -> list[Span]:
     """Return the samples within a time, each with how long it holds; a gap holds nothing."""
     spans: list[Span] = []
-    for number, sample in enumerate(samples):
-        if not from_at <= sample.at < to_at:
-            continue
+    first, last = (bisect_left(samples, at, key=attrgetter("at")) for at in (from_at, to_at))
+    for number in range(first, last):
+        sample = samples[number]
         next_at = samples[number + 1].at if number + 1 < len(samples) else sample.at
         held_s = min(HELD_MOST_S, (min(next_at, to_at) - sample.at).total_seconds())
         if held_s > 0:
@@ -163,6 +165,8 @@ def bounds_of(record: Record, day: date) -> tuple[datetime, datetime]:
 def _book(accounts: list[_Account], cars: Sequence[CarRange], sample: Sample, surplus_w: float, hours: float) -> None:
     """Book one reading: what flowed by its source, what was missed by its cause. Several cars share in proportion."""
     drawn_w = sum(row.draw_w for row in sample.seen)
+    if drawn_w <= 0 and surplus_w <= 0:
+        return
     solar_w = min(drawn_w, surplus_w)
     import_w = min(drawn_w - solar_w, max(0.0, sample.grid_w))
     battery_w = min(drawn_w - solar_w - import_w, max(0.0, sample.battery_w))

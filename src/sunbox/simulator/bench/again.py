@@ -22,7 +22,7 @@ from sunbox.simulator.recorded import Point, trace_of
 CAPACITY_WH = 200_000.0
 """Of a car that will be full: more than any, so that what is left until then can be anything."""
 DARK_INTERVAL_S = 60.0
-"""How often the meter measures while there is nothing to be had, and nothing is drawn."""
+"""How often the meter measures while there is less than half of what a start takes, and nothing is drawn."""
 PART_S = 21_600.0
 """How often (simulated time) progress is told."""
 
@@ -113,7 +113,15 @@ def live_again(home: RecordedHome, settings: Settings, progress: Callable[[float
     trace = trace_of(home.points)
     cars = {car_id: SiteCar(car_id, traits, is_plugged=False) for car_id, traits in home.cars.items()}
     ours = settings_again(settings, home)
-    run = SiteRun(trace, ours, cars.values(), measures_phases=False, keeps_lines=False, dark_interval_s=DARK_INTERVAL_S)
+    run = SiteRun(
+        trace,
+        ours,
+        cars.values(),
+        measures_phases=False,
+        keeps_lines=False,
+        dark_interval_s=DARK_INTERVAL_S,
+        dark_below_w=_start_w(ours) / 2.0,
+    )
     for move in home.moves:
         run.at((move.at - trace.start_at).total_seconds(), partial(_move, run, move))
     for at, request in home.requests:
@@ -127,6 +135,15 @@ def live_again(home: RecordedHome, settings: Settings, progress: Callable[[float
         run.run(done_s)
         progress(done_s / length_s)
     return _outcome(run.summary(), ours)
+
+
+def _start_w(settings: Settings) -> float:
+    """Return the least surplus with which anything is started, in W."""
+    able = {row.id: row.capabilities for row in settings.vehicles}
+    return min(
+        row.solar_share_pct / 100.0 * (row.min_a or able[row.vehicle_id or ""].min_a) * settings.site.voltage_v
+        for row in settings.loadpoints
+    )
 
 
 def _move(run: SiteRun, move: Move) -> None:

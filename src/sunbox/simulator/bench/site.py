@@ -149,6 +149,7 @@ class SiteRun:
         measures_phases: bool = True,
         keeps_lines: bool = True,
         dark_interval_s: float = 0.0,
+        dark_below_w: float = 0.0,
         watch: Watch | None = None,
     ) -> None:
         """Begin with the trace.
@@ -162,7 +163,8 @@ class SiteRun:
             measures_pv: whether the meter at the grid connection tells PV and battery too.
             measures_phases: whether it tells the current of each phase.
             keeps_lines: whether the log of readings and the peaks are kept; without, weeks take little memory.
-            dark_interval_s: the grid meter measures no more often than this while the sun gives nothing to spare and no car draws.
+            dark_interval_s: the meters measure no more often than this while it is dark: the sun leaves too little and no car draws.
+            dark_below_w: less than this is too little.
             watch: sees every step, e.g. for a journal.
         """
         self.cars = {car.id: car for car in cars}
@@ -175,7 +177,7 @@ class SiteRun:
         self.t_s = 0.0
         self._measures = (measures_pv, measures_phases)
         self._keeps_lines = keeps_lines
-        self._dark_interval_s = dark_interval_s
+        self._dark = (dark_interval_s, dark_below_w)
         self._watch = watch
         self._clock = SteppedClock(trace.start_at)
         self._begins_at = trace.start_at.astimezone(UTC)
@@ -430,11 +432,12 @@ class SiteRun:
 
     def _next_s(self, interval_s: float) -> float:
         """Return how long until a meter measures again."""
-        if self._dark_interval_s <= interval_s:
+        dark_s, below_w = self._dark
+        if dark_s <= interval_s:
             return interval_s
         sample = self.world.sample_at(self.t_s)
-        is_dark = sample.pv_w <= sample.house_w and sample.cars_w <= 0
-        return self._dark_interval_s if is_dark else interval_s
+        is_dark = sample.pv_w - sample.house_w < below_w and sample.cars_w <= 0
+        return dark_s if is_dark else interval_s
 
     def _arrive(self, meter_id: str, reading: MeterReading, *, is_lost: bool) -> None:
         if is_lost:

@@ -1,0 +1,133 @@
+"""`sunbox whatif`: recorded days lived again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sunbox.app import REGISTRY
+from sunbox.cli.whatif import files_of, happened, home_of
+from sunbox.config.changes import change
+from sunbox.core.model import Mode, Override
+from sunbox.errors import ConfigError, SunboxError
+from sunbox.gateway.recorded import read_record, settings_in
+from sunbox.simulator.bench.again import live_again
+
+
+@pytest.fixture(scope="module")
+def record(three_days):
+    return read_record(sorted(three_days.folder.iterdir()))
+
+
+def changed(settings, *changes):
+    return change(settings, changes, path=None, registry=REGISTRY)
+
+
+# The settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_changes_its_setting_and_nothing_else(record):
+    recorded = record.settings
+    old, new = changed(recorded, "loadpoints[0].start_delay_s=30", "blue.solar_share_pct=50", "site.voltage_v=235")
+    assert old is recorded
+    assert old.loadpoints[0].start_delay_s == 120.0
+    loadpoint = new.loadpoints[0]
+    assert (loadpoint.start_delay_s, loadpoint.solar_share_pct, new.site.voltage_v) == (30.0, 50.0, 235.0)
+    assert (new.vehicles, new.meters, loadpoint.name) == (old.vehicles, old.meters, "Carport")
+
+
+def test_modes_and_budgets_are_settings_too(record):
+    _, new = changed(record.settings, "loadpoints.blue.mode=off", "vehicles[0].budget.commands_per_day=48")
+    assert new.loadpoints[0].mode is Mode.OFF
+    assert new.vehicles[0].budget.commands_per_day == 48
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            "blue.strat_delay_s=3",
+            r"--set loadpoints\[0\]\.strat_delay_s: there is no such key; did you mean start_delay_s",
+        ),
+        ("blue.start_delay_s=9999", r"--set loadpoints\[0\]\.start_delay_s: 9999 is above 3600 s"),
+        ("blue.start_delay_s=soon", r"--set loadpoints\[0\]\.start_delay_s: 'soon'"),
+        ("blue.min_a=3", r"--set loadpoints\[0\]\.min_a: 3 is below 6 A"),
+        ("blue.mode=pvv", "did you mean pv"),
+        ("loadpoints[4].min_a=8", r"loadpoints\[4\] is not there; there are 1: blue"),
+        ("loadpoints.red.min_a=8", r"loadpoints\.red is not there"),
+        ("red.min_a=8", "there is no such"),
+        ("min_a=8", "write a key of the configuration"),
+        ("blue.min_a", "write a key of the configuration"),
+        ("blue..min_a=8", "write a key of the configuration"),
+        ("blue.min_a={a: 1}", "the value is no number, word, true or false"),
+        ("site=3", "write a key of the configuration"),
+        ("site.name.x=3", r"--set site\.name: a map is"),
+    ],
+)
+def test_a_wrong_key_or_value_is_told_as_in_the_file(record, asked, told):
+    with pytest.raises(ConfigError, match=told):
+        changed(record.settings, asked)
+
+
+# Living again ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_settings_bring_about_what_happened(record):
+    real = happened(record)
+    again = live_again(home_of(record), record.settings)
+    assert again.charged_kwh == pytest.approx(real.charged_kwh, rel=0.05)
+    assert again.solar_kwh == pytest.approx(real.solar_kwh, rel=0.05)
+    assert abs(again.starts - real.starts) <= 2
+
+
+def test_the_home_is_the_records(record):
+    home = home_of(record)
+    assert [(move.is_plugged, move.room_wh) for move in home.moves] == [(True, None), (False, None), (True, None)]
+    assert [request.override for _, request in home.requests] == [None, Override.STOP, Override.NONE]
+    assert home.interval_s == 10.0
+    assert home.cars["blue"].max_a == 32
+
+
+def test_waiting_longer_brings_less_and_off_brings_nothing(record):
+    home = home_of(record)
+    _, late = changed(record.settings, "blue.start_delay_s=3600")
+    now, later = live_again(home, record.settings), live_again(home, late)
+    assert later.charged_kwh < now.charged_kwh
+    assert later.starts <= now.starts
+
+
+# The command ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_difference_is_printed_beside_what_happened(run, three_days):
+    path = min(three_days.folder.iterdir())
+    ran = run("whatif", "--journal", path, "--set", "blue.solar_share_pct=50")
+    assert ran.code == 0
+    assert "old, simulated" in ran.out
+    assert "difference" in ran.out
+    assert "off the record" in ran.out
+
+
+def test_it_can_be_json(run, three_days):
+    path = min(three_days.folder.iterdir())
+    told = json.loads(run("whatif", "--journal", path, "--set", "blue.start_delay_s=120", "--json").out)
+    assert told["old"] == told["new"]
+    assert told["recorded"]["charged_kwh"] == pytest.approx(told["old"]["charged_kwh"], rel=0.05)
+    assert told["days"] == 1.0
+
+
+def test_a_mistake_is_told_before_anything_is_lived(run, three_days, tmp_path):
+    ran = run("whatif", "--journal", three_days.folder, "--set", "blue.bla=1")
+    assert (ran.code, "there is no such key" in ran.err) == (2, True)
+    assert "there is no journal in it" in run("whatif", "--journal", tmp_path, "--set", "blue.min_a=8").err
+    assert "no such file or folder" in run("whatif", "--journal", tmp_path / "x", "--set", "blue.min_a=8").err
+
+
+def test_files_and_folders_are_journals(three_days, tmp_path):
+    files = sorted(three_days.folder.iterdir())
+    assert files_of([three_days.folder]) == files
+    assert files_of([files[0], three_days.folder]) == files
+    with pytest.raises(SunboxError):
+        files_of([tmp_path])
+    assert settings_in(files[0]).loadpoints[0].id == "blue"
