@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from sunbox.gateway.recorded import Record
     from sunbox.simulator.bench.again import Move, Outcome, RecordedHome
 
-LEAST_INTERVAL_S = 5.0
-"""A faster meter is read so often here: weeks take too long else."""
+LEAST_INTERVAL_S, WEEKS_INTERVAL_S = 5.0, 20.0
+"""A faster meter is read so often here, and over more than a week: the difference between two lives stays the same."""
+WEEK_S = 7 * 86_400.0
 
-LAG_S = 5.0
-"""From a command until a car of this world follows."""
+DELAY_S = 5.0
+"""From a command until a car of this world does it, and answers."""
 
 TOLD_EACH_S = 300.0
 """How often a car of this world tells how it is; cables are told at once."""
@@ -91,7 +92,7 @@ def home_of(record: Record) -> RecordedHome:
                 can_switch=can_switch,
                 min_a=able[vehicle_id].min_a,
                 max_a=car.max_a,
-                lag_s=LAG_S,
+                delay_s=DELAY_S,
                 told_each_s=TOLD_EACH_S,
             ),
         )
@@ -122,12 +123,14 @@ def home_of(record: Record) -> RecordedHome:
         (after.at - before.at).total_seconds()
         for before, after in zip(record.samples, record.samples[1:], strict=False)
     )
+    length_s = (record.samples[-1].at - first_at).total_seconds()
+    least_s = LEAST_INTERVAL_S if length_s <= WEEK_S else WEEKS_INTERVAL_S
     return RecordedHome(
         points=points,
         moves=sorted(moves, key=lambda move: move.at),
         requests=[*wishes, *((event.at, event.request) for event in record.requests)],
         cars=cars,
-        interval_s=max(LEAST_INTERVAL_S, steps_s[len(steps_s) // 2] if steps_s else LEAST_INTERVAL_S),
+        interval_s=max(least_s, steps_s[len(steps_s) // 2] if steps_s else least_s),
         measures_phases=record.measures_phases,
     )
 
@@ -265,7 +268,8 @@ def off_words(real: Happened, old: Outcome) -> str:
     solar_pct = 100 * (old.solar_kwh - real.solar_kwh) / real.solar_kwh if real.solar_kwh > 0 else 0.0
     return (
         f"The simulation of the old settings is {off_pct:+.1f} % off the record in energy, {solar_pct:+.1f} % in sun, "
-        f"{old.import_kwh - real.import_kwh:+.1f} kWh in import: differences much smaller than that mean nothing."
+        f"{old.import_kwh - real.import_kwh:+.1f} kWh in import and {old.commands - real.commands:+d} commands: differences "
+        "much smaller than that mean nothing."
     )
 
 

@@ -16,6 +16,9 @@ BRIDGED_S = 300.0
 HOLE_S = 120.0
 """After so long without a reading nothing is known: no sun until the next one."""
 
+DARK_W, DARK_STEP_S = -50.0, 240.0
+"""Below this surplus a point every so often is enough."""
+
 
 @dataclass(slots=True)
 class Point:
@@ -46,13 +49,31 @@ def trace_of(points: Sequence[Point]) -> RecordedTrace:
         pvs_w.append(sun_w)
         loads_w.append(sun_w - surplus_w)
 
-    for point in _settled(points):
+    for point in _thinned(_settled(points)):
         t_s = (point.at - start_at).total_seconds()
         if times_s and t_s - times_s[-1] > BRIDGED_S + HOLE_S:
             put(times_s[-1] + HOLE_S, 0.0, 0.0)
             put(t_s - 1.0, 0.0, 0.0)
         put(t_s, point.surplus_w, point.pv_w)
     return RecordedTrace(start_at, times_s, pvs_w, loads_w)
+
+
+def _thinned(points: Iterable[Point]) -> Iterable[Point]:
+    """Yield the points, at night only one every few minutes: how little there is then makes no difference to any car."""
+    held: Point | None = None
+    kept_at: datetime | None = None
+    for point in points:
+        is_dark = point.surplus_w < DARK_W
+        if is_dark and kept_at is not None and (point.at - kept_at).total_seconds() < DARK_STEP_S:
+            held = point
+            continue
+        if not is_dark and held is not None:
+            yield held
+        held = None
+        kept_at = point.at if is_dark else None
+        yield point
+    if held is not None:
+        yield held
 
 
 def _settled(points: Sequence[Point]) -> Iterable[Point]:
