@@ -25,7 +25,20 @@ ALL = dict(every_command())
 
 
 def test_the_commands_are_those_that_are_documented():
-    assert list(COMMANDS) == ["demo", "run", "check", "status", "replay", "day", "bench", "simulate", "config"]
+    assert list(COMMANDS) == [
+        "demo",
+        "run",
+        "check",
+        "status",
+        "explain",
+        "report",
+        "whatif",
+        "replay",
+        "day",
+        "bench",
+        "simulate",
+        "config",
+    ]
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

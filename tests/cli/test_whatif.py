@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,27 @@ def test_a_wrong_key_or_value_is_told_as_in_the_file(record, asked, told):
         changed(record.settings, asked)
 
 
+FILE = """\
+site: {timezone: Europe/Berlin}
+places: [{name: Home, lat: 52.394, lon: 13.542, tags: [home, pv]}]
+meters: [{id: house, driver: http, url: "http://192.168.0.20/em", grid_w: "$.grid"}]
+vehicles: [{id: blue, driver: tesla, vin: LRW3F7EK4NC700000}]
+loadpoints: [{id: carport, vehicle: blue, start_delay_s: 90}]
+"""
+
+
+def test_a_file_is_changed_where_one_is_named(record, tmp_path):
+    path = tmp_path / "sunbox.yaml"
+    path.write_text(FILE)
+    asked = ["tesla.budget.commands_per_day=48", "carport.stop_delay_s=60"]
+    old, new = change(record.settings, asked, path=path, registry=REGISTRY)
+    assert (old.loadpoints[0].start_delay_s, new.loadpoints[0].start_delay_s) == (90.0, 90.0)
+    assert (old.vehicles[0].budget.commands_per_day, new.vehicles[0].budget.commands_per_day) == (None, 48)
+    assert (old.loadpoints[0].stop_delay_s, new.loadpoints[0].stop_delay_s) == (180.0, 60.0)
+    with pytest.raises(ConfigError, match=r"--set tesla\.budget\.per_day: there is no such key"):
+        change(record.settings, ["tesla.budget.per_day=1"], path=path, registry=REGISTRY)
+
+
 # Living again ---------------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +111,16 @@ def test_the_home_is_the_records(record):
     assert home.cars["blue"].max_a == 32
 
 
-def test_waiting_longer_brings_less_and_off_brings_nothing(record):
+def test_a_car_takes_no_more_than_it_took_until_it_was_full(record):
+    home = home_of(record)
+    (plug, *_) = home.moves
+    full = live_again(replace(home, moves=[replace(plug, room_wh=5000.0)]), record.settings)
+    assert full.charged_kwh == pytest.approx(5.0, abs=0.1)
+    away = live_again(replace(home, moves=[]), record.settings)
+    assert (away.charged_kwh, away.starts) == (0.0, 0)
+
+
+def test_waiting_longer_brings_less(record):
     home = home_of(record)
     _, late = changed(record.settings, "blue.start_delay_s=3600")
     now, later = live_again(home, record.settings), live_again(home, late)

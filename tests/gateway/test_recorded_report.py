@@ -6,15 +6,24 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.recorded_days import FIRST, PRICE, Lived
+from tests.recorded_days import BERLIN, FIRST, PRICE, Lived
 
 from sunbox.app import possible_day, report_day
 from sunbox.core.commands import RequestKind
+from sunbox.core.effects import Effect
+from sunbox.core.events import Event
 from sunbox.core.reasons import ReasonCode
+from sunbox.core.settings import SiteSettings
+from sunbox.core.state import State
 from sunbox.core.wallbox import DayReport, NotRecordedError
 from sunbox.errors import JournalError
+from sunbox.gateway.journal import Journal
 from sunbox.gateway.recorded import read_record
+from sunbox.gateway.replay import replay_file
 from sunbox.gateway.report import CAUSES, Cause, cause_of, report_of
+from sunbox.simulator.bench.site import SiteRun, settings_of
+from sunbox.simulator.bench.site_car import SiteCar, Traits
+from sunbox.simulator.household import GeneratedTrace
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +97,27 @@ def test_a_file_that_cannot_be_reckoned_is_an_error(tmp_path: Path, text: str) -
     (tmp_path / "2026-06-01.jsonl").write_text(text)
     with pytest.raises(JournalError, match=r"2026-06-01\.jsonl"):
         report_day(tmp_path, FIRST)
+
+
+def test_two_cars_have_an_account_each(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    before: list[State | None] = [None]
+
+    def watch(event: Event, state: State, effects: tuple[Effect, ...]) -> None:
+        journal.add(before[0], event, state, effects)
+        before[0] = state
+
+    cars = [SiteCar(name, Traits(phases=1, offered=1, lag_s=5.0)) for name in ("blue", "red")]
+    settings = settings_of(cars, site=SiteSettings(timezone=BERLIN), loadpoints={"blue": {"priority": 1}})
+    run = SiteRun(GeneratedTrace(FIRST, timezone=BERLIN, seed=5), settings, cars, watch=watch, keeps_lines=False)
+    run.run(14 * 3600.0)
+    journal.close()
+    report = report_of(read_record(sorted(tmp_path.iterdir())), FIRST)
+    truth = run.summary()
+    assert [row.id for row in report.loadpoints] == ["blue", "red"]
+    for row in report.loadpoints:
+        assert row.charged_kwh == pytest.approx(truth.cars[row.id].charged_wh / 1000, rel=0.03)
+        assert row.commands == truth.cars[row.id].commands
+    assert report.solar_kwh == pytest.approx(sum(row.solar_kwh for row in report.loadpoints), abs=0.01)
+    assert report.sun_kwh == pytest.approx(report.solar_kwh + sum(report.missed_kwh.values()), abs=0.02)
+    assert replay_file(min(tmp_path.iterdir())).first_difference is None
