@@ -69,6 +69,20 @@ def test_a_second_car_starts_once_there_is_enough_for_both_minimums() -> None:
     assert currents(bench) == (6.0, 6.0)
 
 
+def test_the_command_that_makes_room_for_a_second_car_does_not_call_its_start_off() -> None:
+    bench = bench_of(with_modes(Mode.PV, Mode.OFF), 12.0, second=Car(is_awake=True, amps_a=6))
+    bench.advance(600)
+    assert currents(bench) == (12.0, 0.0)
+    bench.ask(mode=Mode.PV, loadpoint_id="garage")
+    bench.advance(60)
+    bench.meter()
+    bench.meter()  # the same instant again: what was sent meanwhile is not in it
+    bench.advance(600)
+    assert currents(bench) == (6.0, 6.0)
+    switched = [command.name for _, id_, command in bench.sent if id_ == "second" and command.name in (START, STOP)]
+    assert switched == [START]
+
+
 def test_a_full_car_leaves_its_share_at_once() -> None:
     bench = bench_of(two_cars(), 20.0, car=Car(is_awake=True, soc_pct=79.9, capacity_wh=20_000.0))
     bench.advance(900)

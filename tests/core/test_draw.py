@@ -35,6 +35,7 @@ def test_a_command_under_way_spans_old_and_new() -> None:
     steps = became((), NOON, 1150.0, 1150.0)
     up = changing(steps, after_s(10), 3680.0)
     assert draw_at(up, after_s(5)) == Draw(1150.0, 1150.0)
+    assert draw_at(up, after_s(10)) == Draw(1150.0, 1150.0)  # a meter that measured at that instant saw none of it
     assert draw_at(up, after_s(11)) == Draw(1150.0, 3680.0)
     down = changing(steps, after_s(10), 0.0)
     assert draw_at(down, after_s(11)) == Draw(0.0, 1150.0)

@@ -17,6 +17,9 @@ KEEP_S = 180.0
 
 NOTHING = Draw(0.0, 0.0)
 
+HAIR = timedelta(microseconds=1)
+"""A command begins to act after it was sent: a meter that measured at that very instant saw none of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -52,8 +55,9 @@ def became(steps: Steps, at: datetime, low_w: float, high_w: float) -> Steps:
 
 def changing(steps: Steps, at: datetime, to_w: float) -> Steps:
     """Return the steps while a command to draw `to_w` is under way: anything between old and new."""
-    now = draw_at(steps, at)
-    return became(steps, at, min(now.low_w, to_w), max(now.high_w, to_w))
+    from_at = at + HAIR
+    now = draw_at(steps, from_at)
+    return became(steps, from_at, min(now.low_w, to_w), max(now.high_w, to_w))
 
 
 def settles(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
