@@ -425,6 +425,19 @@ def test_a_silent_meter_holds_then_lowers_then_stops() -> None:
     assert not bench.car.is_charging
 
 
+def test_a_meter_that_answers_and_knows_nothing_is_a_silent_one() -> None:
+    bench = charging_bench()
+    bench.has_meter = False
+    codes = []
+    for _ in range(60):
+        bench.meter(pv_w=4000.0)
+        bench.advance(10)
+        codes.append((bench.code, bench.car.current_a))
+    held, lowered = (ReasonCode.GRID_STALE_HOLD, 17.0), (ReasonCode.GRID_STALE_HOLD, 5.0)
+    assert [codes.count(each) for each in (held, lowered)] == [pytest.approx(14, abs=2), pytest.approx(18, abs=2)]
+    assert codes[-1] == (ReasonCode.GRID_STALE, 0.0)
+
+
 def test_a_silent_meter_never_starts_or_raises_a_car() -> None:
     bench = Bench(car=Car(is_awake=True), has_meter=False)
     bench.advance(3600)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.reasons import Reason, ReasonCode
@@ -22,18 +22,23 @@ FIRST_READING_S = 30.0
 def stale_s(draft: Draft) -> float | None:
     """Return for how long the grid data has been stale in s, None while it is fresh.
 
-    Where nothing has measured the grid since the start, the start counts as a reading.
+    Where nothing tells how old it may be, it may be half a minute old; before the first reading the start counts as one.
     """
     if not draft.site.is_stale:
         return None
-    since_at = draft.site.fresh_until_at or draft.began_at + timedelta(seconds=FIRST_READING_S)
+    since_at = draft.site.fresh_until_at or _seen_at(draft) + timedelta(seconds=FIRST_READING_S)
     return max(0.0, (draft.at - since_at).total_seconds())
+
+
+def _seen_at(draft: Draft) -> datetime:
+    """Return when the grid was last measured, also where its meter has answered since then and knew nothing."""
+    return draft.site.grid_at or draft.weighed_at or draft.began_at
 
 
 def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float) -> LoadpointState:
     """Go on without sun to be seen: hold for the grace time, then the minimum, then stop (unless the minimum is guaranteed)."""
     site = draft.settings.site
-    age_s = (draft.at - (draft.site.grid_at or draft.began_at)).total_seconds()
+    age_s = (draft.at - _seen_at(draft)).total_seconds()
     stops_s = 2.0 * site.stale_grace_s
     if can.stops and (not lp.set_point.charge or blind_s >= stops_s):
         return off(lp, Reason(ReasonCode.GRID_STALE, {"age_s": age_s}))
