@@ -8,6 +8,7 @@ import pytest
 from tests.core.bench import (
     HOUSE,
     SITE,
+    TESLA,
     WORK,
     Bench,
     Car,
@@ -20,8 +21,9 @@ from tests.core.bench import (
 )
 
 from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
+from sunbox.core.draw import draw_at
 from sunbox.core.events import CommandEnded, MeterRead, Tick, VehicleRead
-from sunbox.core.model import Availability, MeterReading, Override
+from sunbox.core.model import Availability, Draw, MeterReading, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import MeterSettings
 from sunbox.core.surplus import stale_after_s
@@ -228,3 +230,24 @@ def test_two_cars_share_one_fuse():
         bench.advance(5)
         most = max(most, sum(c.current_a for c in cars.values()) + 300 / 230)
     assert most <= 40, most
+
+
+def test_a_car_that_is_read_on_its_way_is_not_taken_to_have_arrived():
+    """Some drivers read their car every few seconds, also between a command and what comes of it."""
+    bench = charging_bench()
+    bench.ask(amps_a=8)
+    bench.until(lambda: bench.vehicle.memory.facts.amps_requested_a == 8)
+    facts = replace(bench.car.facts(bench.at), actual_a=17.0, power_w=4000.0)
+    bench.feed(read_of(facts, bench.at))
+    assert bench.vehicle.memory.facts.actual_a == 8.0
+    assert draw_at(bench.vehicle.steps, after_s(1, bench.at)) == Draw(8 * 230.0, 17 * 230.0)
+    bench.advance(TESLA.settle_s)
+    assert draw_at(bench.vehicle.steps, bench.at) == Draw(8 * 230.0, 8 * 230.0)
+    bench.feed(read_of(replace(bench.car.facts(bench.at), actual_a=7.0), bench.at))  # and then its word counts again
+    assert draw_at(bench.vehicle.steps, bench.at) == Draw(7 * 230.0, 7 * 230.0)
+
+
+def read_of(facts, at):
+    return VehicleRead(
+        at=at, vehicle_id="car", exchange_id=None, what=ReadKind.DATA, availability=Availability.ONLINE, facts=facts
+    )

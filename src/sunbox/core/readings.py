@@ -121,9 +121,14 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
     _adopt(draft, vehicle_id, facts)
     _learn(draft, vehicle_id, facts)
     _note_failed_start(draft, vehicle_id, before, facts)
-    draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
+    if before is not None and _is_on_its_way(draft, vehicle_id, before, facts):
+        # What it draws at this instant is neither what it drew nor what it will: the expectation stands until it has settled.
+        facts = replace(facts, actual_a=before.actual_a, power_w=None)
+        draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
+    else:
+        draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
+        draw_as_believed(draft, vehicle_id)
     note_target(draft, vehicle_id)
-    draw_as_believed(draft, vehicle_id)
     draft.vehicle(
         vehicle_id,
         is_doubtful=False,
@@ -136,6 +141,14 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         low_amps=_low_amps_seen(draft, vehicle_id, facts),
     )
     contact.plan_look(draft, vehicle_id, before)
+
+
+def _is_on_its_way(draft: Draft, vehicle_id: str, before: VehicleFacts, now: VehicleFacts) -> bool:
+    """Return whether a charging car was read while a change of its current that was proven has not settled yet."""
+    steps = draft.vehicles[vehicle_id].steps
+    is_same = is_charging(before) and now.charging is Charging.CHARGING
+    is_as_told = now.amps_requested_a == before.amps_requested_a and now.phases_offered == before.phases_offered
+    return bool(steps) and steps[-1].from_at > draft.at and is_same and is_as_told and now.actual_a != before.actual_a
 
 
 def _is_news(before: VehicleFacts | None, now: VehicleFacts) -> bool:
