@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CAR, CARPORT, NOON, facts_of, settings_of
 
-from sunbox.core.belief import after, draw_w, is_charging, is_flowing, phases_of, voltage_of
+from sunbox.core.belief import after, draw_w, extra_a, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.commands import Command, CommandName
 from sunbox.core.model import Charging, VehicleFacts, VehicleMemory
 
@@ -119,3 +119,22 @@ def test_phases_of_a_car_never_seen_and_the_voltage() -> None:
     assert voltage_of(SETTINGS, VehicleMemory()) == 230.0
     assert voltage_of(SETTINGS, VehicleMemory(voltage_v=241.0)) == 241.0
     assert facts_of(Charging.UNKNOWN, at=NOON).is_plugged is None
+
+
+@pytest.mark.parametrize(
+    ("charging", "requested_a", "actual_a", "more_a"),
+    [
+        (Charging.CHARGING, 10, 11.5, 1.5),
+        (Charging.CHARGING, 10, 10.4, 0.0),  # rounded
+        (Charging.CHARGING, 10, 14.0, 0.0),  # on its way down
+        (Charging.CHARGING, 10, 9.0, 0.0),
+        (Charging.CHARGING, 10, None, 0.0),
+        (Charging.CHARGING, None, 10.0, 0.0),
+        (Charging.STARTING, 10, 11.5, 0.0),
+    ],
+)
+def test_what_a_car_takes_beyond_what_it_is_allowed(
+    charging: Charging, requested_a: int | None, actual_a: float | None, more_a: float
+) -> None:
+    assert extra_a(replace(facts_of(charging), amps_requested_a=requested_a, actual_a=actual_a)) == more_a
+    assert extra_a(None) == 0.0

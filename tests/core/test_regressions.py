@@ -251,3 +251,17 @@ def read_of(facts, at):
     return VehicleRead(
         at=at, vehicle_id="car", exchange_id=None, what=ReadKind.DATA, availability=Availability.ONLINE, facts=facts
     )
+
+
+def test_a_car_that_takes_more_than_it_is_allowed_is_allowed_less():
+    """Some cars take 1.5 A more, whatever they are told: what they take is what the sun must carry."""
+    bench = charging_bench(pv_w=4700.0)
+    requested_a = bench.car.amps_a
+    facts = replace(bench.car.facts(bench.at), actual_a=requested_a + 1.5)
+    bench.feed(read_of(facts, bench.at))
+    bench.load_w += 1.5 * 230
+    bench.advance(60)
+    assert bench.car.amps_a == requested_a - 2
+    assert bench.vehicle.memory.facts.actual_a == requested_a - 2 + 1.5  # which it goes on doing
+    bench.advance(300)
+    assert bench.car.amps_a == requested_a - 2

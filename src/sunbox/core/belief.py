@@ -100,7 +100,21 @@ def _current_after(facts: VehicleFacts, wanted_a: int | None) -> float | None:
     """Return the current after a new request: a car that took clearly less than it might goes on taking that."""
     if wanted_a is None:
         return facts.actual_a
-    return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less(facts) else float(wanted_a)
+    return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less(facts) else wanted_a + extra_a(facts)
+
+
+EXTRA_A = (0.5, 3.0)
+"""A car that takes more than it is allowed by less than this has rounded; by more, it is on its way to another current."""
+
+
+def extra_a(facts: VehicleFacts | None) -> float:
+    """Return how much more current a car takes than it is allowed: some take 1.5 A more, whatever they are told."""
+    if facts is None or facts.charging is not Charging.CHARGING:
+        return 0.0
+    if facts.actual_a is None or facts.amps_requested_a is None:
+        return 0.0
+    more_a = facts.actual_a - facts.amps_requested_a
+    return more_a if EXTRA_A[0] <= more_a <= EXTRA_A[1] else 0.0
 
 
 def takes_less(facts: VehicleFacts | None) -> bool:

@@ -6,6 +6,7 @@ First who is in for what (`stance.py`), then what the circuits grant to those wh
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
         sun = less(sun, after, stance)
     if len(followers) > 1:
         followers.sort(key=lambda stance: _rank(draft, stance))
-    reserved_w = sum(stance.can.min_w for stance in followers if not stance.can.stops and not stance.is_idle)
+    reserved_w = sum(stance.min_w for stance in followers if not stance.can.stops and not stance.is_idle)
     for _, group in groupby(followers, key=lambda stance: stance.settings.priority):
         sun, reserved_w = follow(draft, circuits, list(group), sun, reserved_w)
     _hold_battery(draft, stances)
@@ -111,8 +112,8 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
             Want(
                 loadpoint_id=stance.settings.id,
                 load=stance.load(),
-                min_a=min(stance.can.min_a, want_a),
-                want_a=want_a,
+                min_a=min(stance.can.min_a, want_a) + math.ceil(stance.extra_a),
+                want_a=want_a + math.ceil(stance.extra_a),
                 priority=stance.settings.priority,
             )
         )

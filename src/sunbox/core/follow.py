@@ -40,7 +40,7 @@ def follow(
         if not stance.is_idle and (before[stance.settings.id].set_point.charge or not stance.can.stops)
     ]
     starting: list[Stance] = []
-    reserved_w -= sum(stance.can.min_w for stance in group if not stance.can.stops and not stance.is_idle)
+    reserved_w -= sum(stance.min_w for stance in group if not stance.can.stops and not stance.is_idle)
     parts: list[Draw | None] = []
     for stance in group:
         sharing = active if stance in active else [*active, *starting, stance]
@@ -54,7 +54,7 @@ def follow(
     if sun is not None and starting:
         # Who is about to start is not forestalled by who comes after it.
         waiting_w = sum(
-            stance.can.min_w for stance in starting if not draft.loadpoints[stance.settings.id].set_point.charge
+            stance.min_w for stance in starting if not draft.loadpoints[stance.settings.id].set_point.charge
         )
         sun = Draw(sun.low_w - waiting_w, sun.high_w - waiting_w)
     return sun, reserved_w
@@ -66,7 +66,7 @@ def _part(sharing: list[Stance], stance: Stance, sun: Draw | None, reserved_w: f
         return None
     if len(sharing) == 1:
         return sun if reserved_w == 0.0 else Draw(sun.low_w - reserved_w, sun.high_w - reserved_w)
-    claims = [Claim(min_w=each.can.min_w, max_w=each.can.max_a * each.can.unit_w) for each in sharing]
+    claims = [Claim(min_w=each.min_w, max_w=each.can.max_a * each.can.unit_w + each.extra_w) for each in sharing]
     number = sharing.index(stance)
     low_w = fair_w(sun.low_w - reserved_w, claims)[number]
     return Draw(low_w, fair_w(sun.high_w - reserved_w, claims)[number])
@@ -89,7 +89,7 @@ def _from_sun(
     grid_at = draft.site.grid_at
     dt_s = (grid_at - lp.surplus_at).total_seconds() if grid_at is not None and lp.surplus_at is not None else 0.0
     dt_s = max(0.0, dt_s)
-    part = _bridged(draft, lp, can, part)
+    part = _bridged(draft, lp, can, Draw(part.low_w - stance.extra_w, part.high_w - stance.extra_w))
     lp, can = _on_phases(draft, circuits, lp, stance, can, part, dt_s)
     after = decide_from_surplus(lp, can, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=dt_s)
     after = replace(after, is_acting=True, surplus_at=grid_at)

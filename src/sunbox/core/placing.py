@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from sunbox.core.circuits import Cap
 from sunbox.core.headroom import draw_here, load_of
 from sunbox.core.model import Draw
 from sunbox.core.prices import budget_reason
@@ -38,7 +40,7 @@ def less(sun: Draw | None, after: LoadpointState, stance: Stance) -> Draw | None
     """Return the sun without what a loadpoint takes."""
     if sun is None or stance.is_idle or not after.set_point.charge:
         return sun
-    taken_w = after.set_point.amps_a * after.set_point.phases * stance.can.voltage_v
+    taken_w = (after.set_point.amps_a + stance.extra_a) * after.set_point.phases * stance.can.voltage_v
     return Draw(sun.low_w - taken_w, sun.high_w - taken_w)
 
 
@@ -52,7 +54,10 @@ def within_room(circuits: Circuits | None, stance: Stance) -> Range:
     """Return what a loadpoint can do within what its circuits have left for it."""
     if circuits is None:
         return stance.can
-    return within(stance.can, circuits.room_for(stance.settings.id, stance.load(stance.can.phases)))
+    room = circuits.room_for(stance.settings.id, stance.load(stance.can.phases))
+    if room is not None and stance.extra_a:
+        room = Cap(max(0, math.floor(room.amps_a - stance.extra_a)), room.why)
+    return within(stance.can, room)
 
 
 def place(draft: Draft, circuits: Circuits | None, stance: Stance, after: LoadpointState) -> None:
@@ -62,7 +67,7 @@ def place(draft: Draft, circuits: Circuits | None, stance: Stance, after: Loadpo
         set_point = after.set_point
         load = stance.load(set_point.phases if set_point.charge else 1)
         takes = set_point.charge and not stance.is_idle
-        hold(draft, circuits, stance.settings, load, set_point.amps_a if takes else 0.0)
+        hold(draft, circuits, stance.settings, load, set_point.amps_a + stance.extra_a if takes else 0.0)
 
 
 def unpaid(draft: Draft, stance: Stance, can: Range) -> Reason | None:

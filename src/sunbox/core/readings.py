@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sunbox.core import session
 from sunbox.core import vehicle as contact
-from sunbox.core.belief import LOADED_V, is_charging, is_flowing
+from sunbox.core.belief import LOADED_V, draw_w, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.dealings import draw_as_believed, hold_off, note_asleep_answer
-from sunbox.core.draw import became
+from sunbox.core.draw import became, draw_at
 from sunbox.core.model import Availability, Charging, VehicleFacts, VehicleMemory
 from sunbox.core.resilience import START
 from sunbox.core.state import LowAmps
@@ -145,10 +145,16 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
 
 def _is_on_its_way(draft: Draft, vehicle_id: str, before: VehicleFacts, now: VehicleFacts) -> bool:
     """Return whether a charging car was read while a change of its current that was proven has not settled yet."""
-    steps = draft.vehicles[vehicle_id].steps
-    is_same = is_charging(before) and now.charging is Charging.CHARGING
-    is_as_told = now.amps_requested_a == before.amps_requested_a and now.phases_offered == before.phases_offered
-    return bool(steps) and steps[-1].from_at > draft.at and is_same and is_as_told and now.actual_a != before.actual_a
+    memory, steps = draft.vehicles[vehicle_id].memory, draft.vehicles[vehicle_id].steps
+    if not steps or steps[-1].from_at <= draft.at or now.actual_a == before.actual_a:
+        return False
+    if not is_charging(before) or now.charging is not Charging.CHARGING:
+        return False
+    if (now.amps_requested_a, now.phases_offered) != (before.amps_requested_a, before.phases_offered):
+        return False
+    span = draw_at(steps, draft.at)
+    phases = phases_of(draft.settings, None, draft.settings_of(vehicle_id), memory)
+    return span.low_w <= draw_w(now, phases, voltage_of(draft.settings, memory)) <= span.high_w
 
 
 def _is_news(before: VehicleFacts | None, now: VehicleFacts) -> bool:

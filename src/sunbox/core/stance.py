@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sunbox.core.belief import is_charging, phases_of, takes_less, voltage_of
+from sunbox.core.belief import extra_a, is_charging, phases_of, takes_less, voltage_of
 from sunbox.core.circuits import Cap, Load, device_cap
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
@@ -45,9 +45,20 @@ class Stance:
     full: Reason | None = None  #: why it takes all it can get; None = it follows the sun
     fixed_a: int | None = None  #: the current it has, where no change can be paid for
     runs: bool = False
+    extra_a: float = 0.0  #: that it takes beyond the current it is allowed
     is_idle: bool = (
         False  #: it could not use any power now: full, refused, without power, out of reach; others have its share
     )
+
+    @property
+    def extra_w(self) -> float:
+        """Return the power that it takes beyond what it is allowed."""
+        return self.extra_a * self.can.unit_w
+
+    @property
+    def min_w(self) -> float:
+        """Return the least power with which it charges."""
+        return self.can.min_w + self.extra_w
 
     def load(self, phases: int = 1) -> Load:
         """Return it as a load on the circuits, on the phases it uses now or on `phases`, whatever is more."""
@@ -99,6 +110,7 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         full=full,
         fixed_a=_fixed_a(draft, vehicle_settings),
         runs=is_charging(facts),
+        extra_a=extra_a(facts),
         is_idle=_is_idle(draft, vehicle),
     )
 
