@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 from tests.core.bench import (
     CAR,
-    CARPORT,
     HOUSE,
     NOON,
     SITE,
