@@ -448,7 +448,7 @@ def test_a_silent_meter_never_starts_or_raises_a_car() -> None:
 def test_a_meter_that_comes_back_is_followed_again() -> None:
     bench = charging_bench()
     bench.has_meter = False
-    bench.advance(stale_after_s(HOUSE) + SITE.stale_grace_s + 60)
+    bench.advance(stale_after_s(HOUSE) + SITE.stale_grace_s + 15)
     assert bench.car.current_a == 5.0
     bench.has_meter = True
     bench.meter_at = bench.at

@@ -11,12 +11,13 @@ from tests.core.bench import NOON, after_s
 
 from sunbox.core.model import LoadpointMemory, Mode, Wish
 from sunbox.core.reasons import Reason, ReasonCode
-from sunbox.core.regulator import RAISE_AFTER_S, SLACK_W, Range, decide_from_surplus
+from sunbox.core.regulator import RAISE_AFTER_S, STOP_MOST_WH, Range, decide_from_surplus
 from sunbox.core.state import LoadpointState
 from sunbox.core.wallbox import SetPoint
 
 CAN = Range(min_a=6, max_a=16, phases=1, voltage_v=230.0, start_delay_s=60.0, stop_delay_s=180.0)
 MIN_W = CAN.min_w
+SLACK_W = CAN.tolerance_w
 
 
 def loadpoint(amps_a: int = 0) -> LoadpointState:
@@ -59,22 +60,93 @@ def test_nothing_starts_without_enough() -> None:
         assert lp.reason.code is ReasonCode.SURPLUS_LOW
 
 
-@pytest.mark.parametrize(("surplus_w", "start_a"), [(MIN_W, 6), (2299.0, 9), (2300.0, 10), (3680.0, 16), (9000.0, 16)])
-def test_a_start_takes_the_delay_and_goes_straight_to_what_there_is(surplus_w: float, start_a: int) -> None:
-    _, amps = follow(loadpoint(), every(10, 0, 60, surplus_w))
-    assert amps == [0] * 6 + [start_a]
+@pytest.mark.parametrize(
+    ("surplus_w", "start_a", "after_s_"),
+    [(MIN_W, 6, 60), (2299.0, 9, 40), (2300.0, 10, 40), (3680.0, 16, 30), (9000.0, 16, 10)],
+)
+def test_a_start_takes_what_the_minimum_takes_in_the_delay_and_goes_straight_to_what_there_is(
+    surplus_w: float, start_a: int, after_s_: int
+) -> None:
+    _, amps = follow(loadpoint(), every(10, 0, after_s_, surplus_w))
+    assert amps == [0] * (after_s_ // 10) + [start_a]
 
 
 def test_a_start_tells_when_it_will_be() -> None:
-    lp, _ = follow(loadpoint(), [(0, 3000.0), (10, 3000.0)])
+    lp, _ = follow(loadpoint(), [(0, MIN_W), (10, MIN_W)])
     assert lp.reason.code is ReasonCode.SURPLUS_STARTING
-    assert lp.reason.changes_at == after_s(60)
+    assert lp.reason.changes_at == after_s(59)
+    assert lp.reason.numbers["start_wh"] == pytest.approx(23.0)
+    assert lp.reason.numbers["missed_wh"] == pytest.approx(MIN_W * 11 / 3600)
 
 
-def test_one_low_reading_resets_the_start() -> None:
-    readings = [*every(10, 0, 50, 3000.0), (55, MIN_W - 1), *every(10, 60, 120, 3000.0)]
+def test_a_gap_takes_back_what_was_missed() -> None:
+    readings = [*every(10, 0, 40, MIN_W), (50, 0.0), *every(10, 60, 120, MIN_W)]
     _, amps = follow(loadpoint(), readings)
-    assert amps == [0] * 13 + [13]
+    assert amps == [0] * 11 + [6, 6]  # the whole delay anew
+
+
+def test_a_dip_of_a_few_watts_does_not_begin_anew() -> None:
+    readings = [*every(10, 0, 40, MIN_W), (50, MIN_W - 20), *every(10, 60, 80, MIN_W)]
+    _, amps = follow(loadpoint(), readings)
+    assert amps == [0] * 7 + [6, 6]
+
+
+def test_no_start_into_a_fall() -> None:
+    can = replace(CAN, ahead_w=-500.0)
+    _, amps = follow(loadpoint(), every(10, 0, 120, MIN_W + 400), can=can)
+    assert not any(amps)
+
+
+def test_a_pause_and_a_run_last_their_least_time() -> None:
+    can = replace(CAN, min_run_s=300.0, min_pause_s=300.0, stop_delay_s=10.0)
+    lp, amps = follow(loadpoint(), [*every(10, 0, 100, MIN_W), *every(10, 110, 600, -500.0)], can=can)
+    began = amps.index(6)
+    assert amps.index(0, began) == began + 30
+    stopped_at = lp.switched_at
+    assert stopped_at is not None
+    lp, amps = follow(lp, every(10, 610, 900, 9000.0), can=can)
+    started_at = lp.switched_at
+    assert started_at is not None
+    assert (started_at - stopped_at).total_seconds() == 300.0
+
+
+def test_what_the_car_burns_itself_must_be_there_too() -> None:
+    can = replace(CAN, overhead_w=300.0)
+    _, amps = follow(loadpoint(), every(10, 0, 300, MIN_W + 299), can=can)
+    assert not any(amps)
+    _, amps = follow(loadpoint(), every(10, 0, 300, MIN_W + 300), can=can)
+    assert amps[-1] == 7
+
+
+def test_min_pv_starts_at_once_and_never_stops() -> None:
+    can = replace(CAN, stops=False)
+    _, amps = follow(loadpoint(), every(10, 0, 900, -3000.0), can=can)
+    assert set(amps) == {6}
+
+
+def test_a_fall_is_met_before_it_has_happened_and_a_rise_too() -> None:
+    _, amps = follow(loadpoint(10), [(0, 2300.0)], can=replace(CAN, ahead_w=-460.0))
+    assert amps == [8]
+    _, amps = follow(loadpoint(10), [(0, 2300.0), (10, 2300.0)], can=replace(CAN, ahead_w=460.0))
+    assert amps == [10, 12]
+
+
+def test_between_clouds_a_reserve_is_kept_where_import_is_dear() -> None:
+    cloudy = replace(CAN, spread_w=1500.0)
+    _, amps = follow(loadpoint(10), [(0, 2300.0)], can=cloudy)
+    assert amps == [8]
+    _, amps = follow(loadpoint(10), [(0, 2300.0)], can=replace(cloudy, share=0.5))
+    assert amps == [10]
+
+
+def test_with_dear_commands_a_start_leaves_the_car_as_it_is_set_if_that_is_near() -> None:
+    can = replace(CAN, price_wh=50.0, start_price_wh=0.0)
+    _, amps = follow(loadpoint(), every(10, 0, 60, 9 * 230.0), can=replace(can, set_a=8))
+    assert amps[-1] == 8
+    _, amps = follow(loadpoint(), every(10, 0, 60, 16 * 230.0), can=replace(can, set_a=6))
+    assert amps[-1] == 16
+    _, amps = follow(loadpoint(), every(10, 0, 60, 6 * 230.0), can=replace(can, set_a=16))
+    assert amps[-1] == 6
 
 
 def test_a_start_that_knows_only_an_interval_takes_the_low_end() -> None:
@@ -164,11 +236,13 @@ def test_a_dear_command_waits_until_what_it_brings_has_paid_for_it() -> None:
     _, amps = follow(loadpoint(6), every(10, 0, 300, 12 * 230.0), can=can)
     raised = next(n for n, now in enumerate(amps) if now > 6)
     assert amps[raised] == 12
-    assert 5 <= raised <= 7  # 6 A × 230 V = 1380 W: 20 Wh in 52 s
+    assert raised == 1  # 6 A × 230 V = 1380 W go on for a minute: 23 Wh
+    _, amps = follow(loadpoint(6), every(10, 0, 300, 8 * 230.0), can=can)
+    assert amps.index(8) == 10  # 460 W: 8 Wh in a minute, 12 Wh lost in 94 s
 
 
 def test_gaps_between_clouds_are_not_worth_a_dear_command() -> None:
-    can = replace(CAN, price_wh=20.0)
+    can = replace(CAN, price_wh=60.0)
     flicker = [(10.0 * n, 16 * 230.0 if n % 3 == 0 else 7 * 230.0) for n in range(120)]
     _, amps = follow(loadpoint(6), flicker, can=can)
     assert max(amps) == 7
@@ -193,8 +267,8 @@ def test_until_current_flows_the_set_point_follows_freely_and_is_called_off() ->
 
 
 def test_a_stopped_car_needs_the_whole_start_delay_again() -> None:
-    _, amps = follow(loadpoint(6), [*every(10, 0, 180, 0.0), *every(10, 190, 250, 3000.0)])
-    assert amps[-2:] == [0, 13]
+    _, amps = follow(loadpoint(6), [*every(10, 0, 180, 0.0), *every(10, 190, 220, 3000.0)])
+    assert amps[-4:] == [0, 0, 13, 13]
 
 
 def test_a_smaller_cap_lowers_at_once_and_says_so() -> None:

@@ -49,7 +49,8 @@ def test_a_view_shows_all_of_its_snapshot(view: Any, snapshot: Any) -> None:
 
 def test_the_site() -> None:
     changes_at = AT + timedelta(seconds=45)
-    reason = Reason(ReasonCode.SURPLUS_STARTING, {"surplus_w": 1500.0, "needed_w": 1380, "delay_s": 60}, changes_at)
+    numbers = {"surplus_w": 1500.0, "needed_w": 1380, "start_wh": 12, "missed_wh": 5}
+    reason = Reason(ReasonCode.SURPLUS_STARTING, numbers, changes_at)
     wallbox = WallboxDouble(make_loadpoint(reason=reason))
     answer = ask(wallbox, "/api/v1/site")
     assert answer.status_code == 200
@@ -61,8 +62,8 @@ def test_the_site() -> None:
     assert loadpoint["reason"] == {
         "code": "surplus_starting",
         "kind": "waiting",
-        "text": "waiting: surplus 1500 W ≥ 1380 W (? A × ? × ? V) must last 60 s",
-        "numbers": {"surplus_w": 1500.0, "needed_w": 1380, "delay_s": 60},
+        "text": "waiting: surplus 1500 W ≥ 1380 W (? A × ? × ? V), starts after 12 Wh of that, 5 Wh so far",
+        "numbers": numbers,
         "changes_at": "2025-06-21T10:30:45Z",
     }
     assert loadpoint["vehicle"] == site["vehicles"][0]

@@ -89,17 +89,14 @@ def _days_left(day: date) -> int:
     return calendar.monthrange(day.year, day.month)[1] - day.day + 1
 
 
-FIRST_WH = 70.0
+FIRST_WH = 90.0
 """Shadow price of a command with which the first day of a budget begins, in Wh."""
 
 
 LEARN = 0.7
 """How strongly a day that cost more, or less, than its even share moves the price with which the next one begins."""
 
-AIM = 0.85
-"""Share of an even day that a day aims at: what it leaves is there for a changeable one."""
-
-AIM = 0.85
+AIM = 0.9
 """Share of an even day that a day aims at: what it leaves is there for a changeable one."""
 
 LEARNED_LEAST_WH, LEARNED_MOST_WH = 2.0, 300.0

@@ -54,7 +54,7 @@ def start_price_wh(draft: Draft, vehicle_id: str, change_wh: float) -> float:
 START_MOST_WH = 120.0
 """Most that is missed before a start, however dear it is: a day without a start is worth nothing."""
 
-START_COMMANDS = 0.5
+START_COMMANDS = 0.25
 """Of a start with its amps and its stop: less than they are, because most surpluses that lasted a minute last on."""
 
 

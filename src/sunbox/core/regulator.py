@@ -41,6 +41,12 @@ STOP_MOST_WH = 100.0
 STOP_COMMANDS = 3.0
 """Of a stop and the start after it: with dear commands import may go on until it has cost as much as they do."""
 
+DEAR_MOST_WH = 15.0
+"""But no more than so much: a cloud that stays is not worth it."""
+
+START_GOES_ON_S = 90.0
+"""And so long from a start on: the current takes a while to flow."""
+
 GOES_ON_S = 60.0
 """For so long what is seen now is expected to go on, where a command must be paid for."""
 
@@ -67,6 +73,7 @@ class Range:
     overhead_w: float = 0.0  #: of the power that is worth nothing
     ahead_w: float = 0.0  #: by how much the surplus will have changed when a command acts
     spread_w: float = 0.0  #: by how much that is wrong, on average
+    set_a: int | None = None  #: what the car is set to while it is off: a start with it needs no change
     stops: bool = True  #: False: stays at the minimum (min_pv)
     cap_why: str | None = None
     hard_a: int = 1000  #: hard cap, whatever was asked
@@ -95,7 +102,7 @@ class Range:
     def stop_wh(self) -> float:
         """Return the shortage that must have added up before a stop."""
         own_wh = self.share * self.min_w * self.stop_delay_s / 3600.0
-        return min(STOP_MOST_WH, own_wh + STOP_COMMANDS * self.price_wh / (1.0 + self.weight))
+        return min(STOP_MOST_WH, own_wh + min(DEAR_MOST_WH, STOP_COMMANDS * self.price_wh / (1.0 + self.weight)))
 
     @property
     def shift_w(self) -> float:
@@ -113,6 +120,15 @@ class Range:
         weight = self.weight
         amps = int(surplus_w / self.unit_w + 1.0 / (1.0 + weight) + 1e-6) if surplus_w > 0 else 0
         return max(self.min_a, min(self.max_a, amps))
+
+    def start_a(self, surplus_w: float) -> int:
+        """Return the current to start with: what fits, or what the car is set to where a change would not pay."""
+        fitting_a = self.fitting_a(surplus_w)
+        if self.set_a is None or self.price_wh <= 0 or not self.min_a <= self.set_a <= self.max_a:
+            return fitting_a
+        set_w = self.worth_w(self.set_a, surplus_w)
+        gain_wh = (self.worth_w(fitting_a, surplus_w) - set_w) * START_GOES_ON_S / 3600.0
+        return self.set_a if set_w > 0 and gain_wh < self.price_wh else fitting_a
 
     def fitting_a(self, surplus_w: float) -> int:
         """Return the whole amps for which a start is made, from the minimum up to the maximum."""
@@ -157,7 +173,7 @@ def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, 
 
 def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None = None) -> LoadpointState:
     """Charge with what there is; `at` is when a start is made."""
-    start_a = can.fitting_a(low_w + min(0.0, can.shift_w))
+    start_a = can.start_a(low_w + min(0.0, can.shift_w))
     return replace(
         lp,
         set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),

@@ -194,6 +194,7 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         overhead_w=settings.overhead_w,
         ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, vehicle.memory)),
         spread_w=draft.trend.spread_w,
+        set_a=facts.amps_requested_a if facts is not None else None,
         cap_why=cap.why,
         hard_a=hard_a,
     )
