@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,6 +41,7 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
 EFFECTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Send, Read, HoldBattery)}
 STATE: TypeAdapter[State | None] = TypeAdapter(State | None)
 MEMORY_S = 3600.0
+MEMORY = timedelta(seconds=MEMORY_S)
 MEMORY_LINES = 5000
 """Bounds of what is kept in memory: an hour, and never more lines than this."""
 
@@ -106,7 +107,7 @@ class Journal:
         self._decisions: deque[Decision] = deque(maxlen=MEMORY_DECISIONS)
         self._recorder = Recorder()
         self._file: IO[str] | None = None
-        self._day: date | None = None
+        self._day_from_at = self._day_to_at = datetime.min.replace(tzinfo=UTC)  # of the file at hand: none yet
 
     @property
     def folder(self) -> Path | None:
@@ -126,7 +127,7 @@ class Journal:
     def add(self, before: State | None, event: Event, after: State, effects: tuple[Effect, ...]) -> None:
         """Take one step."""
         self._recent.append((event.at, event, effects))
-        horizon_at = event.at - timedelta(seconds=MEMORY_S)
+        horizon_at = event.at - MEMORY
         while self._recent[0][0] < horizon_at:
             self._recent.popleft()
         if self._folder is not None:
@@ -160,16 +161,18 @@ class Journal:
             self._file = None
 
     def _roll(self, before: State | None, after: State, at: datetime) -> None:
-        today = at.astimezone(after.settings.site.timezone).date()
-        if today == self._day or self._folder is None:
+        if self._day_from_at <= at < self._day_to_at or self._folder is None:
             return
+        zone = after.settings.site.timezone
+        today = at.astimezone(zone).date()
         self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = path_of(self._folder, today)
         is_new = _drop_torn_line(path) == 0
         self._file = path.open("a", encoding="utf-8")
         path.chmod(0o600)
-        self._day = today
+        self._day_from_at = datetime.combine(today, time(), zone).astimezone(UTC)
+        self._day_to_at = datetime.combine(today + timedelta(days=1), time(), zone).astimezone(UTC)
         if is_new:
             self._file.write(head(before) + "\n")
             self._recorder.begin()  # each file can be read alone
