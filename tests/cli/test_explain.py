@@ -129,7 +129,7 @@ def test_a_silence_is_told():
 
 def test_what_would_change_it_has_the_numbers():
     assert would_change(row(0)) == "a surplus of 1380 W that lasts"
-    assert would_change(row(0, numbers={})) == "a surplus of ? W that lasts ? s"
+    assert would_change(row(0, numbers={})) == "a surplus of ? W that lasts"
     assert would_change(row(0, code="of_tomorrow")) == UNKNOWN
 
 

@@ -11,7 +11,7 @@ from tests.core.bench import NOON, after_s
 
 from sunbox.core.model import LoadpointMemory, Mode, Wish
 from sunbox.core.reasons import Reason, ReasonCode
-from sunbox.core.regulator import RAISE_AFTER_S, STOP_MOST_WH, Range, decide_from_surplus
+from sunbox.core.regulator import RAISE_AFTER_S, Range, decide_from_surplus
 from sunbox.core.state import LoadpointState
 from sunbox.core.wallbox import SetPoint
 
