@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import pytest
 
 from sunbox.cli.explain import CHANGES, UNKNOWN, explain_at, would_change
 from sunbox.cli.recorded import day_of, moment, span_words
-from sunbox.core.reasons import ReasonCode
+from sunbox.core.reasons import TEMPLATES, ReasonCode
 from sunbox.core.wallbox import Decision
 from sunbox.errors import SunboxError
 
@@ -21,6 +22,14 @@ NOW = datetime(2026, 6, 10, 14, 0, tzinfo=BERLIN)  # a Wednesday
 
 def test_every_reason_has_what_would_change_it():
     assert set(CHANGES) == set(ReasonCode)
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_it_speaks_of_numbers_that_the_reason_has(code):
+    def names(text):
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    assert names(CHANGES[code]) <= names(TEMPLATES[code].text)
 
 
 @pytest.mark.parametrize(
