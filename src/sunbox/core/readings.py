@@ -115,7 +115,10 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
             vehicle_id, is_doubtful=False, data_due_at=draft.at + timedelta(seconds=wait_s), data_wait_s=wait_s
         )
         return
-    was_sure = not vehicle.is_doubtful and vehicle.doubt is None and before is not None
+    is_ours = (
+        vehicle.exchange is not None and vehicle.exchange.command is not None
+    )  # done perhaps, and not answered yet
+    was_sure = not vehicle.is_doubtful and vehicle.doubt is None and before is not None and not is_ours
     session.note_reading(draft, vehicle_id, before, facts, was_sure=was_sure)
     _note_limit(draft, vehicle_id, facts)
     _adopt(draft, vehicle_id, facts)
