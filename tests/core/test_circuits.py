@@ -147,3 +147,11 @@ def test_the_limit_between_phases_binds_cars_that_do_not_use_all() -> None:
     assert room == Cap(15, "the limit of 20 A between phases")
     assert circuits.room_for("a", car(0.0, first_phase=2)) == Cap(20, "the limit of 20 A between phases")
     assert circuits.room_for("a", car(0.0, phases=3)) is None
+
+
+def test_a_grant_on_one_phase_is_none_on_three() -> None:
+    circuits = behind(left_w=4139.0)
+    grant(circuits, [want("a", 16)])
+    assert circuits.room_for("a", car(0.0, phases=3)) == Cap(5, "F")
+    assert circuits.room_for("a", car(0.0)) == Cap(17, "F")  # to ask was not to hold
+    assert circuits.fuses_of["a"][0].left_w == pytest.approx(4139.0 - 16 * V)

@@ -158,17 +158,20 @@ class Circuits:
     def room_for(self, loadpoint_id: str, load: Load) -> Cap | None:
         """Return the most that a loadpoint may take, what is kept for it included; None = no circuit limits it.
 
-        More only once the others draw less; but nobody goes below his grant because others have not obeyed yet.
+        More only once the others draw less; but nobody goes below his grant because others have not obeyed yet. A grant is for
+        the phases that it was made for.
         """
         room = self._room_beside(loadpoint_id, load)
+        if load.phases > self._loads[loadpoint_id].phases:
+            return room
         granted_a = int(min(self.granted.get(loadpoint_id, 0.0), self.held.get(loadpoint_id, 0.0)))
         return room if room is None or room.amps_a >= granted_a else Cap(granted_a, room.why)
 
     def _room_beside(self, loadpoint_id: str, load: Load) -> Cap | None:
-        held_a = self.held.get(loadpoint_id, 0.0)
+        held_a, held = self.held.get(loadpoint_id, 0.0), self._loads.get(loadpoint_id, load)
         self.hold(loadpoint_id, load, 0.0)
         room = self._room(loadpoint_id, load)
-        self.hold(loadpoint_id, load, held_a)
+        self.hold(loadpoint_id, held, held_a)
         return room
 
     def _room(self, loadpoint_id: str, load: Load) -> Cap | None:

@@ -17,7 +17,7 @@ from sunbox.core.follow import follow, on_all_phases
 from sunbox.core.foresight import observed
 from sunbox.core.headroom import circuits_now, load_of
 from sunbox.core.model import Draw
-from sunbox.core.placing import hold, less, no_room, place, set_down, shown, unpaid, within_room
+from sunbox.core.placing import hold, less, no_room, place, set_down, shown, unpaid
 from sunbox.core.reasons import Reason
 from sunbox.core.regulator import Range
 from sunbox.core.stance import Stance, off, stance_of
@@ -52,7 +52,7 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
         if stance.full is None:
             followers.append(stance)
             continue
-        can = within_room(circuits, on_all_phases(draft, stance))
+        can = on_all_phases(draft, circuits, stance)
         after = _full(draft, shown(draft.loadpoints[stance.settings.id], sun), stance, can, stance.full)
         place(draft, circuits, stance, after)
         sun = less(sun, after, stance)

@@ -76,7 +76,7 @@ def _from_sun(
     draft: Draft, circuits: Circuits | None, lp: LoadpointState, stance: Stance, part: Draw | None
 ) -> LoadpointState:
     """Follow the sun, or go on without seeing it."""
-    can = within_room(circuits, stance)
+    can = _fitting(draft, circuits, stance)
     if (why := unpaid(draft, stance, can)) is not None:
         return off(lp, why)
     if can.max_a < can.min_a:
@@ -115,11 +115,23 @@ def _phases_at_will(draft: Draft, stance: Stance) -> int:
     return most if most > 1 else 0
 
 
-def on_all_phases(draft: Draft, stance: Stance) -> Stance:
-    """Return the stance on all the phases that can be had: who takes all he can get wants those too."""
+def on_all_phases(draft: Draft, circuits: Circuits | None, stance: Stance) -> Range:
+    """Return the range on all the phases that can be had: who takes all he can get wants those too."""
     most = _phases_at_will(draft, stance)
     phases = most if stance.settings.phases is None else min(most, stance.settings.phases)
-    return stance if phases in (0, stance.can.phases) else replace(stance, can=replace(stance.can, phases=phases))
+    wide = stance if phases in (0, stance.can.phases) else _on(stance, phases)
+    return _fitting(draft, circuits, wide)
+
+
+def _fitting(draft: Draft, circuits: Circuits | None, stance: Stance) -> Range:
+    """Return the range within the circuits; on one phase where not even the minimum of more fits, and they can be switched."""
+    can = within_room(circuits, stance)
+    is_too_wide = can.max_a < can.min_a and can.phases > 1 and stance.settings.phases is None
+    return within_room(circuits, _on(stance, 1)) if is_too_wide and _phases_at_will(draft, stance) else can
+
+
+def _on(stance: Stance, phases: int) -> Stance:
+    return replace(stance, can=replace(stance.can, phases=phases))
 
 
 def _on_phases(
@@ -137,8 +149,7 @@ def _on_phases(
         return lp, can
 
     def on(phases: int) -> Range:
-        able = replace(stance, can=replace(stance.can, phases=phases))
-        return can if phases == can.phases else within_room(circuits, able)
+        return can if phases == can.phases else within_room(circuits, _on(stance, phases))
 
     fixed = stance.settings.phases
     if fixed is not None:
@@ -147,12 +158,16 @@ def _on_phases(
     ups = switches.ups if switches is not None and switches.day == draft.today() else 0
     most_ups = stance.settings.phase_switches_per_session // 2
     if not lp.set_point.charge:
-        phases = phases_to_start(on(1), on(most), part.low_w, may_rise=can.phases > 1 or ups < most_ups)
+        few, many = on(1), on(most)
+        may_rise = (can.phases > 1 or ups < most_ups) and many.max_a >= many.min_a
+        phases = phases_to_start(few, many, part.low_w, may_rise=may_rise)
         return (lp if lp.lean is None else replace(lp, lean=None)), on(phases)
     now = on(lp.set_point.phases)
     other = on(most if now.phases == 1 else 1)
     if other.max_a < other.min_a:
         return lp, now
+    if now.max_a < now.min_a:  # not even the minimum fits on these any more
+        return _switched(lp, other, part.high_w), other
     lean = leaning(lp.lean, now, other, part.low_w, part.high_w, draft.at, dt_s)
     switch = stance.vehicle.capabilities.phase_switch
     assert switch is not None  # noqa: S101 - most would be 0
@@ -164,6 +179,9 @@ def _on_phases(
     )
     if lean is None or not is_worth(lean, now, other, rules, ups, draft.at):
         return replace(lp, lean=lean), now
-    surplus_w = part.low_w if other.phases > now.phases else part.high_w
-    set_point = SetPoint(charge=True, amps_a=other.best_a(surplus_w), phases=other.phases)
-    return replace(lp, lean=None, set_point=set_point, scores={}, import_wh=0.0, raise_since_at=None), other
+    return _switched(lp, other, part.low_w if other.phases > now.phases else part.high_w), other
+
+
+def _switched(lp: LoadpointState, to: Range, surplus_w: float) -> LoadpointState:
+    set_point = SetPoint(charge=True, amps_a=to.best_a(surplus_w), phases=to.phases)
+    return replace(lp, lean=None, set_point=set_point, scores={}, import_wh=0.0, raise_since_at=None)
