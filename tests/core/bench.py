@@ -345,6 +345,20 @@ class Bench:
         reading = MeterReading(measured_at=self.at, **(values or truth))  # type: ignore[arg-type]
         return self.feed(MeterRead(at=self.at, meter_id=self.settings.meters[0].id, reading=reading))
 
+    def circuit(self, meter_id: str, others_a: tuple[float, float, float], first_phase: int) -> tuple[Effect, ...]:
+        """Read the meter of a circuit with the first car and others on it."""
+        amps = list(others_a)
+        car = next(iter(self.cars.values()))
+        for number in range(car.phases_used):
+            amps[(first_phase - 1 + number) % 3] += car.current_a
+        phases_a = (amps[0], amps[1], amps[2])
+        reading = MeterReading(measured_at=self.at, grid_w=sum(amps) * 230.0, grid_phases_a=phases_a)
+        return self.feed(MeterRead(at=self.at, meter_id=meter_id, reading=reading))
+
+    def hold_replies(self) -> None:
+        """Have what is under way answered only after `reply_s` from now."""
+        self._replies = [(after_s(self.reply_s, self.at), effect) for _, effect in self._replies]
+
     def advance(self, seconds: float) -> None:
         """Let time pass: the meter is read, the timer is served, cars answer."""
         end_at = after_s(seconds, self.at)
