@@ -366,7 +366,7 @@ def test_a_stop_is_never_held_back_by_the_number_of_commands() -> None:
 
 
 def test_a_stop_is_never_held_back_by_money() -> None:
-    spent = charging_bench().money()
+    spent = charging_bench(settings=with_budget(per_month=1.0)).money()
     bench = charging_bench(settings=with_budget(per_month=10 * spent + 0.001))
     bench.ask(override=Override.CHARGE, amps_a=8)
     bench.advance(60)
