@@ -161,9 +161,10 @@ ON, OFF = True, False
         (0, [(55, ONE_W)], OFF),
         (0, [(80, ONE_W)], ON),
         (0, [(80, 16 * 230.0)], ON),
-        # one sample on the wrong side, and the delay begins anew
-        (0, [(50, 2000.0), (10, ONE_W - 100), (50, 2000.0)], OFF),
-        (0, [(50, 2000.0), (10, ONE_W - 100), (80, 2000.0)], ON),
+        # a gap takes back what it would have cost: after a deep one it begins anew
+        (0, [(30, 2000.0), (10, -1000.0), (20, 2000.0)], OFF),
+        (0, [(30, 2000.0), (10, -1000.0), (80, 2000.0)], ON),
+        (0, [(30, 2000.0), (10, ONE_W - 100), (40, 2000.0)], ON),
         # on: a shortage is waited out at the minimum
         (10, [(100, 0.0)], ON),
         (10, [(400, 0.0)], OFF),
@@ -180,7 +181,7 @@ ON, OFF = True, False
     ],
 )
 def test_start_and_stop(charging_a: int, sun: list[tuple[float, float]], expected: bool) -> None:
-    """TestPVHysteresis: start after a delay that one low sample resets; ours stops by imported energy, where evcc's timer is reset by one good sample."""
+    """TestPVHysteresis: evcc counts seconds, and one sample resets its timers; ours counts the energy missed, and imported."""
     bench = bench_of(charging_a=charging_a, surplus_w=charging_a * 230.0)
     if charging_a:
         bench.advance(60)

@@ -92,6 +92,11 @@ def _from_sun(
     part = _bridged(draft, lp, can, Draw(part.low_w - stance.extra_w, part.high_w - stance.extra_w))
     lp, can = _on_phases(draft, circuits, lp, stance, can, part, dt_s)
     after = decide_from_surplus(lp, can, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=dt_s)
+    if lp.set_point.charge and not after.set_point.charge and can.phases > 1 and _phases_at_will(draft, stance):
+        few = within_room(circuits, _on(stance, 1))
+        if stance.settings.phases is None and part.high_w >= few.need_w:  # what is too little for three is not for one
+            lp = _switched(lp, few, part.high_w)
+            after = decide_from_surplus(lp, few, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=0.0)
     after = replace(after, is_acting=True, surplus_at=grid_at)
     if stance.fixed_a is not None and after.set_point.charge:
         return replace(after, reason=budget_reason(draft, stance.vehicle.id))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import log
+from math import exp, log
 
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LoadpointState, Scores
@@ -43,6 +43,12 @@ STOP_COMMANDS = 3.0
 
 DEAR_MOST_WH = 15.0
 """But no more than so much: a cloud that stays is not worth it."""
+
+CALM_S = 10_800.0
+"""A start counts for so long as one lately, less and less."""
+
+RESTLESS_FROM = 1.0
+"""From so many starts lately on, each further one doubles what must be missed before a start and imported before a stop."""
 
 START_GOES_ON_S = 90.0
 """And so long from a start on: the current takes a while to flow."""
@@ -174,6 +180,8 @@ def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, 
 def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None = None) -> LoadpointState:
     """Charge with what there is; `at` is when a start is made."""
     start_a = can.start_a(low_w + min(0.0, can.shift_w))
+    if at is not None:
+        lp = replace(lp, restless=_restless(lp, at) + 1.0, started_at=at)
     return replace(
         lp,
         set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),
@@ -186,6 +194,18 @@ def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None =
     )
 
 
+def _restless(lp: LoadpointState, at: datetime) -> float:
+    """Return how many starts there were lately."""
+    if lp.started_at is None:
+        return 0.0
+    return lp.restless * exp(-(at - lp.started_at).total_seconds() / CALM_S)
+
+
+def _patience(lp: LoadpointState, at: datetime) -> float:
+    """Return how many times the usual must be missed before a start and imported before a stop: contactors and cars wear."""
+    return float(2.0 ** max(0.0, _restless(lp, at) - RESTLESS_FROM))
+
+
 def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt_s: float) -> LoadpointState:
     """Start once enough was missed: much sun starts sooner than little, a gap in it takes back what it would have cost."""
     if not can.stops:
@@ -193,7 +213,8 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
     gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
     pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
-    starts_wh = max(can.start_wh, can.start_price_wh)
+    start_wh = can.start_wh * _patience(lp, at)
+    starts_wh = max(start_wh, can.start_price_wh)
     will_last = low_w + can.ahead_w >= can.need_w
     is_enough = low_w >= can.need_w
     if is_enough and will_last and missed_wh >= starts_wh and at >= pause_ends_at:
@@ -202,9 +223,9 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
     changes_at = None
     code = ReasonCode.SURPLUS_LOW
     if is_enough:
-        left_wh = can.start_wh - missed_wh
+        left_wh = start_wh - missed_wh
         code = ReasonCode.START_PRICE if left_wh <= 0 < can.start_price_wh - missed_wh else ReasonCode.SURPLUS_STARTING
-        numbers |= {"missed_wh": missed_wh, "start_wh": can.start_wh, "price_wh": can.start_price_wh}
+        numbers |= {"missed_wh": missed_wh, "start_wh": start_wh, "price_wh": can.start_price_wh}
         if code is ReasonCode.SURPLUS_STARTING:
             changes_at = max(pause_ends_at, at + timedelta(seconds=max(0.0, left_wh) * 3600.0 / max(1.0, low_w)))
     return replace(
@@ -228,8 +249,9 @@ def _while_charging(
     new_a, scores, raise_since_at, raise_to_a = _next_current(
         lp, can, now_a, low_w + can.shift_w, high_w + can.shift_w, at, dt_s
     )
+    stop_wh = min(STOP_MOST_WH, can.stop_wh * _patience(lp, at))
     may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
-    if may_stop and is_short and imported_wh >= can.stop_wh:
+    if may_stop and is_short and imported_wh >= stop_wh:
         return replace(
             lp,
             set_point=SetPoint(phases=can.phases),
@@ -245,7 +267,7 @@ def _while_charging(
         reason = _charging(ReasonCode.CHARGING_GUARANTEED, can, new_a, high_w, None)
     elif is_short and new_a == can.min_a:
         reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, None)
-        reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": can.stop_wh})
+        reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": stop_wh})
     elif scores and scores[best_a := _best_of(scores)] > 0.05 * can.price_wh:
         reason = _charging(ReasonCode.CHARGING_HELD, can, new_a, shown_w, None)
         more = {"best_a": best_a, "lost_wh": scores[best_a], "price_wh": can.price_wh}
