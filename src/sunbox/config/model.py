@@ -210,7 +210,7 @@ class LoadpointPart(Part):
     """Loadpoints with a higher number get the sun first; those with the same share it."""
     start_delay_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Charging from the sun starts after the surplus has been enough for so long."""
-    stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 25.0
+    stop_delay_s: Annotated[float, Field(ge=0, le=3600)] = 20.0
     """It stops when the import of so long a time without any sun has added up; less shortage may last longer."""
     solar_share_pct: Annotated[float, Field(ge=1, le=100)] = 100.0
     """How much of the power in the modes `pv` and `min_pv` must be sun: 100 = sun only, 50 = charging goes on while at

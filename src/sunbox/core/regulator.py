@@ -29,20 +29,19 @@ from sunbox.core.wallbox import SetPoint
 RAISE_AFTER_S = 9.0
 """How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
 
-WEIGHT_MOST = 5.0
-"""Import counts at most so many times as much as sun: with sun only, five sixths of the last ampere must be sun."""
+WEIGHT_MOST = 3.0
+"""Import counts at most so many times as much as sun: with sun only, three quarters of the last ampere must be sun."""
 
-RESERVE = 0.3
-"""Part of the reserve that errors of the usual spread would ask for: clouds come one at a time, between them it is idle."""
+RESERVE, DEAR_RESERVE = 0.6, 2.2
+"""How many times the reserve that errors of the usual spread ask for is kept; more where a change must be paid for, as a level
+that was chosen then stays for longer than the spread is measured over."""
 
 STOP_MOST_WH = 100.0
 """Most import at one cloud edge, whatever the delay."""
 
-STOP_COMMANDS = 3.0
-"""Of a stop and the start after it: with dear commands import may go on until it has cost as much as they do."""
-
-DEAR_MOST_WH = 15.0
-"""But no more than so much: a cloud that stays is not worth it."""
+DEAR_PATIENCE, DEAR_COMMANDS, DEAR_MOST_WH = 1.8, 5.0, 35.0
+"""Where commands must be paid for, a stop waits for more: so many times the owner's own delay, and what so many commands cost
+(stop, start, the changes around them) if import counts as it does, but no more than so much."""
 
 CALM_S = 10_800.0
 """A start counts for so long as one lately, less and less."""
@@ -105,16 +104,30 @@ class Range:
         return self.need_w * self.start_delay_s / 3600.0
 
     @property
-    def stop_wh(self) -> float:
-        """Return the shortage that must have added up before a stop."""
-        own_wh = self.share * self.min_w * self.stop_delay_s / 3600.0
-        return min(STOP_MOST_WH, own_wh + min(DEAR_MOST_WH, STOP_COMMANDS * self.price_wh / (1.0 + self.weight)))
+    def own_stop_wh(self) -> float:
+        """Return the shortage that the owner lets add up before a stop."""
+        patience = DEAR_PATIENCE if self.price_wh > 0 else 1.0
+        return min(STOP_MOST_WH, patience * self.share * self.min_w * self.stop_delay_s / 3600.0)
 
     @property
-    def shift_w(self) -> float:
-        """Return what is added to a measured surplus before a current is chosen: where it goes, less a reserve."""
-        reserve_w = RESERVE * self.spread_w * log((1.0 + self.weight) / 2.0) if self.weight > 1.0 else 0.0
-        return self.ahead_w - reserve_w
+    def stop_wh(self) -> float:
+        """Return the shortage that is followed by a stop, whatever else."""
+        dear_wh = min(DEAR_MOST_WH, DEAR_COMMANDS * self.price_wh / (1.0 + self.weight))
+        return min(STOP_MOST_WH, self.own_stop_wh + dear_wh)
+
+    def seen_w(self, surplus_w: float) -> float:
+        """Return a measured surplus as a current is chosen for it: where it goes, less a reserve of half of it at most."""
+        if self.weight <= 1.0 or surplus_w <= 0:
+            return surplus_w + self.ahead_w
+        reserve = DEAR_RESERVE if self.price_wh > 0 else RESERVE
+        reserve_w = reserve * self.spread_w * log((1.0 + self.weight) / 2.0)
+        return surplus_w + self.ahead_w - min(reserve_w, surplus_w / 2)
+
+    @property
+    def candidates(self) -> range | tuple[int, ...]:
+        """Return the currents that can be set, off included where it may stop."""
+        currents = range(self.min_a, self.max_a + 1)
+        return (0, *currents) if self.stops else currents
 
     @property
     def weight(self) -> float:
@@ -179,7 +192,7 @@ def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, 
 
 def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None = None) -> LoadpointState:
     """Charge with what there is; `at` is when a start is made."""
-    start_a = can.start_a(low_w + min(0.0, can.shift_w))
+    start_a = can.start_a(min(low_w, can.seen_w(low_w)))
     if at is not None:
         lp = replace(lp, restless=_restless(lp, at) + 1.0, started_at=at)
     return replace(
@@ -247,9 +260,10 @@ def _while_charging(
         imported_wh = max(0.0, imported_wh + min(can.min_w, can.need_w - high_w) * dt_s / 3600.0)
     is_short = high_w < can.need_w - can.tolerance_w
     new_a, scores, raise_since_at, raise_to_a = _next_current(
-        lp, can, now_a, low_w + can.shift_w, high_w + can.shift_w, at, dt_s
+        lp, can, now_a, can.seen_w(low_w), can.seen_w(high_w), at, dt_s
     )
-    stop_wh = min(STOP_MOST_WH, can.stop_wh * _patience(lp, at))
+    new_a, pays_to_stop = max(new_a, can.min_a), new_a == 0
+    stop_wh = min(STOP_MOST_WH, (can.own_stop_wh if pays_to_stop else can.stop_wh) * _patience(lp, at))
     may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
     if may_stop and is_short and imported_wh >= stop_wh:
         return replace(
@@ -303,7 +317,7 @@ def _needs(can: Range, surplus_w: float) -> dict[str, float | int | str]:
 def _next_current(
     lp: LoadpointState, can: Range, now_a: int, low_w: float, high_w: float, at: datetime, dt_s: float
 ) -> tuple[int, Scores, datetime | None, int]:
-    """Return the current to charge with, and what is added up towards the next change."""
+    """Return the current to charge with (0 = stop), and what is added up towards the next change."""
     if can.price_wh > 0:
         if dt_s <= 0:  # the same reading again
             return now_a, lp.scores, None, 0
@@ -340,7 +354,7 @@ def _scored(
     now_high_w = now_w if high_w >= now_w else high_w - weight * (now_w - high_w)
     new: Scores = {}
     best_a, most_wh = None, can.price_wh
-    for amps in range(can.min_a, can.max_a + 1):
+    for amps in can.candidates:
         if amps == now_a:
             continue
         used_w = amps * unit_w

@@ -121,7 +121,7 @@ class LoadpointSettings:
     circuit: str | None = None  #: that feeds it; None = the site's main fuse alone
     priority: int = 0  #: higher numbers get the sun first; equal ones share it
     start_delay_s: float = 30.0
-    stop_delay_s: float = 25.0
+    stop_delay_s: float = 20.0
     solar_share_pct: float = 100.0  #: of the power in the PV modes that must be sun; 100 = sun only
     min_run_s: float = 60.0  #: charging from the sun goes on for at least so long, whatever the sun does
     min_pause_s: float = 60.0  #: and pauses for at least so long
