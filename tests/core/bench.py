@@ -156,6 +156,7 @@ class Car:
     is_fast_charger: bool = False
     has_power: bool = True
     takes_a: float | None = None  #: whatever it may
+    extra_a: float = 0.0  #: that it takes beyond what it may
     stays_at_min: bool = False  #: asked for less than 5 A it takes 5 A
     wakes_after_s: float | None = 8.0
     wakes_at: datetime | None = None
@@ -166,7 +167,7 @@ class Car:
             return 0.0
         asked_a = max(self.amps_a, 5) if self.stays_at_min else self.amps_a
         most_a = min(asked_a, self.amps_max_a, self.pilot_a)
-        return float(most_a if self.takes_a is None else min(most_a, self.takes_a))
+        return float(most_a if self.takes_a is None else min(most_a, self.takes_a)) + self.extra_a
 
     @property
     def phases_used(self) -> int:

@@ -155,3 +155,10 @@ def test_a_grant_on_one_phase_is_none_on_three() -> None:
     assert circuits.room_for("a", car(0.0, phases=3)) == Cap(5, "F")
     assert circuits.room_for("a", car(0.0)) == Cap(17, "F")  # to ask was not to hold
     assert circuits.fuses_of["a"][0].left_w == pytest.approx(4139.0 - 16 * V)
+
+
+def test_the_nearest_limit_counts_where_phases_may_not_differ_by_much() -> None:
+    for left_a, room in ((10.0, Cap(10, "F")), (40.0, Cap(20, "the limit of 20 A between phases"))):
+        circuits = behind(left_a=left_a)
+        circuits.unbalanced_a = 20.0
+        assert circuits.room_for("a", car(0.0, first_phase=1)) == room

@@ -1,0 +1,132 @@
+"""Corners of deciding: what cannot be paid for, who is idle on a circuit, a fuse that gets tight on three phases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.core.bench import CAR, CARPORT, HOME, NOON, SITE, Bench, Car, after_s, charging_bench, settings_of, two_cars
+
+from sunbox.core.commands import CommandName
+from sunbox.core.events import LimitSet
+from sunbox.core.model import Limit, Mode
+from sunbox.core.phases import Rules, is_worth
+from sunbox.core.reasons import ReasonCode
+from sunbox.core.regulator import Range
+from sunbox.core.settings import Budget, Capabilities, CircuitSettings, LoadpointSettings, MeterSettings, PhaseSwitch
+from sunbox.core.state import Lean
+
+STOP, PHASES = CommandName.STOP, CommandName.SET_PHASES
+SWITCHING = Capabilities(
+    min_a=6, max_a=16, phase_switch=PhaseSwitch(gap_s=30.0, settle_s=5.0), settle_s=3.0, start_settle_s=5.0
+)
+
+
+def test_a_loadpoint_without_a_car_decides_nothing() -> None:
+    """A charger of which no car is known: nothing is decided for it, and nothing of the others' sun is kept for it."""
+    empty = LoadpointSettings(id="garage", name="Garage", charger_id="box", priority=9)
+    bench = Bench(settings=settings_of(loadpoints=(empty, CARPORT)), car=Car(is_awake=True), pv_w=4300.0)
+    bench.advance(300)
+    assert bench.car.current_a == 17.0
+    assert not bench.state.loadpoints["garage"].set_point.charge
+
+
+@pytest.mark.parametrize("mode", [Mode.NOW, Mode.PV])
+def test_what_no_command_can_lower_any_more_is_stopped(mode: Mode) -> None:
+    """A car takes more than its circuit carries, and the day's commands are spent: a stop can always be paid for."""
+    car = replace(CAR, budget=Budget(commands_per_day=2))
+    loadpoint = replace(CARPORT, mode=mode)
+    bench = Bench(
+        settings=settings_of(vehicles=(car,), loadpoints=(loadpoint,)), car=Car(is_awake=True, amps_a=5), pv_w=7000.0
+    )
+    bench.until(lambda: bench.car.current_a >= 16.0, 1800)
+    bench.advance(60)
+    while len(bench.commands()) < 2:
+        bench.ask(amps_a=20 - len(bench.commands()))
+        bench.advance(60)
+    bench.feed(LimitSet(at=bench.at, limit=Limit(max_w=2300.0, by="grid operator")))
+    bench.advance(5)
+    assert not bench.car.is_charging
+    bench.advance(600)
+    assert not bench.car.is_charging
+    assert bench.code is ReasonCode.BUDGET
+    assert [command.name for command in bench.commands()][2:] == [STOP]
+
+
+def test_a_full_car_holds_nothing_of_a_circuit() -> None:
+    settings = two_cars()
+    loadpoints = tuple(replace(each, mode=Mode.NOW) for each in settings.loadpoints)
+    settings = replace(settings, site=replace(SITE, main_fuse_a=20.0), loadpoints=loadpoints)
+    cars = {"car": Car(is_awake=True, soc_pct=80.0), "second": Car(is_awake=True)}
+    bench = Bench(settings=settings, cars=cars)
+    bench.advance(600)
+    assert (cars["car"].current_a, cars["second"].current_a) == (0.0, 18.0)
+
+
+def test_a_limit_that_three_phases_do_not_fit_in_leads_to_one_and_back() -> None:
+    vehicle = replace(CAR, capabilities=SWITCHING, phases=3)
+    bench = charging_bench(
+        settings=settings_of(vehicles=(vehicle,)),
+        car=Car(is_awake=True, phases=3, phases_offered=3, amps_max_a=16, pilot_a=16),
+        pv_w=9000.0,
+    )
+    assert bench.car.draw_w == 12 * 690.0
+    bench.feed(LimitSet(at=bench.at, limit=Limit(max_w=4100.0, by="grid operator")))
+    bench.advance(60)
+    assert (bench.car.phases_offered, bench.car.current_a) == (1, 16.0)
+    assert not bench.commands(STOP)
+    bench.feed(LimitSet(at=bench.at, limit=None))
+    bench.advance(900)
+    assert bench.car.phases_offered == 3
+    assert len(bench.commands(PHASES)) == 2
+
+
+def test_a_circuit_with_a_meter_and_no_limit_in_watts() -> None:
+    circuit = CircuitSettings(id="yard", max_a=16.0, meter="sub")
+    settings = settings_of(loadpoints=(replace(CARPORT, circuit="yard", mode=Mode.NOW, first_phase=1),))
+    settings = replace(
+        settings,
+        circuits=(circuit,),
+        meters=(*settings.meters, MeterSettings(id="sub", interval_s=10.0, is_site=False)),
+    )
+    bench = Bench(settings=settings, car=Car(is_awake=True))
+    for _ in range(30):
+        bench.circuit("sub", (6.0, 0.0, 0.0), 1)
+        bench.advance(10)
+    assert bench.car.current_a == 10.0
+
+
+def test_what_a_car_takes_beyond_counts_on_its_fuse() -> None:
+    settings = settings_of(site=replace(SITE, main_fuse_a=20.0), loadpoints=(replace(CARPORT, mode=Mode.NOW),))
+    bench = Bench(settings=settings, car=Car(is_awake=True, extra_a=1.5))
+    bench.advance(3600)
+    assert bench.car.current_a + 300 / 230 <= 20.0
+    assert bench.car.current_a >= 16.0
+
+
+def test_pv_mode_at_a_home_that_is_no_place_for_sun() -> None:
+    home = replace(HOME, tags=frozenset({"home"}))
+    bench = Bench(settings=settings_of(places=(home,)), car=Car(is_awake=True), pv_w=4300.0)
+    bench.until(lambda: bench.code is ReasonCode.NOT_PV_PLACE)
+    bench.advance(600)
+    assert not bench.sent or {command.name for command in bench.commands()} == {CommandName.WAKE}
+    bench.ask(mode=Mode.NOW)
+    bench.until(lambda: bench.car.is_charging)
+
+
+@pytest.mark.parametrize(("ups", "waited_s", "gain_wh", "expected"), [
+    (0, 200.0, 100.0, True),
+    (0, 100.0, 100.0, False),  # not long enough
+    (0, 200.0, 30.0, False),  # less than the gap costs
+    (1, 200.0, 60.0, False),  # the next one costs twice as much
+    (1, 200.0, 70.0, True),
+    (3, 9e4, 9e4, False),  # and there are only so many
+])  # fmt: skip
+def test_when_a_switch_up_is_worth_it(ups: int, waited_s: float, gain_wh: float, expected: bool) -> None:
+    one = Range(min_a=6, max_a=16, phases=1, voltage_v=230.0, start_delay_s=60.0, stop_delay_s=180.0)
+    three = replace(one, phases=3)
+    rules = Rules(gap_s=30.0, up_delay_s=120.0, down_delay_s=60.0, most_ups=3)
+    lean = Lean(phases=3, since_at=NOON, gain_wh=gain_wh)
+    assert is_worth(lean, one, three, rules, ups, after_s(waited_s)) is expected
+    down = Lean(phases=1, since_at=NOON, gain_wh=gain_wh)
+    assert is_worth(down, three, one, rules, 99, after_s(waited_s)) is (gain_wh > 34.5 and waited_s >= 60.0)
