@@ -87,7 +87,7 @@ def test_a_file_is_changed_where_one_is_named(record, tmp_path):
     old, new = change(record.settings, asked, path=path, registry=REGISTRY)
     assert (old.loadpoints[0].start_delay_s, new.loadpoints[0].start_delay_s) == (90.0, 90.0)
     assert (old.vehicles[0].budget.commands_per_day, new.vehicles[0].budget.commands_per_day) == (None, 48)
-    assert (old.loadpoints[0].stop_delay_s, new.loadpoints[0].stop_delay_s) == (25.0, 60.0)
+    assert (old.loadpoints[0].stop_delay_s, new.loadpoints[0].stop_delay_s) == (20.0, 60.0)
     with pytest.raises(ConfigError, match=r"--set tesla\.budget\.per_day: there is no such key"):
         change(record.settings, ["tesla.budget.per_day=1"], path=path, registry=REGISTRY)
 

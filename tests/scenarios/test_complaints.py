@@ -74,7 +74,7 @@ def test_flapping_on_a_day_of_made_up_clouds(sky: Sky) -> None:
     site = run_of(made_day(sky), [car_of()])
     site.run(22 * HOUR_S)
     car = site.summary().cars["car"]
-    assert car.starts <= 8
+    assert car.starts <= 10
     assert car.largest_edge_wh <= EDGE_WH
     assert car.solar_wh > 0.8 * car.usable_wh
     assert car.import_wh < 0.06 * car.charged_wh

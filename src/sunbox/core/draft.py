@@ -8,7 +8,7 @@ from typing import Any
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
 from sunbox.core.economy import learned_wh, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
-from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleMemory
+from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleMemory, Wear
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import Balance, balance
@@ -56,6 +56,12 @@ class Draft:
         self.due_at: datetime | None = None
         self.site: Balance
         self.sun: Draw | None = None
+
+    def wear_of(self, loadpoint_id: str) -> Wear:
+        """Return what a loadpoint has done today."""
+        wear = self.loadpoints[loadpoint_id].memory.wear
+        today = self.today()
+        return wear if wear is not None and wear.day == today else Wear(day=today)
 
     def today(self) -> date:
         """Return the site's own day."""

@@ -159,8 +159,7 @@ def _on_phases(
     fixed = stance.settings.phases
     if fixed is not None:
         return lp, on(min(most, fixed))
-    switches = lp.memory.switches
-    ups = switches.ups if switches is not None and switches.day == draft.today() else 0
+    ups = draft.wear_of(stance.settings.id).ups
     most_ups = stance.settings.phase_switches_per_session // 2
     if not lp.set_point.charge:
         few, many = on(1), on(most)

@@ -172,11 +172,12 @@ class VehicleMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switches:
-    """How often the phases were switched upwards on a day of the site."""
+class Wear:
+    """What a loadpoint did on a day of the site that wears contactors."""
 
     day: date
-    ups: int = 0
+    starts: int = 0
+    ups: int = 0  #: switches to more phases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,7 @@ class LoadpointMemory:
     wish: Wish
     session: Session | None = None
     was_charging: bool = False  #: the set-point was to charge
-    switches: Switches | None = None
+    wear: Wear | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

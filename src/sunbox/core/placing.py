@@ -31,7 +31,11 @@ def shown(lp: LoadpointState, sun: Draw | None) -> LoadpointState:
 def set_down(draft: Draft, after: LoadpointState, settings: LoadpointSettings) -> None:
     """Set what was decided; whether it charges survives a restart."""
     if after.memory.was_charging != after.set_point.charge:
-        after = replace(after, memory=replace(after.memory, was_charging=after.set_point.charge))
+        memory = replace(after.memory, was_charging=after.set_point.charge)
+        if memory.was_charging:
+            wear = draft.wear_of(settings.id)
+            memory = replace(memory, wear=replace(wear, starts=wear.starts + 1))
+        after = replace(after, memory=memory)
     draft.loadpoints[settings.id] = after
     draft.wait_for(after.reason.changes_at)
 

@@ -16,7 +16,7 @@ from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
 from sunbox.core.economy import is_affordable
-from sunbox.core.model import Availability, Charging, Switches
+from sunbox.core.model import Availability, Charging
 from sunbox.core.prices import budget_reason
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
@@ -255,10 +255,8 @@ def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
 def _count_switch(draft: Draft, vehicle_id: str) -> None:
     """Remember a step up: there are only so many a day."""
     for loadpoint in draft.holders_of(vehicle_id):
-        switches = draft.loadpoints[loadpoint.id].memory.switches
-        today = draft.today()
-        ups = switches.ups if switches is not None and switches.day == today else 0
-        draft.remember_loadpoint(loadpoint.id, switches=Switches(day=today, ups=ups + 1))
+        wear = draft.wear_of(loadpoint.id)
+        draft.remember_loadpoint(loadpoint.id, wear=replace(wear, ups=wear.ups + 1))
 
 
 def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, held_by: Reason | None) -> None:

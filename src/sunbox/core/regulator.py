@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import exp, log
+from math import log
 
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LoadpointState, Scores
@@ -42,12 +42,6 @@ STOP_MOST_WH = 100.0
 DEAR_PATIENCE, DEAR_COMMANDS, DEAR_MOST_WH = 1.8, 5.0, 35.0
 """Where commands must be paid for, a stop waits for more: so many times the owner's own delay, and what so many commands cost
 (stop, start, the changes around them) if import counts as it does, but no more than so much."""
-
-CALM_S = 10_800.0
-"""A start counts for so long as one lately, less and less."""
-
-RESTLESS_FROM = 1.0
-"""From so many starts lately on, each further one doubles what must be missed before a start and imported before a stop."""
 
 START_GOES_ON_S = 90.0
 """And so long from a start on: the current takes a while to flow."""
@@ -74,6 +68,7 @@ class Range:
     start_price_wh: float = 0.0  #: what must have been missed before a start
     min_run_s: float = 0.0  #: no stop for want of sun sooner after a start
     min_pause_s: float = 0.0  #: no start sooner after a stop
+    patience: float = 1.0  #: by how much a stop and a pause are longer, because there were many starts today
     tolerance_w: float = 50.0  #: shortage that does not yet lower the current: the noise of meters
     overhead_w: float = 0.0  #: of the power that is worth nothing
     ahead_w: float = 0.0  #: by how much the surplus will have changed when a command acts
@@ -193,8 +188,6 @@ def _while_starting(lp: LoadpointState, can: Range, low_w: float, at: datetime, 
 def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None = None) -> LoadpointState:
     """Charge with what there is; `at` is when a start is made."""
     start_a = can.start_a(min(low_w, can.seen_w(low_w)))
-    if at is not None:
-        lp = replace(lp, restless=_restless(lp, at) + 1.0, started_at=at)
     return replace(
         lp,
         set_point=SetPoint(charge=True, amps_a=start_a, phases=can.phases),
@@ -207,27 +200,14 @@ def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None =
     )
 
 
-def _restless(lp: LoadpointState, at: datetime) -> float:
-    """Return how many starts there were lately."""
-    if lp.started_at is None:
-        return 0.0
-    return lp.restless * exp(-(at - lp.started_at).total_seconds() / CALM_S)
-
-
-def _patience(lp: LoadpointState, at: datetime) -> float:
-    """Return how many times the usual must be missed before a start and imported before a stop: contactors and cars wear."""
-    return float(2.0 ** max(0.0, _restless(lp, at) - RESTLESS_FROM))
-
-
 def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt_s: float) -> LoadpointState:
     """Start once enough was missed: much sun starts sooner than little, a gap in it takes back what it would have cost."""
     if not can.stops:
         return _started(lp, can, low_w, at)
     gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
-    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
-    start_wh = can.start_wh * _patience(lp, at)
-    starts_wh = max(start_wh, can.start_price_wh)
+    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s * can.patience)
+    starts_wh = max(can.start_wh, can.start_price_wh)
     will_last = low_w + can.ahead_w >= can.need_w
     is_enough = low_w >= can.need_w
     if is_enough and will_last and missed_wh >= starts_wh and at >= pause_ends_at:
@@ -236,9 +216,9 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
     changes_at = None
     code = ReasonCode.SURPLUS_LOW
     if is_enough:
-        left_wh = start_wh - missed_wh
+        left_wh = can.start_wh - missed_wh
         code = ReasonCode.START_PRICE if left_wh <= 0 < can.start_price_wh - missed_wh else ReasonCode.SURPLUS_STARTING
-        numbers |= {"missed_wh": missed_wh, "start_wh": start_wh, "price_wh": can.start_price_wh}
+        numbers |= {"missed_wh": missed_wh, "start_wh": can.start_wh, "price_wh": can.start_price_wh}
         if code is ReasonCode.SURPLUS_STARTING:
             changes_at = max(pause_ends_at, at + timedelta(seconds=max(0.0, left_wh) * 3600.0 / max(1.0, low_w)))
     return replace(
@@ -263,7 +243,7 @@ def _while_charging(
         lp, can, now_a, can.seen_w(low_w), can.seen_w(high_w), at, dt_s
     )
     new_a, pays_to_stop = max(new_a, can.min_a), new_a == 0
-    stop_wh = min(STOP_MOST_WH, (can.own_stop_wh if pays_to_stop else can.stop_wh) * _patience(lp, at))
+    stop_wh = min(STOP_MOST_WH, can.patience * (can.own_stop_wh if pays_to_stop else can.stop_wh))
     may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
     if may_stop and is_short and imported_wh >= stop_wh:
         return replace(

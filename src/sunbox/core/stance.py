@@ -190,6 +190,7 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         stops=wish.mode is not Mode.MIN_PV,
         min_run_s=settings.min_run_s,
         min_pause_s=settings.min_pause_s,
+        patience=_patience(draft, settings),
         tolerance_w=draft.settings.site.tolerance_w,
         overhead_w=settings.overhead_w,
         ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, vehicle.memory)),
@@ -198,6 +199,16 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         cap_why=cap.why,
         hard_a=hard_a,
     )
+
+
+FREE_STARTS, MORE_PATIENCE = 4, 2.0
+"""So many starts a day are taken easily; each further one makes the next stop and the next pause so many times as long."""
+
+
+def _patience(draft: Draft, settings: LoadpointSettings) -> float:
+    """Return how many times longer than usual it goes on at the minimum, and pauses, for the contactor's sake."""
+    starts = draft.wear_of(settings.id).starts
+    return float(MORE_PATIENCE ** min(6, max(0, starts - FREE_STARTS)))
 
 
 def within(can: Range, room: Cap | None) -> Range:

@@ -115,8 +115,6 @@ class LoadpointState:
     held_by: Reason | None = None  #: what keeps the set-point from being carried out
     pending: Pending | None = None
     missed_wh: float = 0.0  #: of surplus that a start would have used
-    restless: float = 0.0  #: starts lately, as of the last one: each counts less and less
-    started_at: datetime | None = None
     switched_at: datetime | None = None  #: of the last start or stop from the sun
     import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
     scores: Scores = field(default_factory=dict)
