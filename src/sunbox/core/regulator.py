@@ -29,8 +29,8 @@ from sunbox.core.wallbox import SetPoint
 RAISE_AFTER_S = 9.0
 """How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
 
-WEIGHT_MOST = 3.0
-"""Import counts at most so many times as much as sun: with sun only, three quarters of the last ampere must be sun."""
+WEIGHT_MOST = 4.0
+"""Import counts at most so many times as much as sun: with sun only, four fifths of the last ampere must be sun."""
 
 RESERVE, DEAR_RESERVE = 0.6, 2.2
 """How many times the reserve that errors of the usual spread ask for is kept; more where a change must be paid for, as a level
@@ -38,6 +38,9 @@ that was chosen then stays for longer than the spread is measured over."""
 
 STOP_MOST_WH = 100.0
 """Most import at one cloud edge, whatever the delay."""
+
+PATIENT_MOST_WH = 40.0
+"""Most that patience alone lets be imported at one cloud edge."""
 
 DEAR_PATIENCE, DEAR_COMMANDS, DEAR_MOST_WH = 1.8, 5.0, 35.0
 """Where commands must be paid for, a stop waits for more: so many times the owner's own delay, and what so many commands cost
@@ -243,7 +246,8 @@ def _while_charging(
         lp, can, now_a, can.seen_w(low_w), can.seen_w(high_w), at, dt_s
     )
     new_a, pays_to_stop = max(new_a, can.min_a), new_a == 0
-    stop_wh = min(STOP_MOST_WH, can.patience * (can.own_stop_wh if pays_to_stop else can.stop_wh))
+    stop_wh = can.own_stop_wh if pays_to_stop else can.stop_wh
+    stop_wh = max(stop_wh, min(PATIENT_MOST_WH, can.patience * stop_wh))
     may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
     if may_stop and is_short and imported_wh >= stop_wh:
         return replace(

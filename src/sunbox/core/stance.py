@@ -201,7 +201,7 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
     )
 
 
-FREE_STARTS, MORE_PATIENCE = 4, 2.0
+FREE_STARTS, MORE_PATIENCE = 6, 2.0
 """So many starts a day are taken easily; each further one makes the next stop and the next pause so many times as long."""
 
 
