@@ -80,7 +80,7 @@ def test_a_right_file_becomes_settings(write, tmp_path):
     carport, garage = settings.loadpoints
     assert (carport.vehicle_id, carport.charger_id, carport.mode, carport.min_a) == ("model3", None, Mode.OFF, 5)
     assert (garage.charger_id, garage.vehicle_id, garage.phases, garage.place) == ("wall", "zoe", 3, "Work")
-    assert (garage.name, garage.mode, garage.start_delay_s, garage.stop_delay_s) == ("garage", Mode.PV, 60.0, 180.0)
+    assert (garage.name, garage.mode, garage.start_delay_s, garage.stop_delay_s) == ("garage", Mode.PV, 30.0, 20.0)
     assert config.accounts["car"].account == tmp_path / "secret/tokens.json"
     assert [(meter.id, meter.driver, meter.settings.url) for meter in config.meters][1] == (
         "roof",

@@ -20,8 +20,8 @@ from sunbox.core.vehicle import ASLEEP
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
 
-STEEPNESS = 1.5
-"""How strongly the price follows the budget that is left for the sun that is left: half of it for all = nearly three times as dear."""
+STEEPNESS = 1.0
+"""How strongly the price follows the budget that is left for the sun that is left: half of it for all = twice as dear."""
 
 MOST_WH = 600.0
 

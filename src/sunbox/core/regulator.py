@@ -32,7 +32,7 @@ RAISE_AFTER_S = 9.0
 WEIGHT_MOST = 4.0
 """Import counts at most so many times as much as sun: with sun only, four fifths of the last ampere must be sun."""
 
-RESERVE, DEAR_RESERVE = 0.6, 2.2
+RESERVE, DEAR_RESERVE = 0.75, 2.4
 """How many times the reserve that errors of the usual spread ask for is kept; more where a change must be paid for, as a level
 that was chosen then stays for longer than the spread is measured over."""
 
