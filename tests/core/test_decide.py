@@ -81,6 +81,20 @@ def test_a_limit_that_three_phases_do_not_fit_in_leads_to_one_and_back() -> None
     assert len(bench.commands(PHASES)) == 2
 
 
+@pytest.mark.parametrize(("sun_w", "stops"), [(2500.0, False), (500.0, True)])
+def test_what_is_too_little_for_three_phases_is_followed_on_one_before_it_stops(sun_w: float, stops: bool) -> None:
+    vehicle = replace(CAR, capabilities=SWITCHING, phases=3)
+    bench = charging_bench(
+        settings=settings_of(vehicles=(vehicle,), loadpoints=(replace(CARPORT, phase_down_delay_s=1e6),)),
+        car=Car(is_awake=True, phases=3, phases_offered=3, amps_max_a=16, pilot_a=16),
+        pv_w=9000.0,
+    )
+    bench.pv_w = sun_w
+    bench.until(lambda: bench.car.phases_offered == 1 or not bench.car.is_charging, 1800)
+    assert bench.lp.set_point.charge is not stops
+    assert bool(bench.commands(STOP)) is stops
+
+
 def test_a_circuit_with_a_meter_and_no_limit_in_watts() -> None:
     circuit = CircuitSettings(id="yard", max_a=16.0, meter="sub")
     settings = settings_of(loadpoints=(replace(CARPORT, circuit="yard", mode=Mode.NOW, first_phase=1),))

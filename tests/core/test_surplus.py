@@ -147,3 +147,9 @@ def test_a_target_other_than_zero_moves_the_surplus() -> None:
 def test_a_meter_of_a_circuit_says_nothing_of_the_site() -> None:
     settings = settings_of(meters=(replace(FIRST, is_site=False), SECOND))
     assert balance(settings, {"first": read(grid_w=1.0)}, NOON).grid_w is None
+
+
+def test_of_two_meters_that_know_the_battery_the_first_one_counts() -> None:
+    first, second = read(battery_w=500.0, battery_soc_pct=40.0), read(grid_w=1.0, battery_w=700.0, battery_soc_pct=60.0)
+    site = balance(BOTH, {"first": first, "second": second}, NOON)
+    assert (site.battery_w, site.battery_soc_pct, site.grid_w) == (500.0, 40.0, 1.0)

@@ -189,7 +189,7 @@ def test_no_dead_band_charges_through_the_night(commands_per_day: int | None) ->
     assert charged_wh(site, from_s=4 * HOUR_S) == 0
     assert not site.cars["car"].is_charging
     car = site.summary().cars["car"]
-    assert car.import_wh < 500
+    assert car.import_wh < 0.06 * car.charged_wh
     assert commands_per_day is None or car.commands <= 2 * commands_per_day + 1
 
 
@@ -277,7 +277,7 @@ def test_three_phases_do_not_begin_with_the_minimum() -> None:
     )
     site.run(900)
     assert currents(site, from_s=680)[0] == 9.0
-    assert site.summary().cars["car"].commands == 2
+    assert site.summary().cars["car"].commands <= 3
 
 
 def test_where_the_minimum_of_three_phases_is_too_much_one_is_used() -> None:
