@@ -218,7 +218,7 @@ class LoadpointPart(Part):
     min_run_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """Charging from the sun goes on for at least so long, whatever the sun does."""
     min_pause_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
-    """Between two charges from the sun it pauses for at least so long; after many starts on a day for longer."""
+    """Between two charges from the sun it pauses for at least so long."""
     overhead_w: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """What the car burns itself while it charges, such as 250: the more, the less a charge at low power is worth."""
     phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
@@ -226,7 +226,7 @@ class LoadpointPart(Part):
     phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """It switches to fewer phases after the sun has been too little for so long."""
     phase_switches_per_session: Annotated[int, Field(ge=0, le=100)] = 20
-    """Most switches of phases from plug-in to unplug; from half of them on the waits double each time."""
+    """Most switches of phases on a day; each step up costs twice as much as the one before."""
 
 
 class FacesPart(Part):

@@ -181,6 +181,8 @@ def _on_phases(
         down_delay_s=stance.settings.phase_down_delay_s,
         most_ups=most_ups,
     )
+    if now.phases > 1:  # fewer phases are there to be had instead of a stop: their delay counts
+        now = replace(now, stop_delay_s=max(now.stop_delay_s, rules.down_delay_s))
     if lean is None or not is_worth(lean, now, other, rules, ups, draft.at):
         return replace(lp, lean=lean), now
     return _switched(lp, other, part.low_w if other.phases > now.phases else part.high_w), other

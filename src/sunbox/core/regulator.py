@@ -29,8 +29,8 @@ from sunbox.core.wallbox import SetPoint
 RAISE_AFTER_S = 9.0
 """How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
 
-WEIGHT_MOST = 4.0
-"""Import counts at most so many times as much as sun: with sun only, four fifths of the last ampere must be sun."""
+WEIGHT_MOST = 3.5
+"""Import counts at most so many times as much as sun: with sun only, seven ninths of the last ampere must be sun."""
 
 RESERVE, DEAR_RESERVE = 0.75, 2.4
 """How many times the reserve that errors of the usual spread ask for is kept; more where a change must be paid for, as a level
@@ -39,7 +39,7 @@ that was chosen then stays for longer than the spread is measured over."""
 STOP_MOST_WH = 100.0
 """Most import at one cloud edge, whatever the delay."""
 
-PATIENT_MOST_WH = 40.0
+PATIENT_MOST_WH = 30.0
 """Most that patience alone lets be imported at one cloud edge."""
 
 DEAR_PATIENCE, DEAR_COMMANDS, DEAR_MOST_WH = 1.8, 5.0, 35.0
@@ -71,7 +71,7 @@ class Range:
     start_price_wh: float = 0.0  #: what must have been missed before a start
     min_run_s: float = 0.0  #: no stop for want of sun sooner after a start
     min_pause_s: float = 0.0  #: no start sooner after a stop
-    patience: float = 1.0  #: by how much a stop and a pause are longer, because there were many starts today
+    patience: float = 1.0  #: by how much longer it goes on at the minimum, because there were many starts today
     tolerance_w: float = 50.0  #: shortage that does not yet lower the current: the noise of meters
     overhead_w: float = 0.0  #: of the power that is worth nothing
     ahead_w: float = 0.0  #: by how much the surplus will have changed when a command acts
@@ -209,7 +209,7 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
         return _started(lp, can, low_w, at)
     gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
-    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s * can.patience)
+    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
     starts_wh = max(can.start_wh, can.start_price_wh)
     will_last = low_w + can.ahead_w >= can.need_w
     is_enough = low_w >= can.need_w

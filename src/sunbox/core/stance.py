@@ -202,11 +202,11 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
 
 
 FREE_STARTS, MORE_PATIENCE = 6, 2.0
-"""So many starts a day are taken easily; each further one makes the next stop and the next pause so many times as long."""
+"""So many starts a day are taken easily; each further one makes it go on at the minimum so many times as long."""
 
 
 def _patience(draft: Draft, settings: LoadpointSettings) -> float:
-    """Return how many times longer than usual it goes on at the minimum, and pauses, for the contactor's sake."""
+    """Return how many times longer than usual it goes on at the minimum for the contactor's sake."""
     starts = draft.wear_of(settings.id).starts
     return float(MORE_PATIENCE ** min(6, max(0, starts - FREE_STARTS)))
 
