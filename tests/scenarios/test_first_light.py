@@ -46,7 +46,10 @@ def test_sun_wakes_the_car_and_clouds_leave_it_asleep() -> None:
             await home.patch(sun={"pv_w": 4000})
             await home.until(lambda: home.lp().is_flowing, 300)
             assert home.count("wake") == 1
-            assert home.lp().set_point.amps_a == 16  # (4000 - 300) // 230
+            assert home.lp().set_point.amps_a in (
+                15,
+                16,
+            )  # (4000 - 300) // 230, less a reserve under a sky that has just changed
             await home.sleep(120)
             await home.patch(sun={"pv_w": 200})
             await home.until(lambda: not home.lp().is_flowing, 400)

@@ -27,7 +27,7 @@ from sunbox.core.values import replace
 from sunbox.core.wallbox import SetPoint
 
 RAISE_AFTER_S = 9.0
-"""How long more must have been possible before the current is raised: two readings of a 10-s meter in a row."""
+"""How long more must have been possible before the current is raised: two readings of a 10-s meter in a row, one of a slow one."""
 
 WEIGHT_MOST = 3.5
 """Import counts at most so many times as much as sun: with sun only, seven ninths of the last ampere must be sun."""
@@ -313,7 +313,7 @@ def _next_current(
         return now_a, {}, lp.raise_since_at, lp.raise_to_a
     if (possible_a := can.best_a(low_w)) <= now_a:
         return now_a, {}, None, 0
-    since_at = lp.raise_since_at or at
+    since_at = lp.raise_since_at or at - timedelta(seconds=dt_s / 2.0)  # it began between two readings
     to_a = min(possible_a, lp.raise_to_a) if lp.raise_since_at is not None else possible_a
     if (at - since_at).total_seconds() >= RAISE_AFTER_S:
         return to_a, {}, None, 0
