@@ -166,7 +166,7 @@ def _on_phases(
         may_rise = (can.phases > 1 or ups < most_ups) and many.max_a >= many.min_a
         phases = phases_to_start(few, many, part.low_w, may_rise=may_rise)
         return (lp if lp.lean is None else replace(lp, lean=None)), on(phases)
-    now = on(lp.set_point.phases)
+    now = on(min(lp.set_point.phases, most))
     other = on(most if now.phases == 1 else 1)
     if other.max_a < other.min_a:
         return lp, now

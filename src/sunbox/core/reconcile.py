@@ -158,9 +158,12 @@ def _phases(
     if settings.capabilities.phase_switch is None or facts is None or facts.phases_offered is None:
         return None
     is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_PHASES
-    if set_point.phases == phases_of(draft.settings, loadpoint, settings, vehicle.memory) and not is_doubted:
+    wanted = 1 if set_point.phases == 1 else 3
+    is_so = facts.phases_offered == wanted
+    is_so = is_so or set_point.phases == phases_of(draft.settings, loadpoint, settings, vehicle.memory)
+    if is_so and not is_doubted:
         return None
-    command = Command(CommandName.SET_PHASES, 1 if set_point.phases == 1 else 3)
+    command = Command(CommandName.SET_PHASES, wanted)
     return _unless_refused(vehicle, Action(command, Pending.SETTING_PHASES, may_wake=True))
 
 
