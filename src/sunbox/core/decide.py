@@ -119,7 +119,11 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
         )
     grant(circuits, wants)
     for stance in stances:
-        hold(draft, circuits, stance.settings, stance.load(), circuits.held.get(stance.settings.id, 0.0))
+        loadpoint_id = stance.settings.id
+        held_a = circuits.held.get(loadpoint_id, 0.0)
+        # Of his grant he keeps what he has; a rise waits until the others have come down.
+        circuits.granted[loadpoint_id] = min(held_a, draft.loadpoints[loadpoint_id].set_point.amps_a)
+        hold(draft, circuits, stance.settings, stance.load(), held_a)
 
 
 # All there is ---------------------------------------------------------------------------------------------------------
