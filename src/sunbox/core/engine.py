@@ -117,6 +117,9 @@ def _on_began(draft: Draft, event: Began) -> None:
             most_w = dealings.assumed_most_w(draft, vehicle_id)
             draft.vehicle(vehicle_id, steps=(Step(draft.at, 0.0, most_w),))
         command = exchange.command if exchange is not None else None
+        draft.charge(
+            vehicle_id, command, None, 0 if command is None else 1
+        )  # its answer is lost; it may be on the bill
         if command is not None and command.name is not CommandName.WAKE:
             doubt = Doubt(command=command, since_at=draft.at, until_at=draft.at, attempt=1)
             draft.vehicle(vehicle_id, doubt=doubt)
