@@ -19,14 +19,20 @@ from tests.core.bench import (
     two_cars,
     with_budget,
 )
+from tests.simulator.simple_worlds import steady
 
 from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
 from sunbox.core.draw import draw_at
-from sunbox.core.events import CommandEnded, MeterRead, Tick, VehicleRead
-from sunbox.core.model import Availability, Draw, MeterReading, Override
+from sunbox.core.economy import commands_today
+from sunbox.core.events import CommandEnded, LimitSet, MeterRead, Tick, VehicleRead
+from sunbox.core.model import Availability, Draw, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import MeterSettings
 from sunbox.core.surplus import stale_after_s
+from sunbox.core.wallbox import SetPoint
+from sunbox.simulator.bench.site import SiteRun
+from sunbox.simulator.bench.site import settings_of as site_settings_of
+from sunbox.simulator.bench.site_car import SiteCar, Traits
 
 AMPS, STOP, START = CommandName.SET_AMPS, CommandName.STOP, CommandName.START
 
@@ -265,3 +271,76 @@ def test_a_car_that_takes_more_than_it_is_allowed_is_allowed_less():
     assert bench.vehicle.memory.facts.actual_a == requested_a - 2 + 1.5  # which it goes on doing
     bench.advance(300)
     assert bench.car.amps_a == requested_a - 2
+
+
+def on_the_sun(pv_w, traits, *, limit_w=None, **loadpoint):
+    """Return a site with one car under a steady sun, ten minutes later."""
+    settings = site_settings_of([SiteCar("car", traits)], loadpoints={"car": loadpoint})
+    site = SiteRun(steady(pv_w, 0.0), settings, [SiteCar("car", traits)])
+    if limit_w is not None:
+        site.feed(LimitSet(at=site.now, limit=Limit(max_w=limit_w)))
+    site.run(600)
+    return site
+
+
+def test_a_car_of_two_phases_is_told_once_to_use_three():
+    """The set-point went on with three phases, the car was found to use two, and each reading sent the switch again."""
+    site = on_the_sun(6000.0, Traits(phases=2, offered=1, can_switch=True))
+    switches = [sent.t_s for sent in site.sent if sent.command.name is CommandName.SET_PHASES]
+    assert len(switches) == 1, switches
+    assert site.state.loadpoints["car"].set_point == SetPoint(charge=True, amps_a=13, phases=2)
+
+
+def test_what_was_granted_on_one_phase_is_no_grant_on_three():
+    """Under an operator's limit a car that charged on one phase went on with the same amps on three."""
+    site = on_the_sun(2400.0, Traits(offered=1, can_switch=True), limit_w=4200.0)
+    site.run(900)
+    assert site.lines[-1].draws_w["car"] == 2300.0
+    site.shade(4.0)
+    for _ in range(120):
+        site.run(site.t_s + 10)
+        set_point = site.state.loadpoints["car"].set_point
+        assert set_point.amps_a * set_point.phases * 230 <= 4200.0, (site.t_s, set_point)
+
+
+def test_a_start_on_three_phases_needs_room_for_its_minimum():
+    """With 8 A as the least, three phases were chosen under a limit that carries 6 A on them."""
+    site = on_the_sun(12_000.0, Traits(offered=1, can_switch=True), limit_w=4200.0, min_a=8)
+    assert max(line.draws_w["car"] for line in site.lines) == 16 * 230
+    assert site.state.loadpoints["car"].set_point.phases == 1
+
+
+def test_three_phases_without_room_become_one_that_has_it():
+    """The same the other way round: it was paused for ever, though nothing flowed and one phase had room."""
+    site = on_the_sun(12_000.0, Traits(offered=3, can_switch=True), limit_w=4200.0, min_a=8)
+    assert site.lines[-1].draws_w["car"] == 16 * 230
+
+
+def test_a_grant_is_taken_up_once_the_others_have_come_down():
+    """A car that was granted what another still drew was started at once: for seconds both flowed through the fuse."""
+    cars = [SiteCar("slow", Traits(phases=1, delay_s=8.0)), SiteCar("quick", Traits(phases=1))]
+    settings = site_settings_of(
+        cars,
+        site=replace(SITE, main_fuse_a=20.0),
+        loadpoints={
+            "slow": {"first_phase": 1, "mode": Mode.NOW},
+            "quick": {"first_phase": 1, "mode": Mode.OFF, "priority": 1},
+        },
+    )
+    site = SiteRun(steady(0.0, 0.0), settings, cars)
+    site.at(120, lambda: site.set_mode("quick", Mode.NOW))
+    site.run(115)
+    assert site.phases_a()[0] == 16.0
+    site.run(300)
+    assert [car.current_a for car in cars] == [6.0, 14.0]
+    assert site.summary().peak_phases_a[0] <= 20.0, site.summary().peak_phases_a
+
+
+def test_a_command_whose_answer_a_restart_lost_is_on_the_bill():
+    """It may have been carried out: a budget that did not count it was exceeded by one command a restart."""
+    bench = charging_bench(settings=with_budget(commands_per_day=10))
+    before = commands_today(bench.vehicle.memory.spend)
+    bench.ask(amps_a=8)
+    assert bench.vehicle.exchange is not None
+    bench.restart()
+    assert commands_today(bench.vehicle.memory.spend) == before + 1
