@@ -31,17 +31,35 @@ from tests.core.bench import (
     with_budget,
 )
 
-from sunbox.core.belief import after
+from sunbox.core.belief import after, is_charging
 from sunbox.core.circuits import device_cap
 from sunbox.core.commands import KIND_OF, Cause, CommandName, Outcome, ReadKind
 from sunbox.core.economy import is_affordable, spend_on
-from sunbox.core.effects import Effect, Read, Remember, Send
+from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
-from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick, VehicleRead
-from sunbox.core.model import Availability, Charging, Memory, MeterReading, Mode, Override, VehicleFacts, Wish
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, ReadFailed, Requested, Tick, VehicleRead
+from sunbox.core.model import (
+    Availability,
+    Charging,
+    Limit,
+    Memory,
+    MeterReading,
+    Mode,
+    Override,
+    SiteMemory,
+    VehicleFacts,
+    Wish,
+)
 from sunbox.core.reasons import render
 from sunbox.core.session import CAR_APP
-from sunbox.core.settings import LoadpointSettings, MeterSettings, Settings, VehicleSettings
+from sunbox.core.settings import (
+    CircuitSettings,
+    LoadpointSettings,
+    MeterSettings,
+    PhaseSwitch,
+    Settings,
+    VehicleSettings,
+)
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
 from sunbox.core.wallbox import Accepted, Request
@@ -49,15 +67,38 @@ from sunbox.gateway.journal import STATE
 
 IS_CI = os.environ.get("SUNBOX_HYPOTHESIS") == "ci"
 PROFILE = hypothesis_settings(
-    max_examples=400 if IS_CI else 50,
+    max_examples=340 if IS_CI else 50,
     stateful_step_count=80 if IS_CI else 50,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 
+SWITCHING = replace(TESLA, max_a=16, phase_switch=PhaseSwitch(), low_min_a=None)
+FUSED = two_cars()
+FUSED = replace(
+    FUSED,
+    site=replace(FUSED.site, main_fuse_a=35.0, unbalanced_a=20.0, battery_hold=True, battery_buffer_soc_pct=40.0),
+    meters=(HOUSE, MeterSettings(id="yard", is_site=False)),
+    circuits=(
+        CircuitSettings(id="yard", max_a=24.0, meter="yard"),
+        CircuitSettings(id="shed", parent="yard", max_w=6000.0),
+    ),
+    vehicles=tuple(replace(each, capabilities=SWITCHING) for each in FUSED.vehicles),
+    loadpoints=tuple(
+        replace(each, circuit=circuit, priority=number, mode=mode)
+        for number, (each, circuit, mode) in enumerate(
+            zip(FUSED.loadpoints, ("shed", "yard"), (Mode.MIN_PV, Mode.PV), strict=True)
+        )
+    ),
+)
 SITES = (
     settings_of(),
+    FUSED,
+    settings_of(
+        site=replace(SITE, battery_priority_soc_pct=30.0, battery_charge_max_w=2500.0, battery_hold=True),
+        vehicles=(replace(CAR, capabilities=SWITCHING),),
+    ),
     settings_of(site=replace(SITE, main_fuse_a=25.0), loadpoints=(replace(CARPORT, max_a=16, min_a=6),)),
     settings_of(
         site=replace(SITE, battery_priority_soc_pct=50.0),
@@ -75,6 +116,7 @@ MEMORIES = (
     remembered(facts_of(Charging.CHARGING), mode=Mode.NOW, override=Override.CHARGE, target_soc_pct=40),
     remembered(facts_of(Charging.DISCONNECTED), phases=None),
     remembered(None),
+    replace(remembered(facts_of(phases_offered=1)), site=SiteMemory(limit=Limit(max_w=4200.0), is_battery_held=True)),
 )
 POWERS = st.none() | st.sampled_from([0.0, -0.0, 300.0, -1380.0, -4000.0, 7000.0, 1e7, -1e7]) | st.floats(-12e3, 12e3)
 WAITS = st.sampled_from(
@@ -92,7 +134,8 @@ FACTS = st.fixed_dictionaries(
         "actual_a": st.none() | st.sampled_from([0.0, 1.0, 5.0, 10.0, 16.0, 32.0]),
         "voltage_v": st.none() | st.sampled_from([0.0, 2.0, 110.0, 230.0, 245.0, 400.0]),
         "power_w": st.none() | st.sampled_from([0.0, 1000.0, 4000.0, 7000.0, 11_000.0]),
-        "phases": st.none() | st.sampled_from([1, 3]),
+        "phases": st.none() | st.sampled_from([1, 2, 3]),
+        "phases_offered": st.none() | st.sampled_from([1, 3]),
         "energy_added_wh": st.none() | st.sampled_from([0.0, 1000.0, 20_000.0]),
         "is_fast_charger": st.sampled_from([None, False, False, False, True]),
         "is_driving": st.sampled_from([None, False, True]),
@@ -104,6 +147,7 @@ DEVICES = st.sampled_from(["car", "second"])
 
 def memory_of(state: State) -> Memory:
     return Memory(
+        site=state.memory,
         vehicles={id_: vehicle.memory for id_, vehicle in state.vehicles.items()},
         loadpoints={id_: lp.memory for id_, lp in state.loadpoints.items()},
     )
@@ -148,6 +192,7 @@ class Core(RuleBasedStateMachine):
             if isinstance(effect, Remember):
                 assert position == 0
                 self.stored = Memory(
+                    site=effect.memory.site or self.stored.site,
                     vehicles={**self.stored.vehicles, **effect.memory.vehicles},
                     loadpoints={**self.stored.loadpoints, **effect.memory.loadpoints},
                 )
@@ -371,14 +416,24 @@ class Core(RuleBasedStateMachine):
         asked_of = next(entry.vehicle_id for entry in self.state.settings.loadpoints if entry.id == loadpoint_id)
         assert not [e for e in self.told[-1][1] if isinstance(e, Send | Read) and e.device_id == asked_of]
 
+    @rule(
+        max_w=st.none() | st.sampled_from([0.0, 1380.0, 4200.0, 1e5]), until_s=st.none() | st.sampled_from([-5.0, 30.0])
+    )
+    def the_grid_operator_speaks(self, max_w: float | None, until_s: float | None) -> None:
+        until_at = None if until_s is None else after_s(until_s, self.at)
+        limit = None if max_w is None else Limit(max_w=max_w, until_at=until_at)
+        self.feed(LimitSet(at=self.at, limit=limit))
+
     @rule()
     def the_gateway_is_killed_and_begins_again(self) -> None:
         assert self.state is not None
         self.under_way.clear()
         wishes = {id_: lp.memory.wish for id_, lp in self.state.loadpoints.items()}
+        limit = self.state.memory.limit
         self.feed(Began(at=self.at, settings=self.state.settings, memory=self.stored))
         for id_, wish in wishes.items():
             assert self.state.loadpoints[id_].memory.wish == wish
+        assert self.state.memory.limit == limit
 
     @rule()
     def the_state_goes_through_json(self) -> None:
@@ -414,6 +469,10 @@ class Core(RuleBasedStateMachine):
         for effect in effects:
             if isinstance(effect, Remember):
                 continue
+            if isinstance(effect, HoldBattery):
+                assert effect.is_held is state.memory.is_battery_held
+                assert state.settings.site.battery_hold or not effect.is_held, "held against the owner's word"
+                continue
             settings = next(entry for entry in state.settings.vehicles if entry.id == effect.device_id)
             memory = state.vehicles[settings.id].memory
             kind = effect.command.kind if isinstance(effect, Send) else KIND_OF[effect.what]
@@ -433,6 +492,9 @@ class Core(RuleBasedStateMachine):
         if name is CommandName.SET_LIMIT:
             assert value is not None
             assert settings.capabilities.limit_soc_min_pct <= value <= 100
+        elif name is CommandName.SET_PHASES:
+            assert settings.capabilities.phase_switch is not None
+            assert value in (1, 3)
         elif name is CommandName.SET_AMPS:
             assert value is not None
             loadpoint = self.loadpoint_of(state, settings.id)
@@ -509,6 +571,17 @@ class Core(RuleBasedStateMachine):
                 assert reason is None or not set("{}") & set(render(reason))
             surplus = (lp.surplus_low_w, lp.surplus_high_w)
             assert surplus == (None, None) or surplus[0] <= surplus[1] + 1e-6  # type: ignore[operator]
+
+    @invariant()
+    def nobody_exceeds_what_the_grid_operator_allows(self) -> None:
+        if self.state is None or self.state.memory.limit is None:
+            return
+        promised_w = 0.0
+        for loadpoint in self.state.settings.loadpoints:
+            lp, vehicle = self.state.loadpoints[loadpoint.id], self.state.vehicles[loadpoint.vehicle_id or ""]
+            if lp.set_point.charge and lp.is_acting and is_charging(vehicle.memory.facts):
+                promised_w += lp.set_point.amps_a * lp.set_point.phases * (vehicle.memory.voltage_v or 230.0)
+        assert promised_w <= self.state.memory.limit.max_w + 1e-6
 
     @invariant()
     def draws_are_intervals(self) -> None:
