@@ -221,11 +221,11 @@ class LoadpointPart(Part):
     """Between two charges from the sun it pauses for at least so long."""
     overhead_w: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """What the car burns itself while it charges, such as 250: the more, the less a charge at low power is worth."""
-    phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 120.0
+    phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 240.0
     """It switches to more phases after the sun has been enough for them for so long."""
-    phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
+    phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
     """It switches to fewer phases after the sun has been too little for so long."""
-    phase_switches_per_session: Annotated[int, Field(ge=0, le=100)] = 20
+    phase_switches_per_session: Annotated[int, Field(ge=0, le=100)] = 12
     """Most switches of phases on a day; each step up costs twice as much as the one before."""
 
 
