@@ -201,6 +201,11 @@ def test_fast_readings_do_not_hurry_a_raise() -> None:
     assert amps.index(13) == RAISE_AFTER_S
 
 
+def test_one_reading_of_a_slow_meter_is_enough_for_a_raise() -> None:
+    _, amps = follow(loadpoint(6), [(0, 6 * 230.0), (60, 12 * 230.0)])
+    assert amps == [6, 12]
+
+
 def test_a_stop_takes_its_delay_where_nothing_is_left() -> None:
     lp, amps = follow(loadpoint(16), every(10, 0, 180, -2000.0))
     assert amps == [6] * 18 + [0]
