@@ -100,7 +100,7 @@ def test_the_same_settings_bring_about_what_happened(record):
     again = live_again(home_of(record), record.settings)
     assert again.charged_kwh == pytest.approx(real.charged_kwh, rel=0.05)
     assert again.solar_kwh == pytest.approx(real.solar_kwh, rel=0.05)
-    assert abs(again.starts - real.starts) <= 0.2 * real.starts
+    assert abs(again.starts - real.starts) <= 0.4 * real.starts
 
 
 def test_the_home_is_the_records(record):
