@@ -209,7 +209,7 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
         return _started(lp, can, low_w, at)
     gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
-    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
+    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s * can.patience)
     starts_wh = max(can.start_wh, can.start_price_wh)
     will_last = low_w + can.ahead_w >= can.need_w
     is_enough = low_w >= can.need_w
