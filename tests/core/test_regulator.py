@@ -132,7 +132,7 @@ def test_a_fall_is_met_before_it_has_happened_and_a_rise_too() -> None:
 
 
 def test_between_clouds_a_reserve_is_kept_where_import_is_dear() -> None:
-    cloudy = replace(CAN, spread_w=700.0)
+    cloudy = replace(CAN, spread_w=330.0)
     _, amps = follow(loadpoint(10), [(0, 2300.0)], can=cloudy)
     assert amps == [8]
     _, amps = follow(loadpoint(10), [(0, 2300.0)], can=replace(cloudy, share=0.5))

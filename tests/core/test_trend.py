@@ -14,12 +14,23 @@ def follow(powers_w: list[float], *, step_s: float = 10.0, is_sun: bool = True, 
     return trend
 
 
-@pytest.mark.parametrize("step_s", [1.0, 5.0, 10.0, 20.0, 60.0])
+@pytest.mark.parametrize("step_s", [1.0, 5.0, 10.0, 20.0])
 def test_a_steady_fall_goes_on_whatever_the_meter(step_s: float) -> None:
     falling = follow([5000.0 - 20.0 * step_s * n for n in range(int(200 / step_s) + 3)], step_s=step_s)
     assert falling.slope_w_per_s == pytest.approx(-20.0)
     assert falling.ahead_w(20.0) < -200.0
     assert len(falling.samples) <= 12
+
+
+def test_a_slow_meter_sees_no_edge() -> None:
+    falling = follow([9000.0 - 1000.0 * n for n in range(8)], step_s=60.0)
+    assert falling.ahead_w(20.0) == 0.0
+
+
+@pytest.mark.parametrize("step_s", [1.0, 10.0, 60.0])
+def test_a_single_step_is_no_spread(step_s: float) -> None:
+    trend = follow([3000.0] * 60 + [6000.0] * 10, step_s=step_s)
+    assert trend.spread_w < 60.0
 
 
 def test_what_never_goes_on_is_not_extrapolated() -> None:

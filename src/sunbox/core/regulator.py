@@ -32,7 +32,7 @@ RAISE_AFTER_S = 9.0
 WEIGHT_MOST = 3.5
 """Import counts at most so many times as much as sun: with sun only, seven ninths of the last ampere must be sun."""
 
-RESERVE, DEAR_RESERVE = 0.75, 2.4
+RESERVE, DEAR_RESERVE = 1.8, 3.9
 """How many times the reserve that errors of the usual spread ask for is kept; more where a change must be paid for, as a level
 that was chosen then stays for longer than the spread is measured over."""
 
@@ -209,7 +209,7 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
         return _started(lp, can, low_w, at)
     gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
-    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s * can.patience)
+    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
     starts_wh = max(can.start_wh, can.start_price_wh)
     will_last = low_w + can.ahead_w >= can.need_w
     is_enough = low_w >= can.need_w

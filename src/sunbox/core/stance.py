@@ -201,7 +201,7 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
     )
 
 
-FREE_STARTS, MORE_PATIENCE = 5, 2.0
+FREE_STARTS, MORE_PATIENCE = 6, 2.0
 """So many starts a day are taken easily; each further one makes it go on at the minimum so many times as long."""
 
 

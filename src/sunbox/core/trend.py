@@ -13,6 +13,9 @@ from dataclasses import dataclass
 SPAN_S = 20.0
 """Over so long a slope is measured, at least: longer than the noise of a 1-s meter, shorter than the edge of a cloud."""
 
+SPAN_MOST_S = 45.0
+"""Over a longer span nothing is extrapolated: the edge of a cloud has passed by then."""
+
 KEEP_EACH_S = 5.0
 """Of faster readings one is kept in so long."""
 
@@ -39,8 +42,13 @@ class Trend:
     slope_w_per_s: float = 0.0  #: over the last span
     products: float = 0.0  #: mean of change × change before
     squares: float = 0.0  #: mean of change before, squared
-    spread_w: float = 0.0  #: what is missed over a span, on average
+    spread_root: float = 0.0  #: mean of the root of what is missed over a span
     at_s: float = 0.0  #: of the last reading
+
+    @property
+    def spread_w(self) -> float:
+        """Return what is usually missed over a span, in W: what is missed seldom, however much, tells little of the usual."""
+        return self.spread_root * self.spread_root
 
     @property
     def reliance(self) -> float:
@@ -82,10 +90,10 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
             older = sample
             break
     slope = 0.0
-    products, squares, spread_w = trend.products, trend.squares, trend.spread_w
+    products, squares, spread_root = trend.products, trend.squares, trend.spread_root
     if old is not None:
         span_s = at_s - old[0]
-        slope = (power_w - old[1]) / span_s
+        slope = (power_w - old[1]) / span_s if span_s <= SPAN_MOST_S else 0.0
         if not is_sun:
             slope = _agreed(slope, old, middle or old, at_s, power_w)
         if older is not None:
@@ -94,11 +102,12 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
             products += part * (change_w * before_w - products)
             squares += part * (before_w * before_w - squares)
             missed_w = abs(change_w - trend.reliance * before_w)
-            spread_w += (1.0 - math.exp(-passed_s / SPREAD_S)) * (missed_w - spread_w)
+            # one reading tells of one span, however far apart they are
+            spread_root += (1.0 - math.exp(-min(passed_s, SPAN_S) / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
     if not samples or at_s - samples[-1][0] >= KEEP_EACH_S - 0.5:
         since_s = (older or samples[0])[0] if samples else at_s
         samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
-    return Trend(samples, slope, products, squares, spread_w, at_s)
+    return Trend(samples, slope, products, squares, spread_root, at_s)
 
 
 def _agreed(slope: float, old: tuple[float, float], middle: tuple[float, float], at_s: float, power_w: float) -> float:
