@@ -11,8 +11,7 @@ from sunbox.core.commands import Command, CommandName, Outcome, RequestKind
 from sunbox.core.economy import commands_line, daily_line
 from sunbox.core.effects import Effect, Send
 from sunbox.core.engine import step
-from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, Requested, VehicleRead
-from sunbox.core.foresight import AHEAD_MOST_S
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, Requested, VehicleRead
 from sunbox.core.model import Charging, Mode, Override, Wish
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.regulator import WEIGHT_MOST
@@ -21,7 +20,7 @@ from sunbox.core.state import LoadpointState, State
 from sunbox.core.surplus import balance
 from sunbox.gateway.journal import STATE
 from sunbox.simulator.battery import BatteryParams
-from sunbox.simulator.bench.site import GRID, SiteRun
+from sunbox.simulator.bench.site import SiteRun
 from sunbox.simulator.bench.site_car import Phases, SiteCar, Traits
 
 EDGE_WH = 150.0
@@ -184,7 +183,6 @@ class Checks:
         self.set_points_fit_the_limit(state)
         if not isinstance(event, Began):
             self.nothing_rises_blindly(before, state, event)
-            self.no_more_is_promised_than_there_is(before, state, event)
             self.starts_and_stops_keep_their_distance(before, state, event)
         for effect in effects:
             if isinstance(effect, Send):
@@ -359,39 +357,6 @@ class Checks:
             is_adopted = isinstance(event, VehicleRead) and (state.at - state.began_at).total_seconds() < 180.0
             assert is_least or is_adopted, (
                 f"{lp_id} rose from {was.set_point} to {lp.set_point} without seeing the grid"
-            )
-
-    def no_more_is_promised_than_there_is(self, before: State, state: State, event: Event) -> None:
-        """What the followers of the sun are promised beyond their minimums is surplus, up to the last ampere's sixth.
-
-        Where one begins or switches its phases, those beside it make room for it with the next reading.
-        """
-        assert self.site is not None
-        if not isinstance(event, MeterRead) or event.meter_id != GRID or state.sun is None or self._is_priced():
-            return
-        surplus_w = state.sun.high_w
-        promised_w = tolerance_w = 0.0
-        for lp_id, lp in state.loadpoints.items():
-            loadpoint = self.loadpoints[lp_id]
-            if not lp.set_point.charge or not lp.is_acting or self._is_out(state, lp_id):
-                continue
-            was = before.loadpoints[lp_id].set_point
-            if loadpoint.solar_share_pct < 100 or not was.charge or was.phases != lp.set_point.phases:
-                return
-            memory = state.vehicles[lp_id].memory
-            unit_w = lp.set_point.phases * (memory.voltage_v or self.voltage_v)
-            follows = _follows(lp)
-            least_a = max(self.site.cars[lp_id].traits.min_a, loadpoint.min_a or 0)
-            surplus_w -= (least_a if follows else lp.set_point.amps_a) * unit_w
-            if follows:
-                promised_w += (lp.set_point.amps_a - least_a) * unit_w
-                tolerance_w += unit_w / (1 + WEIGHT_MOST) + state.settings.site.tolerance_w + 1
-        # a rise that is foreseen may be followed before it has come
-        tolerance_w += max(0.0, state.trend.ahead_w(AHEAD_MOST_S) if state.trend.slope_w_per_s > 0 else 0.0) * 3
-        if promised_w > 0:
-            told = {lp_id: lp.set_point for lp_id, lp in state.loadpoints.items()}
-            assert promised_w <= max(0.0, surplus_w) + tolerance_w, (
-                f"{promised_w:.0f} W beyond the minimums, {surplus_w:.0f} W there: {told}"
             )
 
     def starts_and_stops_keep_their_distance(self, before: State, state: State, event: Event) -> None:
