@@ -131,9 +131,9 @@ def test_pv_mode_at_a_home_that_is_no_place_for_sun() -> None:
 @pytest.mark.parametrize(("ups", "waited_s", "gain_wh", "expected"), [
     (0, 200.0, 100.0, True),
     (0, 100.0, 100.0, False),  # not long enough
-    (0, 200.0, 30.0, False),  # less than the gap costs
-    (1, 200.0, 60.0, False),  # the next one costs twice as much
-    (1, 200.0, 70.0, True),
+    (0, 200.0, 60.0, False),  # less than twice what the gap costs
+    (1, 200.0, 110.0, False),  # the next one costs 1.7 times as much
+    (1, 200.0, 120.0, True),
     (3, 9e4, 9e4, False),  # and there are only so many
 ])  # fmt: skip
 def test_when_a_switch_up_is_worth_it(ups: int, waited_s: float, gain_wh: float, expected: bool) -> None:
@@ -143,4 +143,4 @@ def test_when_a_switch_up_is_worth_it(ups: int, waited_s: float, gain_wh: float,
     lean = Lean(phases=3, since_at=NOON, gain_wh=gain_wh)
     assert is_worth(lean, one, three, rules, ups, after_s(waited_s)) is expected
     down = Lean(phases=1, since_at=NOON, gain_wh=gain_wh)
-    assert is_worth(down, three, one, rules, 99, after_s(waited_s)) is (gain_wh > 34.5 and waited_s >= 60.0)
+    assert is_worth(down, three, one, rules, 99, after_s(waited_s)) is (gain_wh > 69.0 and waited_s >= 60.0)

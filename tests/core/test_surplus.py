@@ -36,6 +36,13 @@ def test_a_reading_is_stale_after_three_intervals_and_its_delay_at_least(meter: 
     assert stale_after_s(meter) == limit_s
 
 
+def test_how_old_the_news_becomes_is_interval_and_delay_of_the_meter_in_use() -> None:
+    late = MeterSettings(id="late", interval_s=60.0, delay_s=20.0)
+    assert balance(settings_of(meters=(late,)), {"late": read(grid_w=1.0)}, NOON).news_s == 80.0
+    assert balance(BOTH, {"first": read(LIMIT_S + 1, grid_w=1.0), "second": read(grid_w=2.0)}, NOON).news_s == 60.0
+    assert balance(BOTH, {}, NOON).news_s == 0.0
+
+
 def test_nothing_read_is_not_zero() -> None:
     site = balance(BOTH, {}, NOON)
     assert site.is_stale

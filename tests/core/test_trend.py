@@ -22,9 +22,16 @@ def test_a_steady_fall_goes_on_whatever_the_meter(step_s: float) -> None:
     assert len(falling.samples) <= 12
 
 
-def test_a_slow_meter_sees_no_edge() -> None:
-    falling = follow([9000.0 - 1000.0 * n for n in range(8)], step_s=60.0)
-    assert falling.ahead_w(20.0) == 0.0
+@pytest.mark.parametrize(("step_s", "sees"), [(60.0, True), (90.0, False)])
+def test_a_slow_meter_sees_the_day_but_no_edge(step_s: float, *, sees: bool) -> None:
+    falling = follow([9000.0 - 1000.0 * n for n in range(8)], step_s=step_s)
+    assert (falling.ahead_w(20.0) < 0.0) is sees
+
+
+def test_what_a_slow_meter_misses_is_no_reason_for_a_reserve() -> None:
+    clouds = [5000.0 if n // 3 % 2 else 3000.0 for n in range(100)]
+    assert follow(clouds).spread_w > 100.0
+    assert follow(clouds, step_s=60.0).spread_w == 0.0
 
 
 @pytest.mark.parametrize("step_s", [1.0, 10.0, 60.0])

@@ -11,7 +11,8 @@ from sunbox.core.commands import Command, CommandName, Outcome, RequestKind
 from sunbox.core.economy import commands_line, daily_line
 from sunbox.core.effects import Effect, Send
 from sunbox.core.engine import step
-from sunbox.core.events import Began, CommandEnded, Event, LimitSet, Requested, VehicleRead
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, Requested, VehicleRead
+from sunbox.core.foresight import AHEAD_MOST_S
 from sunbox.core.model import Charging, Mode, Override, Wish
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.regulator import WEIGHT_MOST
@@ -20,7 +21,7 @@ from sunbox.core.state import LoadpointState, State
 from sunbox.core.surplus import balance
 from sunbox.gateway.journal import STATE
 from sunbox.simulator.battery import BatteryParams
-from sunbox.simulator.bench.site import SiteRun
+from sunbox.simulator.bench.site import GRID, SiteRun
 from sunbox.simulator.bench.site_car import Phases, SiteCar, Traits
 
 EDGE_WH = 150.0
@@ -183,6 +184,7 @@ class Checks:
         self.set_points_fit_the_limit(state)
         if not isinstance(event, Began):
             self.nothing_rises_blindly(before, state, event)
+            self.no_more_is_promised_than_there_is(before, state, event)
             self.starts_and_stops_keep_their_distance(before, state, event)
         for effect in effects:
             if isinstance(effect, Send):
@@ -358,6 +360,46 @@ class Checks:
             assert is_least or is_adopted, (
                 f"{lp_id} rose from {was.set_point} to {lp.set_point} without seeing the grid"
             )
+
+    def no_more_is_promised_than_there_is(self, before: State, state: State, event: Event) -> None:
+        """What the followers of the sun are promised beyond their minimums is surplus, up to the last ampere's sixth.
+
+        Each priority by itself, beside those above it: who comes after them and still runs at its minimum is about to stop,
+        unless it never stops. Where one begins or switches its phases, those beside it make room for it with the next reading.
+        """
+        assert self.site is not None
+        if not isinstance(event, MeterRead) or event.meter_id != GRID or state.sun is None or self._is_priced():
+            return
+        # a rise that is foreseen may be followed before it has come
+        tolerance_w = 3 * max(0.0, state.trend.ahead_w(AHEAD_MOST_S) if state.trend.slope_w_per_s > 0 else 0.0)
+        surplus_w = state.sun.high_w
+        beyond_w: dict[int, float] = defaultdict(float)
+        least_w: dict[int, float] = defaultdict(float)
+        for lp_id, lp in state.loadpoints.items():
+            loadpoint = self.loadpoints[lp_id]
+            if not lp.set_point.charge or not lp.is_acting or self._is_out(state, lp_id):
+                continue
+            was = before.loadpoints[lp_id].set_point
+            if loadpoint.solar_share_pct < 100 or not was.charge or was.phases != lp.set_point.phases:
+                return
+            unit_w = lp.set_point.phases * (state.vehicles[lp_id].memory.voltage_v or self.voltage_v)
+            if not _follows(lp):
+                surplus_w -= lp.set_point.amps_a * unit_w
+                continue
+            least_a = max(self.site.cars[lp_id].traits.min_a, loadpoint.min_a or 0)
+            if lp.memory.wish.mode is Mode.MIN_PV:
+                surplus_w -= least_a * unit_w
+            else:
+                least_w[loadpoint.priority] += least_a * unit_w
+            beyond_w[loadpoint.priority] += (lp.set_point.amps_a - least_a) * unit_w
+            tolerance_w += unit_w / (1 + WEIGHT_MOST) + state.settings.site.tolerance_w + 1
+        for priority in sorted(beyond_w, reverse=True):
+            surplus_w -= least_w[priority]
+            told = {lp_id: lp.set_point for lp_id, lp in state.loadpoints.items()}
+            assert beyond_w[priority] <= max(0.0, surplus_w) + tolerance_w or beyond_w[priority] == 0, (
+                f"priority {priority}: {beyond_w[priority]:.0f} W beyond the minimums, {surplus_w:.0f} W there: {told}"
+            )
+            surplus_w -= beyond_w[priority]
 
     def starts_and_stops_keep_their_distance(self, before: State, state: State, event: Event) -> None:
         """The sun starts no car sooner than its pause after a stop, and stops none sooner than its run after a start."""

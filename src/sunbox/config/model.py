@@ -223,10 +223,10 @@ class LoadpointPart(Part):
     """What the car burns itself while it charges, such as 250: the more, the less a charge at low power is worth."""
     phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 240.0
     """It switches to more phases after the sun has been enough for them for so long."""
-    phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
+    phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 150.0
     """It switches to fewer phases after the sun has been too little for so long."""
     phase_switches_per_session: Annotated[int, Field(ge=0, le=100)] = 12
-    """Most switches of phases on a day; each step up costs twice as much as the one before."""
+    """Most switches of phases on a day; each step up must gain 1.7 times as much as the one before."""
 
 
 class FacesPart(Part):

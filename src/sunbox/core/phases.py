@@ -1,8 +1,8 @@
 """One phase or three: which the sun is worth, and when a switch is worth its gap.
 
 On one phase little sun is enough to charge, on three there is no ceiling in the middle of the day. What the other number of
-phases would gain adds up, in Wh, and the switch is made when it has gained what the gap costs, and for a while: less sun counts
-soon (`phase_down_delay_s`), more sun later (`phase_up_delay_s`). Each further step up within a day costs twice as much as
+phases would gain adds up, in Wh, and the switch is made when it has gained twice what the gap costs, and for a while: less sun
+counts soon (`phase_down_delay_s`), more sun later (`phase_up_delay_s`). Each further step up within a day costs more than
 the one before, and there are only so many: contactors and cars wear. While nothing flows the choice is free, and made anew.
 
 The cap per session and the slow way up are those of EVerest's EnergyManager, the reckoning is ours.
@@ -18,6 +18,13 @@ from sunbox.core.state import Lean
 
 START_MARGIN = 1.1
 """A start on three phases takes so many times the power of their minimum: on one phase it can be followed further down."""
+
+
+GAPS = 2.0
+"""A switch must have gained so many times what its gap loses: as likely as not, the way back is paid soon as well."""
+
+DEARER = 1.7
+"""Each step up costs so many times as much as the one before it on that day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +68,9 @@ def _best_w(can: Range, surplus_w: float) -> float:
 
 
 def price_wh(now: Range, other: Range, rules: Rules, ups: int) -> float:
-    """Return what must have been gained before a switch: the sun that the gap loses, twice as much for each step up so far."""
+    """Return what must have been gained before a switch: the sun that the gap loses, there and back, and more for each step up so far."""
     shift_w = max(now.min_w, other.min_w)
-    return rules.gap_s * shift_w / 3600.0 * 2.0 ** min(ups, 10)
+    return GAPS * rules.gap_s * shift_w / 3600.0 * float(DEARER ** min(ups, 10))
 
 
 def is_worth(lean: Lean, now: Range, other: Range, rules: Rules, ups: int, at: datetime) -> bool:

@@ -127,7 +127,7 @@ class LoadpointSettings:
     min_pause_s: float = 60.0  #: and pauses for at least so long
     overhead_w: float = 0.0  #: what the car itself burns while it charges: power that is worth nothing
     phase_up_delay_s: float = 240.0  #: more phases only after the sun has been enough for them for so long
-    phase_down_delay_s: float = 90.0  #: fewer phases only after it has been too little for so long
+    phase_down_delay_s: float = 150.0  #: fewer phases only after it has been too little for so long
     phase_switches_per_session: int = 12  #: most on a day; each step up costs twice as much as the one before
 
 

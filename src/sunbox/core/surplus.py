@@ -28,6 +28,7 @@ class Balance:
     is_stale: bool  #: the grid value is too old to act on
     fresh_until_at: datetime | None = None  #: when the grid value becomes, or became, too old
     pv_at: datetime | None = None  #: when the PV value was true
+    news_s: float = 0.0  #: how old a grid value becomes before the next one: interval and delay
 
     @property
     def consumption_w(self) -> float | None:
@@ -49,7 +50,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     pv_w = battery_w = soc_pct = None
     has_battery = False
     pv_at: datetime | None = None
-    limit_s = 0.0
+    limit_s = news_s = 0.0
     for meter in settings.meters:
         if not meter.is_site:
             continue
@@ -61,9 +62,9 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         fresh = (at - reading.measured_at).total_seconds() <= meter_limit_s
         if reading.grid_w is not None:
             if fresh and grid is None:
-                grid, limit_s = reading, meter_limit_s
+                grid, limit_s, news_s = reading, meter_limit_s, meter.interval_s + meter.delay_s
             elif not fresh and grid is None and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
-                stale_grid, limit_s = reading, meter_limit_s
+                stale_grid, limit_s, news_s = reading, meter_limit_s, meter.interval_s + meter.delay_s
         if reading.battery_w is not None or reading.battery_soc_pct is not None:
             has_battery = True
         if not fresh:
@@ -88,6 +89,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         is_stale=grid is None,
         fresh_until_at=used.measured_at + timedelta(seconds=limit_s) if used else None,
         pv_at=pv_at,
+        news_s=news_s,
     )
 
 

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 SPAN_S = 20.0
 """Over so long a slope is measured, at least: longer than the noise of a 1-s meter, shorter than the edge of a cloud."""
 
-SPAN_MOST_S = 45.0
+SLOPE_MOST_S = 75.0
 """Over a longer span nothing is extrapolated: the edge of a cloud has passed by then."""
+
+SPREAD_MOST_S = 45.0
+"""Over a longer span nothing missed is learned: a reserve against what happens in a minute costs more sun than it saves import."""
 
 KEEP_EACH_S = 5.0
 """Of faster readings one is kept in so long."""
@@ -93,7 +96,7 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
     products, squares, spread_root = trend.products, trend.squares, trend.spread_root
     if old is not None:
         span_s = at_s - old[0]
-        slope = (power_w - old[1]) / span_s if span_s <= SPAN_MOST_S else 0.0
+        slope = (power_w - old[1]) / span_s if span_s <= SLOPE_MOST_S else 0.0
         if not is_sun:
             slope = _agreed(slope, old, middle or old, at_s, power_w)
         if older is not None:
@@ -102,8 +105,8 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
             products += part * (change_w * before_w - products)
             squares += part * (before_w * before_w - squares)
             missed_w = abs(change_w - trend.reliance * before_w)
-            # one reading tells of one span, however far apart they are
-            spread_root += (1.0 - math.exp(-min(passed_s, SPAN_S) / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
+            if span_s <= SPREAD_MOST_S:
+                spread_root += (1.0 - math.exp(-passed_s / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
     if not samples or at_s - samples[-1][0] >= KEEP_EACH_S - 0.5:
         since_s = (older or samples[0])[0] if samples else at_s
         samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
