@@ -183,7 +183,9 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
         phases=phases,
         voltage_v=voltage_of(draft.settings, vehicle.memory),
         start_delay_s=settings.start_delay_s,
-        stop_delay_s=max(settings.stop_delay_s, draft.site.news_s),  # a cloud that is gone when it is told of stops nothing
+        stop_delay_s=max(
+            settings.stop_delay_s, draft.site.news_s
+        ),  # a cloud that is gone when it is told of stops nothing
         share=settings.solar_share_pct / 100.0,
         price_wh=change_wh,
         start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
