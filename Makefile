@@ -6,7 +6,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: demo test test-quick check bench docs lock clean help
+.PHONY: demo test test-quick coverage check bench docs lock clean help
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | sort
@@ -34,6 +34,10 @@ test: $(VENV)/.dev  ## every test
 
 test-quick: $(VENV)/.dev  ## without whole days and real processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+
+coverage: $(VENV)/.dev  ## every branch of the core, by its own tests
+	SUNBOX_HYPOTHESIS= $(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report
 
 check: $(VENV)/.dev  ## style, types, contracts between the rooms
 	$(BIN)/ruff check .
