@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sunbox.core.model import VehicleFacts
 from sunbox.core.settings import LoadpointSettings, PlaceSettings, Settings, VehicleSettings
 from sunbox.core.units import distance_m
+from sunbox.core.values import unchanged
 
 PV_TAGS = frozenset({"pv", "tlwb"})
 """Tags that allow charging from the sun; `tlwb` is the flag of TeslaLogger's geofence file."""
@@ -40,6 +41,7 @@ def home_of(settings: Settings, loadpoint: LoadpointSettings) -> PlaceSettings |
     return next((place for place in settings.places if "home" in place.tags), None)
 
 
+@unchanged
 def whereabouts(
     settings: Settings, loadpoint: LoadpointSettings, vehicle: VehicleSettings, facts: VehicleFacts | None
 ) -> Whereabouts:

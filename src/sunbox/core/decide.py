@@ -38,11 +38,11 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     for settings in draft.settings.loadpoints:
         if settings.vehicle_id is None:
             continue
-        stance = stance_of(draft, settings, shown(draft.loadpoints[settings.id], sun))
+        stance = stance_of(draft, settings, draft.loadpoints[settings.id])
         if isinstance(stance, Stance):
             stances.append(stance)
             continue
-        set_down(draft, stance, settings)
+        set_down(draft, shown(stance, sun), settings)
         if circuits is not None:
             hold(draft, circuits, settings, load_of(draft, settings, Draw(0.0, 0.0)), 0.0)
     if circuits is not None:

@@ -19,6 +19,7 @@ class Draft:
     """The state being worked on, the effects so far, and the next instant at which time alone matters."""
 
     __slots__ = (
+        "_before",
         "_settings_of",
         "at",
         "began_at",
@@ -39,6 +40,7 @@ class Draft:
     )
 
     def __init__(self, state: State, at: datetime) -> None:
+        self._before = state
         self.settings: Settings = state.settings
         self._settings_of = {vehicle.id: vehicle for vehicle in state.settings.vehicles}
         self.began_at = state.began_at
@@ -69,9 +71,8 @@ class Draft:
 
     def freeze(self) -> State:
         """Return the state after the step."""
-        return State(
-            settings=self.settings,
-            began_at=self.began_at,
+        return replace(
+            self._before,
             at=self.at,
             meters=self.meters,
             vehicles=self.vehicles,

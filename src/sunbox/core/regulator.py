@@ -56,7 +56,7 @@ READING_MOST_S = 120.0
 """A longer gap between readings counts as this long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Range:
     """What the loadpoint can do now, and what it is asked for."""
 

@@ -17,14 +17,14 @@ from sunbox.core.prices import price_wh, start_price_wh
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.regulator import Range
 from sunbox.core.replies import settle_s_of
-from sunbox.core.values import replace
+from sunbox.core.values import replace, unchanged
 from sunbox.core.vehicle import wake_again_at
 from sunbox.core.wallbox import SetPoint
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
-    from sunbox.core.model import VehicleFacts
-    from sunbox.core.settings import LoadpointSettings, VehicleSettings
+    from sunbox.core.model import VehicleFacts, VehicleMemory
+    from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
     from sunbox.core.state import LoadpointState, VehicleState
 
 ON_A_MINIMUM = "the car stays at its minimum"
@@ -160,43 +160,52 @@ def _left_alone(draft: Draft, settings: LoadpointSettings, where: Whereabouts, w
 
 def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: VehicleSettings, wish: Wish) -> Range:
     """Return what the loadpoint can do by itself: device caps, the amps asked for as upper bound, the lowered minimum of a wish."""
-    capabilities = vehicle_settings.capabilities
-    vehicle = draft.vehicles[vehicle_settings.id]
-    phases = phases_of(draft.settings, settings, vehicle_settings, vehicle.memory)
-    cap = device_cap(settings, capabilities, vehicle.memory.facts)
+    memory = draft.vehicles[vehicle_settings.id].memory
+    change_wh = price_wh(draft, vehicle_settings.id)
+    return replace(
+        _own_range(draft.settings, settings, vehicle_settings, memory, wish),
+        stop_delay_s=max(
+            settings.stop_delay_s, draft.site.news_s
+        ),  # a cloud that is gone when it is told of stops nothing
+        price_wh=change_wh,
+        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
+        patience=_patience(draft, settings),
+        ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, memory)),
+        spread_w=draft.trend.spread_w,
+    )
+
+
+@unchanged
+def _own_range(
+    settings: Settings, loadpoint: LoadpointSettings, vehicle: VehicleSettings, memory: VehicleMemory, wish: Wish
+) -> Range:
+    """Return what of the range changes with the car, its owner and the file only."""
+    capabilities, facts = vehicle.capabilities, memory.facts
+    cap = device_cap(loadpoint, capabilities, facts)
     hard_a = cap.amps_a
-    facts = vehicle.memory.facts
     if takes_less(facts) and facts is not None:
         most_a = math.ceil(facts.actual_a or 0.0) + TAKES_MORE_A
         cap = Cap(most_a, "what the car takes") if most_a < cap.amps_a else cap
-    change_wh = price_wh(draft, vehicle_settings.id)
-    min_a = settings.min_a if settings.min_a is not None else capabilities.min_a
+    min_a = loadpoint.min_a if loadpoint.min_a is not None else capabilities.min_a
     if wish.amps_a is not None and wish.amps_a < min_a:
-        if capabilities.low_min_a is not None and not vehicle.memory.low_amps_refused:
+        if capabilities.low_min_a is not None and not memory.low_amps_refused:
             min_a = max(wish.amps_a, capabilities.low_min_a)
-        cap = Cap(min(min_a, cap.amps_a), ON_A_MINIMUM if vehicle.memory.low_amps_refused else cap.why)
+        cap = Cap(min(min_a, cap.amps_a), ON_A_MINIMUM if memory.low_amps_refused else cap.why)
     elif wish.amps_a is not None and wish.amps_a < cap.amps_a:
         cap = Cap(wish.amps_a, "what was asked")
     return Range(
         min_a=min_a,
         max_a=max(cap.amps_a, min(min_a, hard_a)),
-        phases=phases,
-        voltage_v=voltage_of(draft.settings, vehicle.memory),
-        start_delay_s=settings.start_delay_s,
-        stop_delay_s=max(
-            settings.stop_delay_s, draft.site.news_s
-        ),  # a cloud that is gone when it is told of stops nothing
-        share=settings.solar_share_pct / 100.0,
-        price_wh=change_wh,
-        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
+        phases=phases_of(settings, loadpoint, vehicle, memory),
+        voltage_v=voltage_of(settings, memory),
+        start_delay_s=loadpoint.start_delay_s,
+        stop_delay_s=loadpoint.stop_delay_s,
+        share=loadpoint.solar_share_pct / 100.0,
         stops=wish.mode is not Mode.MIN_PV,
-        min_run_s=settings.min_run_s,
-        min_pause_s=settings.min_pause_s,
-        patience=_patience(draft, settings),
-        tolerance_w=draft.settings.site.tolerance_w,
-        overhead_w=settings.overhead_w,
-        ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, vehicle.memory)),
-        spread_w=draft.trend.spread_w,
+        min_run_s=loadpoint.min_run_s,
+        min_pause_s=loadpoint.min_pause_s,
+        tolerance_w=settings.site.tolerance_w,
+        overhead_w=loadpoint.overhead_w,
         set_a=facts.amps_requested_a if facts is not None else None,
         cap_why=cap.why,
         hard_a=hard_a,
@@ -209,8 +218,10 @@ FREE_STARTS, MORE_PATIENCE = 6, 2.0
 
 def _patience(draft: Draft, settings: LoadpointSettings) -> float:
     """Return how many times longer than usual it goes on at the minimum for the contactor's sake."""
-    starts = draft.wear_of(settings.id).starts
-    return float(MORE_PATIENCE ** min(6, max(0, starts - FREE_STARTS)))
+    wear = draft.loadpoints[settings.id].memory.wear
+    if wear is None or wear.starts <= FREE_STARTS:
+        return 1.0
+    return float(MORE_PATIENCE ** min(6, max(0, draft.wear_of(settings.id).starts - FREE_STARTS)))
 
 
 def within(can: Range, room: Cap | None) -> Range:

@@ -126,7 +126,7 @@ class LoadpointState:
     surplus_high_w: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class State:
     """Everything. `due_at` is the next instant at which time alone changes something."""
 

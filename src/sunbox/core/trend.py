@@ -20,7 +20,7 @@ SPREAD_MOST_S = 45.0
 """Over a longer span nothing missed is learned: a reserve against what happens in a minute costs more sun than it saves import."""
 
 KEEP_EACH_S = 5.0
-"""Of faster readings one is kept in so long."""
+"""Of faster readings one is kept in so long, and learned from."""
 
 GAP_S = 150.0
 """A longer gap between readings begins anew."""
@@ -81,6 +81,8 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
         if passed_s == 0.0:
             return trend
         samples = ()
+    elif samples and at_s - samples[-1][0] < KEEP_EACH_S - 0.5:
+        return Trend(samples, trend.slope_w_per_s, trend.products, trend.squares, trend.spread_root, at_s)
     old = older = None
     middle = samples[-1] if samples else None
     for sample in reversed(samples):

@@ -64,8 +64,11 @@ class Home:
 
     @property
     def is_dim(self) -> bool:
-        """Return whether the car takes nothing, and could take nothing from all that the sun gives now."""
-        return self.car.draw_w == 0 and self._world.trace.pv_w(self._world.t_s) < self.setup.min_power_w
+        """Return whether the car takes nothing, and could take nothing from what the house leaves of the sun now."""
+        if self.car.draw_w > 0:
+            return False
+        pv_w, load_w = self._world.trace.at(self._world.t_s)
+        return pv_w - load_w < self.setup.min_power_w
 
     def count_command(self, t_s: float) -> None:
         """Count a command that is sent at `t_s`."""

@@ -29,7 +29,7 @@ INTERVALS_S = (1.0, 10.0, 60.0)
 METER_DELAYS_S = (0.0, 10.0, 60.0)
 CAR_DELAYS_S = (1.0, 10.0, 20.0)
 DIM_INTERVAL_S = 10.0
-"""How often a quicker meter is read while the car takes nothing and the sun alone gives less than its minimum.
+"""How often a quicker meter is read while the car takes nothing and the surplus is less than its minimum.
 
 That halves the time of a 1-s meter; a start may come 10 s later for it.
 """
