@@ -80,9 +80,9 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
             return replace(facts, charging=Charging.STOPPED, actual_a=0.0, power_w=0.0)
         case CommandName.SET_AMPS:
             new = replace(facts, amps_requested_a=command.value)
-            return (
-                replace(new, actual_a=_current_after(facts, command.value), power_w=None) if is_charging(new) else new
-            )
+            if not is_charging(new):
+                return new
+            return replace(new, actual_a=_current_after(facts, command.value or 0), power_w=None)
         case CommandName.SET_LIMIT:
             new = replace(facts, limit_soc_pct=command.value)
             has_room = facts.soc_pct is not None and command.value is not None and command.value > facts.soc_pct
@@ -92,14 +92,12 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
             return replace(new, charging=Charging.STARTING, actual_a=float(facts.amps_requested_a or 0), power_w=None)
         case CommandName.SET_PHASES:
             return replace(facts, phases_offered=command.value, phases=None, power_w=None)
-        case CommandName.WAKE:
+        case _:  # a wake changes nothing by itself
             return facts
 
 
-def _current_after(facts: VehicleFacts, wanted_a: int | None) -> float | None:
+def _current_after(facts: VehicleFacts, wanted_a: int) -> float:
     """Return the current after a new request: a car that took clearly less than it might goes on taking that."""
-    if wanted_a is None:
-        return facts.actual_a
     return min(facts.actual_a or 0.0, float(wanted_a)) if takes_less(facts) else wanted_a + extra_a(facts)
 
 

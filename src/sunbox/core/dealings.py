@@ -60,9 +60,7 @@ def note_asleep_answer(draft: Draft, vehicle_id: str, *, of_command: bool = Fals
 def draw_as_believed(draft: Draft, vehicle_id: str) -> None:
     """Take the draw to be what the facts say, from now on."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
-    if facts is None:
-        return
+    facts = draft.facts_of(vehicle_id)
     settings = draft.settings_of(vehicle_id)
     phases = phases_of(draft.settings, None, settings, vehicle.memory)
     now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))

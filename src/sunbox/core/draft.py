@@ -8,7 +8,7 @@ from typing import Any
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
 from sunbox.core.economy import learned_wh, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
-from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleMemory, Wear
+from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleFacts, VehicleMemory, Wear
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import Balance, balance
@@ -125,6 +125,12 @@ class Draft:
     def settings_of(self, vehicle_id: str) -> VehicleSettings:
         """Return a vehicle's settings."""
         return self._settings_of[vehicle_id]
+
+    def facts_of(self, vehicle_id: str) -> VehicleFacts:
+        """Return the facts of a vehicle that was read: one that never was is woken and read, and sent nothing else."""
+        facts = self.vehicles[vehicle_id].memory.facts
+        assert facts is not None  # noqa: S101 - read before the first command (`vehicle.reach`)
+        return facts
 
     def holders_of(self, vehicle_id: str) -> list[LoadpointSettings]:
         """Return the loadpoints at which a vehicle can be its own charger."""

@@ -228,22 +228,21 @@ def _unless_refused(vehicle: VehicleState, action: Action) -> Action | None:
 def _send(draft: Draft, vehicle_id: str, command: Command) -> None:
     """Send, and take the draw to be anything between old and new until it is proven."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
+    facts = draft.facts_of(vehicle_id)
     doubt = vehicle.doubt
     attempt = doubt.attempt + 1 if doubt is not None and doubt.command.name is command.name else 1
-    if facts is not None:
-        settings = draft.settings_of(vehicle_id)
-        new = after(facts, command)
-        phases = phases_of(draft.settings, None, settings, replace(vehicle.memory, facts=new))
-        voltage_v = voltage_of(draft.settings, vehicle.memory)
-        if is_charging(facts) or is_charging(new):
-            steps = vehicle.steps
-            if command.name is CommandName.SET_PHASES:
-                steps = changing(steps, draft.at, 0.0)  # it pauses meanwhile
-            draft.vehicle(vehicle_id, steps=changing(steps, draft.at, draw_w(new, phases, voltage_v)))
+    settings = draft.settings_of(vehicle_id)
+    new = after(facts, command)
+    phases = phases_of(draft.settings, None, settings, replace(vehicle.memory, facts=new))
+    voltage_v = voltage_of(draft.settings, vehicle.memory)
+    if is_charging(facts) or is_charging(new):
+        steps = vehicle.steps
+        if command.name is CommandName.SET_PHASES:
+            steps = changing(steps, draft.at, 0.0)  # it pauses meanwhile
+        draft.vehicle(vehicle_id, steps=changing(steps, draft.at, draw_w(new, phases, voltage_v)))
     if command.name is CommandName.SET_AMPS:
         low = vehicle.low_amps
-        minimum_a = draft.settings_of(vehicle_id).capabilities.min_a
+        minimum_a = settings.capabilities.min_a
         if command.value is not None and command.value < minimum_a:
             sent = low.sent if low is not None and low.value_a == command.value else 0
             low = LowAmps(value_a=command.value, sent=sent + 1)

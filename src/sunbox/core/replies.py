@@ -52,19 +52,17 @@ def on_command_ended(draft: Draft, event: CommandEnded) -> None:
                 note_asleep_answer(draft, event.device_id, of_command=True)
             else:
                 hold_off(draft, event.device_id, event.cause, event.retry_after_s, of_command=True)
-        case Outcome.UNCONFIRMED:
+        case _:  # unconfirmed
             _unconfirmed(draft, event.device_id, command, exchange.attempt)
 
 
 def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
     """Take a command as done."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
+    facts = draft.facts_of(vehicle_id)
     settings = draft.settings_of(vehicle_id)
     changes = {name: entry for name, entry in vehicle.refused.items() if name is not command.name}
     vehicle = draft.vehicle(vehicle_id, doubt=None, refused=changes)
-    if facts is None:
-        return
     new = after(facts, command)
     if new != facts:
         draft.remember_vehicle(vehicle_id, facts=new)
@@ -152,14 +150,14 @@ def _wake_ended(draft: Draft, event: CommandEnded) -> None:
 def _refused(draft: Draft, vehicle_id: str, command: Command, event: CommandEnded) -> None:
     """Take a refusal: it may tell what the car is, and is not repeated until something changes."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
+    facts = draft.facts_of(vehicle_id)
     told = {
         Cause.COMPLETE: Charging.COMPLETE,
         Cause.DISCONNECTED: Charging.DISCONNECTED,
         Cause.NO_POWER: Charging.NO_POWER,
     }
     said = told.get(event.cause) if event.cause is not None else None
-    if facts is not None and said is not None:
+    if said is not None:
         new = replace(facts, charging=said, actual_a=0.0, power_w=0.0)
         draft.remember_vehicle(vehicle_id, facts=new)
         session.note_reading(draft, vehicle_id, facts, new, was_sure=False)
@@ -171,14 +169,12 @@ def _refused(draft: Draft, vehicle_id: str, command: Command, event: CommandEnde
 def _unconfirmed(draft: Draft, vehicle_id: str, command: Command, attempt: int) -> None:
     """Nobody knows whether it was done: wait for free evidence, then repeat once, then read."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
-    expected_w = 0.0
-    if facts is not None:
-        phases = phases_of(draft.settings, None, draft.settings_of(vehicle_id), vehicle.memory)
-        voltage_v = voltage_of(draft.settings, vehicle.memory)
-        to_w = draw_w(after(facts, command), phases, voltage_v)
-        expected_w = to_w - draw_w(facts, phases, voltage_v)
-        draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, to_w))
+    facts = draft.facts_of(vehicle_id)
+    phases = phases_of(draft.settings, None, draft.settings_of(vehicle_id), vehicle.memory)
+    voltage_v = voltage_of(draft.settings, vehicle.memory)
+    to_w = draw_w(after(facts, command), phases, voltage_v)
+    expected_w = to_w - draw_w(facts, phases, voltage_v)
+    draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, to_w))
     baseline_w = vehicle.baseline_w
     can_show = abs(expected_w) >= 400.0 and baseline_w is not None
     draft.vehicle(

@@ -35,8 +35,7 @@ def note_reading(
                 end(draft, loadpoint.id)
             session = Session(began_at=draft.at)
         elif was_sure and before is not None:
-            _note_hand(draft, loadpoint.id, before, now)
-            session = draft.loadpoints[loadpoint.id].memory.session or session
+            session = _note_hand(draft, loadpoint.id, session, before, now)
         was_begun = (
             before is not None and before.charging is Charging.STARTING and now.charging is not Charging.STARTING
         )
@@ -63,23 +62,22 @@ def _was_replugged(before: VehicleFacts | None, now: VehicleFacts) -> bool:
     return now.energy_added_wh < before.energy_added_wh - 100.0
 
 
-def _note_hand(draft: Draft, loadpoint_id: str, before: VehicleFacts, now: VehicleFacts) -> None:
-    """Take a start or stop that nobody here asked for as a person's word in the car's app.
+def _note_hand(draft: Draft, loadpoint_id: str, session: Session, before: VehicleFacts, now: VehicleFacts) -> Session:
+    """Take a start or stop that nobody here asked for as a person's word in the car's app; return the session with it.
 
     Only where the facts leave no other reading: it flowed and was stopped below its limit, or it had been stopped and charges.
     """
     wish = draft.loadpoints[loadpoint_id].memory.wish
-    session = draft.loadpoints[loadpoint_id].memory.session
     by_hand: Override | None = None
     if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED:
         by_hand = Override.STOP
     elif before.charging is Charging.STOPPED and is_charging(now) and before.limit_soc_pct == now.limit_soc_pct:
         by_hand = Override.CHARGE
     if by_hand is None or by_hand is wish.override:
-        return
+        return session
     wish = replace(
         wish, override=by_hand, override_by=CAR_APP, override_until_at=None, amps_a=None, version=wish.version + 1
     )
-    if session is not None:
-        session = replace(session, was_stopped=by_hand is Override.STOP)
+    session = replace(session, was_stopped=by_hand is Override.STOP)
     draft.remember_loadpoint(loadpoint_id, wish=wish, session=session)
+    return session

@@ -78,9 +78,7 @@ def look_of(draft: Draft, facts: VehicleFacts) -> Look:
 def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> None:
     """Set when the vehicle's data is read next, after it was read just now."""
     vehicle = draft.vehicles[vehicle_id]
-    facts = vehicle.memory.facts
-    if facts is None:
-        return
+    facts = draft.facts_of(vehicle_id)
     waits_s = LOOKS[look_of(draft, facts)]
     unchanged = before is not None and before.charging is facts.charging and before.is_driving is facts.is_driving
     wait_s = waits_s[0]
@@ -96,18 +94,15 @@ def foresee_target(draft: Draft, vehicle_id: str) -> None:
     """Bring the next look forward to when a charging car should be at its soft target."""
     vehicle = draft.vehicles[vehicle_id]
     settings = draft.settings_of(vehicle_id)
-    facts, wanted = vehicle.memory.facts, vehicle.memory.target_soc_pct
-    if facts is None or wanted is None or not is_charging(facts) or not target.is_soft(wanted, settings.capabilities):
+    facts, read_at, wanted = vehicle.memory.facts, vehicle.memory.read_at, vehicle.memory.target_soc_pct
+    if facts is None or read_at is None or wanted is None or not target.is_soft(wanted, settings.capabilities):
         return
     phases = phases_of(draft.settings, None, settings, vehicle.memory)
     now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
     wait_s = target.wait_s(settings, facts, wanted, vehicle.energy_wh, now_w)
     if wait_s is None:
         return
-    at = draft.at + timedelta(seconds=wait_s)
-    read_at = vehicle.memory.read_at
-    if read_at is not None:
-        at = max(at, read_at + timedelta(seconds=target.LOOK_AGAIN_S))
+    at = max(draft.at + timedelta(seconds=wait_s), read_at + timedelta(seconds=target.LOOK_AGAIN_S))
     if vehicle.data_due_at is None or at < vehicle.data_due_at:
         draft.vehicle(vehicle_id, data_due_at=at)
 
@@ -196,7 +191,7 @@ def wake_again_at(vehicle: VehicleState) -> datetime | None:
 def poll(draft: Draft, vehicle_id: str) -> None:
     """Do what is due by time alone: follow a wake, call the state, read the data. Only if no exchange is under way."""
     vehicle = draft.vehicles[vehicle_id]
-    if vehicle.wake is not None and not _follow_wake(draft, vehicle_id):
+    if vehicle.wake is not None and not _follow_wake(draft, vehicle_id, vehicle.wake):
         return
     vehicle = draft.vehicles[vehicle_id]
     if vehicle.wake is None and vehicle.availability is Availability.ONLINE:
@@ -217,17 +212,14 @@ def poll(draft: Draft, vehicle_id: str) -> None:
         draft.wait_for(state_due_at)
 
 
-def _follow_wake(draft: Draft, vehicle_id: str) -> bool:
+def _follow_wake(draft: Draft, vehicle_id: str, wake: WakeAttempt) -> bool:
     """Poll a car that is being woken; return whether other business may go on."""
     vehicle = draft.vehicles[vehicle_id]
-    wake = vehicle.wake
-    if wake is None or vehicle.state_due_at is None:
-        return True
     if (draft.at - wake.since_at).total_seconds() >= WAKE_GIVE_UP_S:
         draft.vehicle(vehicle_id, wake=None)
         draft.remember_vehicle(vehicle_id, wake_failures=vehicle.memory.wake_failures + 1)
         return True
-    if draft.at >= vehicle.state_due_at:
+    if vehicle.state_due_at is None or draft.at >= vehicle.state_due_at:
         draft.read(vehicle_id, ReadKind.STATE)
     else:
         draft.wait_for(vehicle.state_due_at)
