@@ -21,7 +21,7 @@ def share_of_day(at: datetime, latitude: float, longitude: float) -> float:
     minutes = at.hour * 60.0 + at.minute + at.second / 60.0 + 4.0 * longitude + equation_min
     hour_angle = math.radians(((minutes / 4.0 - 180.0) + 180.0) % 360.0 - 180.0)
     phi = math.radians(latitude)
-    cosine = -math.tan(phi) * math.tan(declination) if abs(latitude) < 89.9 else -math.copysign(2.0, declination)
+    cosine = -math.tan(phi) * math.tan(declination) if abs(latitude) < 89.9 else -math.copysign(2.0, declination * phi)
     half_day = math.acos(max(-1.0, min(1.0, cosine)))
     if half_day <= 0.0:
         return 1.0 if hour_angle > 0 else 0.0
