@@ -70,3 +70,12 @@ def test_the_same_reading_again_changes_nothing_and_a_gap_begins_anew() -> None:
     later = seen(trend, trend.at_s + 600.0, 0.0, is_sun=True)
     assert later.slope_w_per_s == 0.0
     assert len(later.samples) == 1
+
+
+@pytest.mark.parametrize(("step_s", "sees"), [(10.0, True), (20.0, False)])
+def test_a_span_without_a_reading_between_its_ends_tells_nothing_without_a_meter_of_the_sun(
+    step_s: float, *, sees: bool
+) -> None:
+    powers_w = [3000.0 - 10.0 * step_s * n for n in range(6)]
+    assert (follow(powers_w, step_s=step_s, is_sun=False).slope_w_per_s < 0.0) is sees
+    assert follow(powers_w, step_s=step_s).slope_w_per_s == pytest.approx(-10.0)
