@@ -346,6 +346,20 @@ class Bench:
         reading = MeterReading(measured_at=self.at, **(values or truth))  # type: ignore[arg-type]
         return self.feed(MeterRead(at=self.at, meter_id=self.settings.meters[0].id, reading=reading))
 
+    def push(self, **facts: object) -> tuple[Effect, ...]:
+        """Have the first car tell its data without having been asked."""
+        car_id, car = next(iter(self.cars.items()))
+        told = replace(car.facts(self.at), **facts)  # type: ignore[arg-type]
+        event = VehicleRead(
+            at=self.at,
+            vehicle_id=car_id,
+            exchange_id=None,
+            what=ReadKind.DATA,
+            availability=Availability.ONLINE,
+            facts=told,
+        )
+        return self.feed(event)
+
     def circuit(self, meter_id: str, others_a: tuple[float, float, float], first_phase: int) -> tuple[Effect, ...]:
         """Read the meter of a circuit with the first car and others on it."""
         amps = list(others_a)
