@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import (
     NOON,
+    TESLA,
     Bench,
     Car,
     Ending,
@@ -21,14 +22,17 @@ from tests.core.bench import (
 
 from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome, ReadKind
 from sunbox.core.dealings import RATE_LIMIT_S
+from sunbox.core.draw import draw_at
 from sunbox.core.effects import Remember, Send
 from sunbox.core.engine import step
-from sunbox.core.events import CommandEnded, Requested, Tick
-from sunbox.core.model import Charging, Mode, Override
+from sunbox.core.events import CommandEnded, Requested, Tick, VehicleRead
+from sunbox.core.model import Availability, Charging, Draw, Mode, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.reconcile import AMPS_GAP_S, LOW_AMPS_GAP_S
 from sunbox.core.replies import EVIDENCE_S
 from sunbox.core.resilience import DELIVERY
+from sunbox.core.resilience import WAKE as WAKE_BACKOFF
+from sunbox.core.vehicle import LOOKS, Look
 from sunbox.core.wallbox import Pending, Request
 
 START, STOP, AMPS, LIMIT, WAKE = (
@@ -178,6 +182,94 @@ def test_a_login_that_ended_is_told_and_tried_gently() -> None:
     assert bench.car.amps_a == 10
 
 
+def test_a_car_that_answers_commands_with_asleep_and_is_online_is_woken_once() -> None:
+    """408 is also seen on cars that are awake: the free call is asked first, then the command is tried once more."""
+    bench = Bench(car=Car(is_awake=True))
+    bench.advance(5)
+    bench.endings += [Ending(AMPS, Outcome.NOT_DELIVERED, Cause.ASLEEP)] * 2
+    reads = len(bench.reads)
+    bench.ask(override=Override.CHARGE, amps_a=10)
+    bench.until(lambda: bench.car.is_charging, 60)
+    assert [command.name for command in bench.commands()] == [AMPS, AMPS, WAKE, AMPS, START]
+    assert [what for _, _, what in bench.reads[reads:]] == [ReadKind.STATE] * 3
+    assert bench.vehicle.memory.failures == 0
+    bench.advance(600)
+    assert len(bench.commands(WAKE)) == 1
+
+
+def test_what_was_answered_with_asleep_changed_nothing() -> None:
+    bench, _ = begin(AMPS, Ending(AMPS, Outcome.NOT_DELIVERED, Cause.ASLEEP))
+    bench.until(lambda: bench.vehicle.availability is Availability.UNKNOWN)
+    assert bench.vehicle.memory.not_before_at is None
+    assert draw_at(bench.vehicle.steps, after_s(1, bench.at)) == Draw(17 * 230.0, 17 * 230.0)
+    bench.until(lambda: bench.car.amps_a == 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("cause", "charging", "code"),
+    [
+        (Cause.COMPLETE, Charging.COMPLETE, ReasonCode.COMPLETE),
+        (Cause.DISCONNECTED, Charging.DISCONNECTED, ReasonCode.REFUSED),
+        (Cause.NO_POWER, Charging.NO_POWER, ReasonCode.NO_POWER),
+        (Cause.UNSIGNED, Charging.STOPPED, ReasonCode.REFUSED),
+        (None, Charging.STOPPED, ReasonCode.REFUSED),
+    ],
+)
+def test_a_refusal_tells_what_the_car_is(cause: Cause | None, charging: Charging, code: ReasonCode) -> None:
+    bench = Bench(car=Car(is_awake=True))
+    bench.advance(5)
+    bench.endings.append(Ending(START, Outcome.REFUSED, cause))
+    bench.ask(override=Override.CHARGE, amps_a=16)
+    bench.advance(5)
+    is_out = charging is Charging.DISCONNECTED
+    assert bench.shown.vehicle.charging is charging  # type: ignore[union-attr]
+    assert bench.code is code
+    assert (bench.lp.memory.session is None, bench.wish.override is Override.NONE) == (is_out, is_out)
+    assert draw_at(bench.vehicle.steps, bench.at) == Draw(0.0, 0.0)
+    bench.advance(60)
+    assert len(bench.commands(START)) == 1
+
+
+def test_a_full_car_whose_limit_is_raised_goes_on_by_itself_and_is_looked_at_once_it_should() -> None:
+    bench = Bench(car=Car(is_awake=True, soc_pct=80.0))
+    bench.advance(5)
+    bench.ask(override=Override.CHARGE, target_soc_pct=90)
+    reads = bench.data_reads()
+    bench.until(lambda: bench.car.limit_soc_pct == 90)
+    bench.car.is_charging = True
+    bench.advance(1)
+    assert bench.code is ReasonCode.STARTING
+    bench.advance(TESLA.start_settle_s + 5)
+    assert (bench.data_reads(), bench.shown.is_flowing) == (reads + 1, True)
+    assert bench.commands(START) == []
+
+
+# Wakes ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ending", "wait_s", "failures"),
+    [
+        (Ending(WAKE, Outcome.NOT_DELIVERED, Cause.SERVER_ERROR), DELIVERY.wait_s(1), 0),
+        (Ending(WAKE, Outcome.NOT_DELIVERED, Cause.RATE_LIMITED, retry_after_s=90.0), 90.0, 0),
+        (Ending(WAKE, Outcome.REFUSED, Cause.REFUSED), WAKE_BACKOFF.wait_s(1), 1),
+    ],
+)
+def test_a_wake_that_did_not_get_through_is_tried_again_soon_and_one_that_was_refused_much_later(
+    ending: Ending, wait_s: float, failures: int
+) -> None:
+    bench = Bench(memory=remembered(facts_of()))
+    bench.advance(5)
+    bench.endings.append(ending)
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: bench.vehicle.memory.failures > 0)
+    assert (bench.vehicle.wake, bench.vehicle.memory.wake_failures) == (None, failures)
+    bench.until(lambda: bench.car.is_charging, 600)
+    first_s, second_s = bench.instants(WAKE)
+    assert wait_s <= second_s - first_s < wait_s + 10
+    assert bench.vehicle.memory.wake_failures == 0
+
+
 # Doubt ----------------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +329,37 @@ def test_between_command_and_evidence_the_draw_is_an_interval() -> None:
     bench.advance(2)
     last = bench.vehicle.steps[-1]
     assert (last.low_w, last.high_w) == (0.0, 17 * 230.0)
+
+
+def test_what_is_in_doubt_is_not_settled_until_the_car_was_looked_at_though_nobody_wants_it_any_more() -> None:
+    bench = Bench(car=Car(is_awake=True))
+    bench.advance(5)
+    bench.endings.append(lost(AMPS, is_done=False))
+    bench.ask(override=Override.CHARGE, amps_a=10)
+    bench.until(lambda: bench.vehicle.doubt is not None)
+    bench.ask(override=Override.STOP)
+    bench.advance(EVIDENCE_S + 10)
+    assert (bench.shown.pending, bench.shown.is_settled) == (Pending.SETTING_AMPS, False)
+    reads = bench.data_reads()
+    bench.until(lambda: bench.data_reads() > reads, LOOKS[Look.PLUGGED][0] + 60)
+    bench.advance(1)
+    assert bench.shown.is_settled
+    assert [command.name for command in bench.commands()] == [AMPS]
+
+
+def test_a_car_that_fell_asleep_while_a_stop_was_under_way_is_not_woken_to_stop_it() -> None:
+    bench, before = begin(STOP, lost(STOP, is_done=True))
+    bench.car.is_awake = False
+    bench.feed(
+        VehicleRead(
+            at=bench.at, vehicle_id="car", exchange_id=None, what=ReadKind.STATE, availability=Availability.ASLEEP
+        )
+    )
+    bench.until(lambda: bench.vehicle.doubt is not None)
+    bench.advance(1800)
+    assert len(bench.commands(STOP)) == before + 1
+    assert bench.commands(WAKE) == []
+    assert bench.shown.is_settled
 
 
 # Restart --------------------------------------------------------------------------------------------------------------
