@@ -31,7 +31,7 @@ from sunbox.core.resilience import WAKE as WAKE_BACKOFF
 from sunbox.core.session import CAR_APP
 from sunbox.core.surplus import stale_after_s
 from sunbox.core.target import RESTART_BELOW_PCT
-from sunbox.core.vehicle import WAKE_GIVE_UP_S, WAKE_POLLS_S
+from sunbox.core.vehicle import LOOKS, WAKE_GIVE_UP_S, WAKE_POLLS_S, Look
 from sunbox.core.wallbox import Pending
 
 START, STOP, AMPS, LIMIT, WAKE = (
@@ -98,6 +98,18 @@ def test_a_car_that_wakes_forgets_the_failures() -> None:
     bench.car.is_awake = True
     bench.until(lambda: bench.shown.is_flowing, 120)
     assert len(bench.commands(WAKE)) == 1
+
+
+def test_a_wake_that_works_forgets_those_that_did_not() -> None:
+    bench = Bench(car=Car(**DEEP))
+    bench.advance(5)
+    bench.ask(override=Override.CHARGE)
+    bench.advance(WAKE_GIVE_UP_S + 30)
+    assert bench.vehicle.memory.wake_failures == 1
+    bench.car.wakes_after_s = 8.0
+    bench.until(lambda: bench.shown.is_flowing, WAKE_BACKOFF.wait_s(1) + 60)
+    assert len(bench.commands(WAKE)) == 2
+    assert bench.vehicle.memory.wake_failures == 0
 
 
 def test_while_it_is_woken_it_says_so() -> None:
@@ -227,6 +239,41 @@ def test_a_start_in_the_cars_app_holds() -> None:
     assert bench.car.is_charging
 
 
+def test_a_reading_that_says_nothing_of_the_cable_ends_and_begins_no_session() -> None:
+    bench = charging_bench()
+    bench.ask(override=Override.CHARGE)
+    session = bench.lp.memory.session
+    assert session is not None
+    bench.push(charging=Charging.UNKNOWN)
+    assert (bench.lp.memory.session, bench.wish.override) == (session, Override.CHARGE)
+    bench = Bench()
+    bench.push(charging=Charging.UNKNOWN)
+    assert bench.lp.memory.session is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_new"),
+    [
+        ({"energy_added_wh": 20_000.0}, {"energy_added_wh": 0.0}, True),
+        ({"energy_added_wh": 20_000.0}, {"energy_added_wh": 19_950.0}, False),  # rounded
+        ({"energy_added_wh": None}, {"energy_added_wh": 0.0}, False),
+        ({"energy_added_wh": 20_000.0}, {"energy_added_wh": None}, False),
+        # whether it was plugged in before is not known
+        ({"energy_added_wh": 20_000.0, "charging": Charging.UNKNOWN}, {"energy_added_wh": 0.0}, False),
+    ],
+)
+def test_only_a_counter_that_began_anew_tells_of_a_missed_unplug(
+    before: dict[str, object], now: dict[str, object], *, is_new: bool
+) -> None:
+    bench = Bench(has_meter=False)
+    bench.push()
+    began_at = bench.lp.memory.session.began_at  # type: ignore[union-attr]
+    for facts in (before, now):
+        bench.at = after_s(60, bench.at)
+        bench.push(**facts)
+    assert (bench.lp.memory.session.began_at > began_at) is is_new  # type: ignore[union-attr]
+
+
 def test_our_own_start_and_stop_are_no_hand() -> None:
     bench = charging_bench()
     bench.pv_w = 0.0
@@ -319,6 +366,20 @@ def test_a_new_target_restarts_at_once() -> None:
     bench.until(lambda: bench.car.is_charging, 120)
 
 
+@pytest.mark.parametrize(("soc_pct", "is_foreseen"), [(29, True), (None, False)])
+def test_when_a_soft_target_is_reached_is_foreseen_from_the_cars_own_percent(
+    soc_pct: int | None, *, is_foreseen: bool
+) -> None:
+    bench = Bench(car=Car(is_awake=True, is_charging=True, amps_a=32), memory=remembered(None, mode=Mode.NOW))
+    bench.ask(target_soc_pct=30)
+    bench.meter()
+    bench.push(soc_pct=soc_pct)
+    bench.meter()
+    look_at = after_s(LOOKS[Look.CHARGING][0], bench.at)
+    assert bench.vehicle.data_due_at is not None
+    assert (bench.vehicle.data_due_at < look_at) is is_foreseen
+
+
 def test_a_limit_changed_in_the_cars_app_ends_the_target() -> None:
     bench = charging_bench()
     bench.ask(target_soc_pct=60)
@@ -351,6 +412,15 @@ def test_at_the_line_nothing_but_a_stop_is_sent(settings: object) -> None:
     bench.ask(override=Override.CHARGE, amps_a=8, target_soc_pct=90)
     bench.advance(600)
     assert bench.commands() == []
+    assert bench.code is ReasonCode.BUDGET
+
+
+def test_at_the_line_no_car_is_woken() -> None:
+    bench = Bench(settings=with_budget(commands_per_day=0), memory=remembered(facts_of()), pv_w=6000.0)
+    bench.advance(5)
+    bench.ask(override=Override.CHARGE)
+    bench.advance(600)
+    assert bench.sent == []
     assert bench.code is ReasonCode.BUDGET
 
 
