@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from tests.core.bench import CAR, CARPORT, HOME, NOON, SITE, Bench, Car, after_s, charging_bench, settings_of, two_cars
 
 from sunbox.core.commands import CommandName
 from sunbox.core.events import LimitSet
-from sunbox.core.model import Limit, Mode
+from sunbox.core.model import Limit, Mode, Wear
 from sunbox.core.phases import Rules, is_worth
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.regulator import Range
@@ -144,3 +145,20 @@ def test_when_a_switch_up_is_worth_it(ups: int, waited_s: float, gain_wh: float,
     assert is_worth(lean, one, three, rules, ups, after_s(waited_s)) is expected
     down = Lean(phases=1, since_at=NOON, gain_wh=gain_wh)
     assert is_worth(down, three, one, rules, 99, after_s(waited_s)) is (gain_wh > 69.0 and waited_s >= 60.0)
+
+
+@pytest.mark.parametrize(("starts", "day", "wh"), [(6, 17, 6.4), (7, 17, 12.8), (99, 17, 30.0), (99, 16, 6.4)])
+def test_after_many_starts_of_a_day_it_goes_on_at_the_minimum_for_longer(starts: int, day: int, wh: float) -> None:
+    """Six starts a day are taken easily, each further one makes it wait twice as long, up to 30 Wh of import."""
+    bench = charging_bench(pv_w=4000.0)
+    wear = Wear(day=date(2024, 6, day), starts=starts)
+    lp = bench.state.loadpoints["carport"]
+    loadpoints = {"carport": replace(lp, memory=replace(lp.memory, wear=wear))}
+    bench.state = replace(bench.state, loadpoints=loadpoints)
+    bench.pv_w = 900.0
+    stop_wh = 0.0
+    while bench.lp.set_point.charge:
+        bench.advance(10)
+        if "stop_wh" in bench.lp.reason.numbers:
+            stop_wh = float(bench.lp.reason.numbers["stop_wh"])
+    assert stop_wh == pytest.approx(wh, abs=0.2)

@@ -12,7 +12,7 @@ from tests.core.bench import NOON, facts_of
 from sunbox.core.model import LoadpointMemory, Mode, Wish
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LoadpointState
-from sunbox.core.values import replace
+from sunbox.core.values import KEPT, replace, unchanged
 
 SLOTTED = facts_of()
 OPEN = LoadpointState(memory=LoadpointMemory(wish=Wish(mode=Mode.PV)), reason=Reason(ReasonCode.NEVER_SEEN))
@@ -54,3 +54,18 @@ def test_a_slotted_class_that_checks_itself_when_made_is_not_copied_past_its_che
 
     with pytest.raises(TypeError, match="Checked has a __post_init__"):
         replace(Checked(6), amps_a=-1)
+
+
+def test_what_was_asked_with_the_same_objects_is_not_computed_again() -> None:
+    asked: list[tuple[Wish, object]] = []
+
+    @unchanged
+    def told(wish: Wish, other: object) -> str:
+        asked.append((wish, other))
+        return f"{wish.mode} {other}"
+
+    wish, twin = Wish(mode=Mode.PV), Wish(mode=Mode.PV)
+    assert told(wish, 1) == told(wish, 1) == told(twin, 1)
+    assert [each[0] is twin for each in asked] == [False, True]
+    for number in range(1000, 1000 + 2 * KEPT):  # and a new object at an old one's place is another one
+        assert told(Wish(mode=Mode.OFF), number) == f"{Mode.OFF} {number}"

@@ -83,6 +83,7 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
         samples = ()
     elif samples and at_s - samples[-1][0] < KEEP_EACH_S - 0.5:
         return Trend(samples, trend.slope_w_per_s, trend.products, trend.squares, trend.spread_root, at_s)
+    kept_s = at_s - samples[-1][0] if samples else 0.0
     old = older = None
     middle = samples[-1] if samples else None
     for sample in reversed(samples):
@@ -103,15 +104,14 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
             slope = _agreed(slope, old, middle or old, at_s, power_w)
         if older is not None:
             change_w, before_w = power_w - old[1], (old[1] - older[1]) / (old[0] - older[0]) * span_s
-            part = 1.0 - math.exp(-passed_s / LEARN_S)
+            part = 1.0 - math.exp(-kept_s / LEARN_S)
             products += part * (change_w * before_w - products)
             squares += part * (before_w * before_w - squares)
             missed_w = abs(change_w - trend.reliance * before_w)
             if span_s <= SPREAD_MOST_S:
-                spread_root += (1.0 - math.exp(-passed_s / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
-    if not samples or at_s - samples[-1][0] >= KEEP_EACH_S - 0.5:
-        since_s = (older or samples[0])[0] if samples else at_s
-        samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
+                spread_root += (1.0 - math.exp(-kept_s / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
+    since_s = (older or samples[0])[0] if samples else at_s
+    samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
     return Trend(samples, slope, products, squares, spread_root, at_s)
 
 
