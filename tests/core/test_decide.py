@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import timedelta
 
 import pytest
 from tests.core.bench import CAR, CARPORT, HOME, NOON, SITE, Bench, Car, after_s, charging_bench, settings_of, two_cars
@@ -147,11 +147,11 @@ def test_when_a_switch_up_is_worth_it(ups: int, waited_s: float, gain_wh: float,
     assert is_worth(down, three, one, rules, 99, after_s(waited_s)) is (gain_wh > 69.0 and waited_s >= 60.0)
 
 
-@pytest.mark.parametrize(("starts", "day", "wh"), [(6, 17, 6.4), (7, 17, 12.8), (99, 17, 30.0), (99, 16, 6.4)])
-def test_after_many_starts_of_a_day_it_goes_on_at_the_minimum_for_longer(starts: int, day: int, wh: float) -> None:
+@pytest.mark.parametrize(("starts", "ago", "wh"), [(6, 0, 6.4), (7, 0, 12.8), (99, 0, 30.0), (99, 1, 6.4)])
+def test_after_many_starts_of_a_day_it_goes_on_at_the_minimum_for_longer(starts: int, ago: int, wh: float) -> None:
     """Six starts a day are taken easily, each further one makes it wait twice as long, up to 30 Wh of import."""
     bench = charging_bench(pv_w=4000.0)
-    wear = Wear(day=date(2024, 6, day), starts=starts)
+    wear = Wear(day=NOON.date() - timedelta(days=ago), starts=starts)
     lp = bench.state.loadpoints["carport"]
     loadpoints = {"carport": replace(lp, memory=replace(lp.memory, wear=wear))}
     bench.state = replace(bench.state, loadpoints=loadpoints)
