@@ -47,7 +47,7 @@ check: $(VENV)/.dev  ## style, types, contracts between the rooms
 	$(BIN)/python -m pytest -q tests/architecture
 
 bench: $(VENV)/.dev  ## measure the performance budget
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python bench/run.py --quick $(ARGS)
 	$(BIN)/python bench/pv.py
 	$(BIN)/python bench/lags.py
 

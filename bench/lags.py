@@ -20,6 +20,7 @@ from sunbox.simulator.bench.lags import (
     USUAL,
     Borne,
     Lag,
+    Swing,
     chosen_days,
     days_of,
     swing_at,
@@ -65,9 +66,14 @@ def measure(work: Work) -> list[Borne]:
     tasks = [(lag, number) for lag in LAGS for number in range(count)]
     tallies = {lag: Tally() for lag in LAGS}
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        swings = pool.map_async(swing_of, LAGS, chunksize=1)
         for lag, tally in watched(pool.imap_unordered(work.day, tasks), len(tasks), "days at a lag"):
             tallies[lag].add(tally)
-    return [Borne(lag=lag, tally=tallies[lag], swing=swing_at(lag, SETUP, TIMEZONE, CAPABILITIES)) for lag in LAGS]
+        return [Borne(lag=lag, tally=tallies[lag], swing=swing) for lag, swing in zip(LAGS, swings.get(), strict=True)]
+
+
+def swing_of(lag: Lag) -> Swing:
+    return swing_at(lag, SETUP, TIMEZONE, CAPABILITIES)
 
 
 def show(borne: list[Borne], usual: Tally) -> None:

@@ -32,6 +32,14 @@ def test_numbers_are_shown_whole_and_words_as_they_are() -> None:
     assert "820 W < 1380 W (6 A × 1 × 230 V)" in render(Reason(ReasonCode.SURPLUS_LOW, numbers))
 
 
+@pytest.mark.parametrize(("surplus_w", "sign"), [(2400.0, "≥"), (2300, "≥"), (2240.0, "≈"), (1500.0, "<")])
+def test_the_arithmetic_of_a_current_is_true(surplus_w: float, sign: str) -> None:
+    """The last ampere need not be sun to its last watt; with a share of 50 % much less is."""
+    numbers = {"surplus_w": surplus_w, "used_w": 2300.0, "amps_a": 10, "phases": 1, "voltage_v": 230.0}
+    told = render(Reason(ReasonCode.CHARGING_PV, {**numbers, "share": ", 50 % must be sun"}))
+    assert told == f"charging 10 A: surplus {surplus_w:.0f} W {sign} 2300 W (10 A × 1 × 230 V), 50 % must be sun"
+
+
 @pytest.mark.parametrize("backoff", [DELIVERY, WAKE, START])
 def test_a_back_off_doubles_up_to_its_most(backoff: Backoff) -> None:
     waits_s = [backoff.wait_s(failures) for failures in range(1, 200)]

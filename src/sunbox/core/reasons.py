@@ -89,7 +89,8 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.CHARGING_NOW: Template(_C, "charging {amps_a} A: mode is now{cap}"),
     ReasonCode.CHARGING_BY: Template(_C, "charging {amps_a} A: asked for by {by}{cap}"),
     ReasonCode.CHARGING_PV: Template(
-        _C, "charging {amps_a} A: surplus {surplus_w} W ≥ {used_w} W ({amps_a} A × {phases} × {voltage_v} V){cap}"
+        _C,
+        "charging {amps_a} A: surplus {surplus_w} W {sign} {used_w} W ({amps_a} A × {phases} × {voltage_v} V){share}{cap}",
     ),
     ReasonCode.CHARGING_MINIMUM: Template(
         _C,
@@ -108,15 +109,15 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ),
     ReasonCode.START_PRICE: Template(
         _W,
-        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V), a start pays after "
+        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V{share}), a start pays after "
         "{price_wh} Wh, {missed_wh} Wh missed so far",
     ),
     ReasonCode.SURPLUS_LOW: Template(
-        _W, "paused: surplus {surplus_w} W < {needed_w} W ({amps_a} A × {phases} × {voltage_v} V)"
+        _W, "paused: surplus {surplus_w} W < {needed_w} W ({amps_a} A × {phases} × {voltage_v} V{share})"
     ),
     ReasonCode.SURPLUS_STARTING: Template(
         _W,
-        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V), starts after "
+        "waiting: surplus {surplus_w} W ≥ {needed_w} W ({amps_a} A × {phases} × {voltage_v} V{share}), starts after "
         "{start_wh} Wh of that, {missed_wh} Wh so far",
     ),
     ReasonCode.GRID_STALE: Template(_F, "paused: no grid reading for {age_s} s"),
@@ -157,11 +158,23 @@ class Reason:
 def render(reason: Reason) -> str:
     """Return the one line that people read."""
     numbers = {key: (f"{value:.0f}" if isinstance(value, float) else value) for key, value in reason.numbers.items()}
-    return TEMPLATES[reason.code].text.format_map(_Gaps(numbers))
+    return TEMPLATES[reason.code].text.format_map(_Gaps(numbers, sign=_sign(reason.numbers)))
+
+
+def _sign(numbers: Numbers) -> str:
+    """Return how the surplus compares with what is used: the last ampere need not be sun to its last watt."""
+    surplus_w, used_w, amps = (numbers.get(key) for key in ("surplus_w", "used_w", "amps_a"))
+    if not isinstance(surplus_w, int | float) or not isinstance(used_w, int | float) or surplus_w >= used_w:
+        return "≥"
+    return "≈" if isinstance(amps, int) and amps > 0 and used_w - surplus_w < used_w / amps else "<"
+
+
+APPENDED = ("cap", "share")
+"""Explanations that are added where there is something to explain."""
 
 
 class _Gaps(dict[str, float | int | str]):
-    """Numbers by name; a missing `cap` (an appended explanation) is nothing, any other gap is a question mark."""
+    """Numbers by name; a missing appended explanation is nothing, any other gap is a question mark."""
 
     def __missing__(self, key: str) -> str:
-        return "" if key == "cap" else "?"
+        return "" if key in APPENDED else "?"

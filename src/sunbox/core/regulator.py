@@ -295,6 +295,8 @@ def _needs(can: Range, surplus_w: float) -> dict[str, float | int | str]:
     }
     if can.share < 1.0:
         numbers["share"] = f", of which {100 * can.share:.0f} % must be sun"
+    if can.overhead_w > 0.0:
+        numbers["share"] = f"{numbers.get('share', '')}, and {can.overhead_w:.0f} W that the car needs for itself"
     return numbers
 
 
@@ -367,6 +369,8 @@ def _charging(code: ReasonCode, can: Range, amps: int, surplus_w: float, changes
         "phases": can.phases,
         "voltage_v": can.voltage_v,
     }
+    if can.share < 1.0:
+        numbers["share"] = f", {100 * can.share:.0f} % must be sun"
     if can.cap_why is not None and amps >= can.max_a:
         numbers["cap"] = f" (limited to {can.max_a} A by {can.cap_why})"
     return Reason(code, numbers, changes_at)

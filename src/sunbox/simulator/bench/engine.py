@@ -120,14 +120,16 @@ class EngineRun:
             t_s = min(meter_s, answer_s, due_s)
             if t_s >= length_s:
                 break
-            home.go(t_s)
             if answer_s <= t_s:
+                home.go(t_s)
                 event = self._answered(heapq.heappop(pending)[2])
             elif due_s <= t_s:
+                home.go(t_s)
                 event = Tick(at=home.now)
             else:
-                meter_s = self._next_reading_s(t_s)
+                home.wait(t_s)
                 event = self._metered(t_s)
+                meter_s = self._next_reading_s(t_s)
             self._feed(t_s, event)
             if t_s >= told_s:
                 progress(t_s / length_s)

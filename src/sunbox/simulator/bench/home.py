@@ -58,6 +58,17 @@ class Home:
         self._clock.move_to(self.now)
         self._world.live_until(t_s)
 
+    def wait(self, t_s: float) -> None:
+        """Be at `t_s`, for a reading of the meter; where that shows what has been lived already, the world goes on later.
+
+        Until a command comes the car goes on by itself.
+        """
+        if t_s - self.setup.meter_delay_s >= self._world.t_s:
+            self.go(t_s)
+        else:
+            self.now = self.at(t_s)
+            self._clock.move_to(self.now)
+
     def read_meter(self, t_s: float) -> Sample:
         """Return what the meter says at `t_s`: the site as it was a delay ago."""
         return self._world.sample_at(max(0.0, t_s - self.setup.meter_delay_s))
@@ -67,7 +78,7 @@ class Home:
         """Return whether the car takes nothing, and could take nothing from what the house leaves of the sun now."""
         if self.car.draw_w > 0:
             return False
-        pv_w, load_w = self._world.trace.at(self._world.t_s)
+        pv_w, load_w = self._world.trace.at((self.now - self.begins_at).total_seconds())
         return pv_w - load_w < self.setup.min_power_w
 
     def count_command(self, t_s: float) -> None:
