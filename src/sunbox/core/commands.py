@@ -36,14 +36,44 @@ class CommandName(StrEnum):
     SET_AMPS = "set_amps"
     SET_LIMIT = "set_limit"
     SET_PHASES = "set_phases"
+    # what people order once (`orders.py`)
+    OPEN_PORT = "open_port"
+    CLOSE_PORT = "close_port"
+    LIMIT_STANDARD = "limit_standard"
+    LIMIT_MAX = "limit_max"
+    SCHEDULE_CHARGING = "schedule_charging"
+    SCHEDULE_DEPARTURE = "schedule_departure"
+    ADD_SCHEDULE = "add_schedule"
+    REMOVE_SCHEDULE = "remove_schedule"
+
+
+ONE_SHOTS = frozenset(
+    {
+        CommandName.OPEN_PORT,
+        CommandName.CLOSE_PORT,
+        CommandName.LIMIT_STANDARD,
+        CommandName.LIMIT_MAX,
+        CommandName.SCHEDULE_CHARGING,
+        CommandName.SCHEDULE_DEPARTURE,
+        CommandName.ADD_SCHEDULE,
+        CommandName.REMOVE_SCHEDULE,
+    }
+)
+KEEPS = ONE_SHOTS - {CommandName.LIMIT_STANDARD, CommandName.LIMIT_MAX}
+"""Those that leave the charge limit as it is."""
+
+Detail = bool | int | float | str
+Details = tuple[tuple[str, Detail], ...]
+"""Further words of a one-shot command, in its driver's own terms: the core passes them on and reads none of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One absolute command. `value` is amps for SET_AMPS, % for SET_LIMIT, 1 or 3 for SET_PHASES, else None."""
+    """One command. `value` is amps for SET_AMPS, % for SET_LIMIT, 1 or 3 for SET_PHASES, else None."""
 
     name: CommandName
     value: int | None = None
+    details: Details = ()
 
     @property
     def kind(self) -> RequestKind:
@@ -85,6 +115,7 @@ class Cause(StrEnum):
     NO_ANSWER = "no_answer"  #: sent, and the reply never came
     BAD_ANSWER = "bad_answer"  #: an answer that cannot be read
     RESTARTED = "restarted"  #: the gateway was stopped while it was under way
+    EXPIRED = "expired"  #: it could not be sent in time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +127,4 @@ class Exchange:
     read: ReadKind | None = None
     sent_at: datetime
     attempt: int = 1
+    order_id: int | None = None  #: of the order that it carries out

@@ -154,9 +154,9 @@ class Draft:
         capabilities = self.settings_of(vehicle_id).capabilities
         self.remember_vehicle(vehicle_id, spend=spend_with(self.spend_of(vehicle_id), from_kind, billed, capabilities))
 
-    def send(self, vehicle_id: str, command: Command, attempt: int = 1) -> None:
+    def send(self, vehicle_id: str, command: Command, attempt: int = 1, order_id: int | None = None) -> None:
         """Begin an exchange with a command; it is remembered, so that a restart knows of it."""
-        exchange = Exchange(id=self.next_id, command=command, sent_at=self.at, attempt=attempt)
+        exchange = Exchange(id=self.next_id, command=command, sent_at=self.at, attempt=attempt, order_id=order_id)
         self.next_id += 1
         self.vehicle(vehicle_id, exchange=exchange, baseline_w=self.site.consumption_w)
         changes: dict[str, Any] = {"exchange": exchange}

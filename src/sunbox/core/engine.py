@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core import dealings, readings, replies
+from sunbox.core import dealings, orders, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
 from sunbox.core.commands import CommandName
@@ -18,7 +18,17 @@ from sunbox.core.decide import decide
 from sunbox.core.draft import Draft
 from sunbox.core.draw import Step, draw_at
 from sunbox.core.effects import Effect, Remember
-from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, ReadFailed, Requested, VehicleRead
+from sunbox.core.events import (
+    Began,
+    CommandEnded,
+    Event,
+    LimitSet,
+    MeterRead,
+    Ordered,
+    ReadFailed,
+    Requested,
+    VehicleRead,
+)
 from sunbox.core.evidence import on_reading, site_draws
 from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, SiteMemory, VehicleMemory, Wish
 from sunbox.core.reasons import Reason, ReasonCode
@@ -45,7 +55,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     draft = Draft(state, at)
     if isinstance(event, MeterRead):
         _take_meter(draft, event)
-    elif isinstance(event, VehicleRead) and event.vehicle_id not in draft.vehicles:
+    elif isinstance(event, VehicleRead | Ordered) and event.vehicle_id not in draft.vehicles:
         raise ValueError(f"there is no vehicle {event.vehicle_id!r}")
     elif isinstance(event, CommandEnded) and event.device_id not in draft.vehicles:
         raise ValueError(f"there is no vehicle {event.device_id!r}")
@@ -58,8 +68,14 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     _expire_limit(draft)
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
+    for vehicle_id, vehicle in draft.vehicles.items():
+        if vehicle.orders:
+            orders.expire(draft, vehicle_id)
     for loadpoint in state.settings.loadpoints:
         reconcile(draft, loadpoint)
+    for vehicle_id, vehicle in draft.vehicles.items():
+        if vehicle.orders and all(loadpoint.vehicle_id != vehicle_id for loadpoint in state.settings.loadpoints):
+            orders.serve(draft, vehicle_id)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
     effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
@@ -120,7 +136,8 @@ def _on_began(draft: Draft, event: Began) -> None:
         draft.charge(
             vehicle_id, command, None, 0 if command is None else 1
         )  # its answer is lost; it may be on the bill
-        if command is not None and command.name is not CommandName.WAKE:
+        is_order = exchange is not None and exchange.order_id is not None
+        if command is not None and command.name is not CommandName.WAKE and not is_order:
             doubt = Doubt(command=command, since_at=draft.at, until_at=draft.at, attempt=1)
             draft.vehicle(vehicle_id, doubt=doubt)
 
@@ -273,5 +290,6 @@ APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
     CommandEnded: replies.on_command_ended,
     Requested: _on_requested,
     LimitSet: _on_limit_set,
+    Ordered: orders.on_ordered,
 }
 """What each event changes before anything is decided. `Tick` changes nothing: time alone has passed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.commands import Cause, Command, Outcome, ReadKind
 from sunbox.core.model import Availability, Limit, Memory, MeterReading, VehicleFacts
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Request
@@ -96,4 +96,14 @@ class LimitSet:
     limit: Limit | None
 
 
-Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """Somebody ordered a one-shot command, and it was acceptable (`orders.answer_order`)."""
+
+    at: datetime
+    vehicle_id: str
+    command: Command
+    by: str
+
+
+Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered

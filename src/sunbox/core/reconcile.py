@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sunbox.core import target
+from sunbox.core import orders, target
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.circuits import available_a, device_cap
@@ -57,6 +57,9 @@ def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
         return
     held_by: Reason | None = None
     action = next_action(draft, draft.loadpoints[loadpoint.id], draft.vehicles[vehicle_id], loadpoint)
+    is_stop = action is not None and action.command.name is CommandName.STOP
+    if not is_stop and draft.vehicles[vehicle_id].orders:
+        orders.deliver(draft, vehicle_id)
     if draft.vehicles[vehicle_id].exchange is None:
         held_by = _act(draft, vehicle_id, action)
     _show(draft, loadpoint, action, held_by)
@@ -288,7 +291,7 @@ def _pending(vehicle: VehicleState, lp: LoadpointState, action: Action | None) -
         return action.pending
     exchange = vehicle.exchange
     if exchange is not None and exchange.command is not None:
-        return PENDING_OF[exchange.command.name]
+        return PENDING_OF.get(exchange.command.name)
     if vehicle.doubt is not None:
         return PENDING_OF[vehicle.doubt.command.name]
     facts = vehicle.memory.facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sunbox.core import session
+from sunbox.core import orders, session
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
@@ -39,6 +39,9 @@ def on_command_ended(draft: Draft, event: CommandEnded) -> None:
     if command.name is CommandName.WAKE:
         _wake_ended(draft, event)
         return
+    if exchange.order_id is not None:
+        _order_ended(draft, event, exchange.order_id)
+        return
     match event.outcome:
         case Outcome.APPLIED | Outcome.ALREADY_SET:
             proven(draft, event.device_id, command)
@@ -48,12 +51,24 @@ def on_command_ended(draft: Draft, event: CommandEnded) -> None:
             _delivered(draft, event.device_id)
         case Outcome.NOT_DELIVERED:
             draw_as_believed(draft, event.device_id)
-            if event.cause is Cause.ASLEEP:
-                note_asleep_answer(draft, event.device_id, of_command=True)
-            else:
-                hold_off(draft, event.device_id, event.cause, event.retry_after_s, of_command=True)
+            _not_delivered(draft, event)
         case _:  # unconfirmed
             _unconfirmed(draft, event.device_id, command, exchange.attempt)
+
+
+def _not_delivered(draft: Draft, event: CommandEnded) -> None:
+    if event.cause is Cause.ASLEEP:
+        note_asleep_answer(draft, event.device_id, of_command=True)
+    else:
+        hold_off(draft, event.device_id, event.cause, event.retry_after_s, of_command=True)
+
+
+def _order_ended(draft: Draft, event: CommandEnded, order_id: int) -> None:
+    """An order changes neither the draw nor what is refused of the wish."""
+    if orders.on_order_ended(draft, event, order_id):
+        _delivered(draft, event.device_id)
+    elif event.outcome is Outcome.NOT_DELIVERED:
+        _not_delivered(draft, event)
 
 
 def proven(draft: Draft, vehicle_id: str, command: Command) -> None:

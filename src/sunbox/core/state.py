@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sunbox.core.circuits import Amps
-from sunbox.core.commands import Cause, Command, CommandName, Exchange
+from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome
 from sunbox.core.draw import Steps
 from sunbox.core.model import Availability, Draw, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
 from sunbox.core.reasons import Reason
@@ -62,6 +62,26 @@ class LowAmps:
     sent: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A one-shot command that waits for the car."""
+
+    id: int
+    command: Command
+    by: str
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEnd:
+    """How an order ended."""
+
+    order_id: int
+    outcome: Outcome
+    cause: Cause | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
 class VehicleState:
     """A vehicle and all dealings with it."""
@@ -89,6 +109,8 @@ class VehicleState:
     start_hits: int = 0  #: grid readings in a row that show a start
     energy_wh: float = 0.0  #: drawn since its data was read (high end), to foresee the target
     energy_at: datetime | None = None
+    orders: tuple[Order, ...] = ()  #: one-shot commands that wait, the oldest first
+    order_ends: tuple[OrderEnd, ...] = ()  #: of the last ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from sunbox.core.commands import Cause, Command, Outcome
 from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import Numbers, Reason
 
@@ -257,6 +258,15 @@ class DayReport:
     gaps: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedEnd:
+    """How a one-shot command ended."""
+
+    outcome: Outcome
+    cause: Cause | None
+    detail: str
+
+
 class NotRecordedError(LookupError):
     """There is no record of what was asked for; the text says what there is."""
 
@@ -270,6 +280,14 @@ class Wallbox(Protocol):
 
     def request(self, request: Request) -> Accepted | Rejected:
         """Change the wish, all or nothing. Returns at once; see `settled`."""
+        ...
+
+    def order(self, vehicle_id: str, command: Command, by: str) -> Accepted | Rejected:
+        """Have a one-shot command sent once, within five minutes; the version is the number to wait for (`order_ended`)."""
+        ...
+
+    def order_ended(self, vehicle_id: str, version: int, timeout_s: float) -> Awaitable[OrderedEnd | None]:
+        """Wait until an order has ended, at most `timeout_s`; None when time ran out."""
         ...
 
     def limit(self, limit: Limit | None) -> None:

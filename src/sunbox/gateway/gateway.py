@@ -15,11 +15,12 @@ from typing import ParamSpec, Protocol, TypeVar
 import structlog
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.commands import Cause, Command, Outcome, ReadKind
 from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
-from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, ReadFailed, Requested, Tick
+from sunbox.core.events import Began, CommandEnded, Event, LimitSet, MeterRead, Ordered, ReadFailed, Requested, Tick
 from sunbox.core.model import Limit, Memory, MeterReading
+from sunbox.core.orders import answer_order, end_of
 from sunbox.core.settings import Settings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
@@ -29,6 +30,7 @@ from sunbox.core.wallbox import (
     DecisionPage,
     DecisionQuery,
     NotRecordedError,
+    OrderedEnd,
     Rejected,
     Request,
     SiteSnapshot,
@@ -164,6 +166,23 @@ class Gateway:
         if isinstance(reply, Accepted):
             self.feed(Requested(at=self._clock.now(), request=request))
         return reply
+
+    def order(self, vehicle_id: str, command: Command, by: str) -> Accepted | Rejected:
+        """Have a one-shot command sent once."""
+        reply = answer_order(self.state, vehicle_id, command)
+        if isinstance(reply, Accepted):
+            self.feed(Ordered(at=self._clock.now(), vehicle_id=vehicle_id, command=command, by=by))
+        return reply
+
+    async def order_ended(self, vehicle_id: str, version: int, timeout_s: float) -> OrderedEnd | None:
+        """Wait until an order has ended; None when time ran out."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (end := end_of(self.state.vehicles[vehicle_id], version)) is None:
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        return OrderedEnd(outcome=end.outcome, cause=end.cause, detail=end.detail)
 
     def limit(self, limit: Limit | None) -> None:
         """Have all cars together take no more than the grid operator allows; None lifts it."""

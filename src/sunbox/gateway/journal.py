@@ -36,6 +36,7 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
         events.CommandEnded,
         events.Requested,
         events.LimitSet,
+        events.Ordered,
     )
 }
 EFFECTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Send, Read, HoldBattery)}

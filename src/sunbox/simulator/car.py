@@ -105,6 +105,7 @@ class TeslaCar:
         self.added_wh = 0.0
         self.schedule = Schedule()
         self.schedule_due_at: datetime | None = None
+        self.kept_schedules: dict[int, dict[str, Any]] = {}  #: those of newer firmware: kept and told, not lived by
         self.parked_away_at: datetime | None = None
         self.odometer_km = 10_432.0
         self._rng = random.Random(f"{seed}/{id}/car")
@@ -315,6 +316,18 @@ class TeslaCar:
         self.schedule = schedule
         self._plan()
         return None
+
+    def keep_schedule(self, schedule: dict[str, Any]) -> str | None:
+        """Add a schedule, or change the one with its id; without one the second of the day names it, as on the car."""
+        number = int(schedule.get("id") or self.at.timestamp())
+        while not schedule.get("id") and number in self.kept_schedules:
+            number += 1
+        self.kept_schedules[number] = {**schedule, "id": number}
+        return None
+
+    def drop_schedule(self, number: int) -> str | None:
+        """Remove a schedule."""
+        return None if self.kept_schedules.pop(number, None) else "schedule_not_found"
 
     def _plan(self) -> None:
         needed_wh = max(0.0, self.capacity_wh * self.limit_pct / 100.0 - self.stored_wh)

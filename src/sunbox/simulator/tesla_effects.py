@@ -54,6 +54,8 @@ EFFECTS: dict[str, Effect] = {
     "set_charging_amps": lambda car, body: car.set_amps(int(body["charging_amps"])),
     "set_scheduled_charging": _schedule_charging,
     "set_scheduled_departure": _schedule_departure,
+    "add_charge_schedule": lambda car, body: car.keep_schedule(dict(body)),
+    "remove_charge_schedule": lambda car, body: car.drop_schedule(int(body["id"])),
 }
 """One per row of `table.COMMANDS`."""
 
@@ -74,6 +76,11 @@ def invalid_field(endpoint: Endpoint, body: Mapping[str, Any]) -> str | None:
 def _wrong(field: Field, value: Any) -> str | None:
     if field.type is FieldType.BOOL:
         return None if isinstance(value, bool) else "must be a boolean"
+    if field.type is FieldType.TEXT:
+        is_fit = isinstance(value, str) and len(value) <= (field.high or 0)
+        return None if is_fit else f"must be a text of at most {field.high} characters"
+    if field.type is FieldType.FLOAT and isinstance(value, float):
+        return None if (field.low or 0) <= value <= (field.high or 0) else f"must be from {field.low} to {field.high}"
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not is_whole:
         return "must be a whole number"

@@ -17,6 +17,8 @@ class FieldType(StrEnum):
 
     INT = "int"
     BOOL = "bool"
+    FLOAT = "float"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class Field:
     type: FieldType
     required: bool = False
     low: int | None = None
-    high: int | None = None
+    high: int | None = None  #: of a number; of a text its length
     help: str = ""
 
 
@@ -48,7 +50,9 @@ class Endpoint:
 _COMMAND_PATH = "/api/1/vehicles/{vehicle}/command/"
 
 
-def _command(name: str, help_text: str, *fields: Field, core: CommandName | None = None) -> Endpoint:
+def _command(
+    name: str, help_text: str, *fields: Field, core: CommandName | None = None, additive: bool = False
+) -> Endpoint:
     return Endpoint(
         name=name,
         method="POST",
@@ -57,10 +61,11 @@ def _command(name: str, help_text: str, *fields: Field, core: CommandName | None
         bills=RequestKind.COMMAND,
         fields=fields,
         core=core,
+        additive=additive,
     )
 
 
-_INT, _BOOL = FieldType.INT, FieldType.BOOL
+_INT, _BOOL, _FLOAT, _TEXT = FieldType.INT, FieldType.BOOL, FieldType.FLOAT, FieldType.TEXT
 
 
 def _minutes(name: str) -> Field:
@@ -90,12 +95,16 @@ WAKE_UP = Endpoint(
 )
 
 COMMANDS: tuple[Endpoint, ...] = (
-    _command("charge_port_door_open", "open the charge port, or unlock the cable"),
-    _command("charge_port_door_close", "close a motorised charge port"),
+    _command("charge_port_door_open", "open the charge port, or unlock the cable", core=CommandName.OPEN_PORT),
+    _command("charge_port_door_close", "close a motorised charge port", core=CommandName.CLOSE_PORT),
     _command("charge_start", "start charging", core=CommandName.START),
     _command("charge_stop", "stop charging", core=CommandName.STOP),
-    _command("charge_standard", "set the charge limit to the vehicle's standard (charge_limit_soc_std)"),
-    _command("charge_max_range", "set the charge limit to 100 %"),
+    _command(
+        "charge_standard",
+        "set the charge limit to the vehicle's standard (charge_limit_soc_std)",
+        core=CommandName.LIMIT_STANDARD,
+    ),
+    _command("charge_max_range", "set the charge limit to 100 %", core=CommandName.LIMIT_MAX),
     _command(
         "set_charge_limit",
         "set the charge limit in %",
@@ -113,6 +122,7 @@ COMMANDS: tuple[Endpoint, ...] = (
         "start charging at a time of day",
         Field(name="enable", type=_BOOL, required=True),
         _minutes("time"),
+        core=CommandName.SCHEDULE_CHARGING,
     ),
     _command(
         "set_scheduled_departure",
@@ -124,9 +134,35 @@ COMMANDS: tuple[Endpoint, ...] = (
         Field(name="off_peak_charging_enabled", type=_BOOL),
         Field(name="off_peak_charging_weekdays_only", type=_BOOL),
         _minutes("end_off_peak_time"),
+        core=CommandName.SCHEDULE_DEPARTURE,
+    ),
+    _command(
+        "add_charge_schedule",
+        "add a schedule, or change the one with this id",
+        Field(
+            name="lat", type=_FLOAT, required=True, low=-90, high=90, help="of the place where it applies, in degrees"
+        ),
+        Field(name="lon", type=_FLOAT, required=True, low=-180, high=180),
+        Field(name="days_of_week", type=_TEXT, required=True, high=80, help="All, Weekdays, or days like Mon,Tues"),
+        Field(name="start_enabled", type=_BOOL, required=True),
+        Field(name="end_enabled", type=_BOOL, required=True),
+        Field(name="enabled", type=_BOOL, required=True),
+        _minutes("start_time"),
+        _minutes("end_time"),
+        Field(name="id", type=_INT, low=0, high=2**53, help="absent or 0 = a new one"),
+        Field(name="one_time", type=_BOOL),
+        Field(name="name", type=_TEXT, high=64),
+        core=CommandName.ADD_SCHEDULE,
+        additive=True,
+    ),
+    _command(
+        "remove_charge_schedule",
+        "remove a schedule",
+        Field(name="id", type=_INT, required=True, low=0, high=2**53),
+        core=CommandName.REMOVE_SCHEDULE,
     ),
 )
-"""The ten charging commands of Tesla's document, in its order."""
+"""The ten charging commands of Tesla's document, in its order, and the two that came later (firmware 2024.26)."""
 
 ENDPOINTS: tuple[Endpoint, ...] = (TOKEN, REGION, VEHICLES, VEHICLE, VEHICLE_DATA, WAKE_UP, *COMMANDS)
 

@@ -7,6 +7,7 @@ from sunbox.core.commands import Cause, Outcome, ReadKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, ReadFailed, VehicleRead
 from sunbox.core.model import Availability, VehicleFacts
+from sunbox.dialects.tesla.orders import fields_to_wire
 from sunbox.dialects.tesla.table import BY_CORE, VEHICLE, VEHICLE_DATA, Endpoint
 from sunbox.dialects.tesla.wire import (
     Failed,
@@ -78,8 +79,7 @@ class TeslaDriver:
     async def send(self, effect: Send) -> CommandEnded:
         """Send one command and say how it ended."""
         row = BY_CORE[effect.command.name]
-        fields = {field.name: effect.command.value for field in row.fields[:1]}
-        answer = await self._client.call(row, self._vin, fields)
+        answer = await self._client.call(row, self._vin, fields_to_wire(row, effect.command))
         if isinstance(answer, Unanswered):
             self._note(answer.cause, answer.detail)
             return CommandEnded(
