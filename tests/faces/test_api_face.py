@@ -33,6 +33,10 @@ def ask(wallbox: WallboxDouble, path: str, method: str = "GET", **how: Any) -> h
     return asyncio.run(main())
 
 
+LEFT_OUT = {"facts"}
+"""Where a car is, is nobody's business."""
+
+
 @pytest.mark.parametrize(
     ("view", "snapshot"),
     [
@@ -44,7 +48,8 @@ def ask(wallbox: WallboxDouble, path: str, method: str = "GET", **how: Any) -> h
     ],
 )
 def test_a_view_shows_all_of_its_snapshot(view: Any, snapshot: Any) -> None:
-    assert list(view.model_fields) == [field.name for field in dataclasses.fields(snapshot)]
+    shown = [field.name for field in dataclasses.fields(snapshot) if field.name not in LEFT_OUT]
+    assert list(view.model_fields) == shown
 
 
 def test_the_site() -> None:

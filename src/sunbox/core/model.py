@@ -74,6 +74,37 @@ class MeterReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleDetails:
+    """What a vehicle said of itself that no rule needs: only shown. None = it did not say."""
+
+    range_km: float | None = None  #: as its display tells it
+    range_ideal_km: float | None = None
+    range_estimated_km: float | None = None
+    usable_soc_pct: int | None = None
+    limit_soc_standard_pct: int | None = None  #: to which `LIMIT_STANDARD` sets the limit
+    limit_soc_max_pct: int | None = None
+    charge_rate_km_h: float | None = None
+    left_to_charge_min: int | None = None
+    odometer_km: float | None = None
+    speed_km_h: float | None = None
+    heading_deg: int | None = None
+    inside_c: float | None = None
+    outside_c: float | None = None
+    is_preconditioning: bool | None = None
+    is_battery_heated: bool | None = None
+    is_locked: bool | None = None
+    is_guarded: bool | None = None  #: sentry mode
+    is_port_open: bool | None = None
+    is_port_latched: bool | None = None
+    version: str | None = None  #: of its software
+    schedule_mode: str | None = None  #: its own words: Off, StartAt, DepartBy
+    is_schedule_pending: bool | None = None  #: it waits for its own time
+    schedule_at: datetime | None = None  #: when it will start by itself
+    schedule_start_min: int | None = None  #: after its local midnight
+    schedule_departure_min: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleFacts:
     """What a vehicle said of itself at `measured_at`."""
 
@@ -95,6 +126,7 @@ class VehicleFacts:
     longitude: float | None = None
     is_fast_charger: bool | None = None
     is_driving: bool | None = None
+    details: VehicleDetails | None = None
 
     @property
     def is_plugged(self) -> bool | None:

@@ -73,6 +73,7 @@ def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleS
         is_at_fast_charger=bool(facts is not None and facts.is_fast_charger),
         login_required=memory.login_required,
         spend=_spend(state, settings, vehicle, now),
+        facts=facts,
     )
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sunbox.core.commands import Cause, Command, Outcome
-from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
+from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override, VehicleFacts
 from sunbox.core.reasons import Numbers, Reason
 
 
@@ -101,6 +101,7 @@ class VehicleSnapshot:
     is_at_fast_charger: bool
     login_required: bool
     spend: SpendSnapshot | None
+    facts: VehicleFacts | None = None  #: all that it said of itself, brought up to date by proven commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

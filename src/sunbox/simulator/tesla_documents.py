@@ -10,11 +10,11 @@ from typing import Any
 
 from sunbox.core.model import Charging, VehicleFacts
 from sunbox.dialects.tesla.envelopes import Identity
+from sunbox.dialects.tesla.wire import KM_PER_MILE
 from sunbox.simulator.car import MAX_LIMIT_PCT, STANDARD_LIMIT_PCT, TeslaCar
 from sunbox.simulator.car_physics import into_battery_w
 from sunbox.simulator.car_schedule import ScheduleMode
 
-KM_PER_MILE = 1.609344
 WH_PER_MILE = 240.0
 """What the car's range display assumes."""
 LIMIT_MIN_PCT = 50

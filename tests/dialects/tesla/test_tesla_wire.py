@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunbox.core.model import Availability, Charging, VehicleFacts
+from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts
 from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.wire import (
     AVAILABILITY_WORDS,
@@ -67,6 +67,33 @@ def document(charge: dict[str, Any] | None = None, drive: dict[str, Any] | None 
     return {"response": body}
 
 
+DETAILS_OF_FIXTURE = VehicleDetails(
+    range_km=pytest.approx(429.5, abs=0.1),
+    range_ideal_km=pytest.approx(429.5, abs=0.1),
+    range_estimated_km=pytest.approx(442.6, abs=0.1),
+    usable_soc_pct=77,
+    limit_soc_standard_pct=80,
+    limit_soc_max_pct=100,
+    charge_rate_km_h=0.0,
+    left_to_charge_min=0,
+    odometer_km=pytest.approx(10430.2, abs=0.1),
+    heading_deg=185,
+    inside_c=29.8,
+    outside_c=30.0,
+    is_preconditioning=False,
+    is_battery_heated=False,
+    is_locked=True,
+    is_guarded=False,
+    is_port_open=True,
+    is_port_latched=True,
+    version="2023.44.30.8 06f534d46010",
+    schedule_mode="Off",
+    is_schedule_pending=False,
+    schedule_start_min=600,
+    schedule_departure_min=480,
+)
+
+
 def test_a_real_document() -> None:
     expected = VehicleFacts(
         measured_at=datetime(2024, 1, 19, 23, 38, 40, 649_000, tzinfo=UTC),
@@ -86,6 +113,7 @@ def test_a_real_document() -> None:
         longitude=13.54,
         is_fast_charger=False,
         is_driving=False,
+        details=DETAILS_OF_FIXTURE,
     )
     assert vehicle_from_wire(FIXTURE) == expected
     assert vehicle_from_wire({"response": FIXTURE}) == expected  # TeslaBleHttpProxy nests it twice
@@ -255,7 +283,7 @@ def test_written_and_read_again(facts: VehicleFacts, location: tuple[float, floa
     again = vehicle_from_wire(document_from_wire(body))
     assert again.energy_added_wh == (None if facts.energy_added_wh is None else pytest.approx(facts.energy_added_wh))
     for name in VehicleFacts.__dataclass_fields__:
-        if name != "energy_added_wh":
+        if name not in ("energy_added_wh", "details"):
             assert getattr(again, name) == getattr(facts, name)
 
 

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sunbox.core.model import Availability, Charging, VehicleFacts
+from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts
 from sunbox.dialects.tesla.outcomes import Ended, Failed, outcome_from_wire, read_failure_from_wire
 
 __all__ = [
     "AVAILABILITY_WORDS",
     "CHARGE_STATE",
     "CHARGING_WORDS",
+    "DETAILS",
     "EPOCH_AT",
     "FACT_TO_WIRE",
+    "KM_PER_MILE",
     "Ended",
     "Failed",
     "TokenRefused",
@@ -124,6 +126,58 @@ CHARGE_STATE: dict[str, tuple[str, Callable[[object], Any]]] = {
 }
 """Key of `charge_state` → field of `VehicleFacts` and how it is read. kW and kWh become W and Wh."""
 
+KM_PER_MILE = 1.609344
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= 80 and value.isprintable() else None
+
+
+def _seconds(value: object) -> datetime | None:
+    number = _number(value, EARLIEST_MS / 1000, LATEST_MS / 1000)
+    return None if number is None else EPOCH_AT + timedelta(seconds=round(number))
+
+
+def _latch(value: object) -> bool | None:
+    return value == "Engaged" if isinstance(value, str) else None
+
+
+_MILES = _float(0, 10_000_000, KM_PER_MILE)
+
+DETAILS: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
+    "charge_state": {
+        "battery_range": ("range_km", _MILES),
+        "ideal_battery_range": ("range_ideal_km", _MILES),
+        "est_battery_range": ("range_estimated_km", _MILES),
+        "usable_battery_level": ("usable_soc_pct", _int(0, 100)),
+        "charge_limit_soc_std": ("limit_soc_standard_pct", _int(0, 100)),
+        "charge_limit_soc_max": ("limit_soc_max_pct", _int(0, 100)),
+        "charge_rate": ("charge_rate_km_h", _MILES),
+        "minutes_to_full_charge": ("left_to_charge_min", _int(0, 100_000)),
+        "battery_heater_on": ("is_battery_heated", _bool),
+        "charge_port_door_open": ("is_port_open", _bool),
+        "charge_port_latch": ("is_port_latched", _latch),
+        "scheduled_charging_mode": ("schedule_mode", _text),
+        "scheduled_charging_pending": ("is_schedule_pending", _bool),
+        "scheduled_charging_start_time": ("schedule_at", _seconds),
+        "scheduled_charging_start_time_app": ("schedule_start_min", _int(0, 1439)),
+        "scheduled_departure_time_minutes": ("schedule_departure_min", _int(0, 1439)),
+    },
+    "vehicle_state": {
+        "odometer": ("odometer_km", _MILES),
+        "locked": ("is_locked", _bool),
+        "sentry_mode": ("is_guarded", _bool),
+        "car_version": ("version", _text),
+    },
+    "climate_state": {
+        "inside_temp": ("inside_c", _float(-60, 100)),
+        "outside_temp": ("outside_c", _float(-60, 100)),
+        "is_preconditioning": ("is_preconditioning", _bool),
+    },
+    "drive_state": {"speed": ("speed_km_h", _MILES), "heading": ("heading_deg", _int(0, 360))},
+}
+"""Section and key → field of `VehicleDetails` and how it is read. Miles become km, seconds since 1970 an instant."""
+
 FACT_TO_WIRE: dict[str, Callable[[Any], Any]] = {
     "charging": _CHARGING_TO_WIRE.get,
     "actual_a": round,
@@ -202,7 +256,19 @@ def vehicle_from_wire(document: Mapping[str, Any], *, received_at: datetime | No
         shift = drive["shift_state"]
         is_driving = False if shift is None else IS_DRIVING_WORDS.get(shift) if isinstance(shift, str) else None
     known = {field: parse(charge.get(key)) for key, (field, parse) in CHARGE_STATE.items()}
-    return VehicleFacts(measured_at=measured_at, latitude=latitude, longitude=longitude, is_driving=is_driving, **known)
+    details = {
+        field: parse(_section(body, section).get(key))
+        for section, keys in DETAILS.items()
+        for key, (field, parse) in keys.items()
+    }
+    return VehicleFacts(
+        measured_at=measured_at,
+        latitude=latitude,
+        longitude=longitude,
+        is_driving=is_driving,
+        details=VehicleDetails(**details),
+        **known,
+    )
 
 
 def availability_from_wire(document: Mapping[str, Any]) -> Availability:
