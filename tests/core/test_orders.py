@@ -204,6 +204,19 @@ def test_an_answer_that_comes_after_its_order_was_given_up_changes_nothing() -> 
     assert found.outcome is Outcome.APPLIED
 
 
+def test_a_wake_is_sent_to_a_sleeping_car_only_and_done_when_it_was_read() -> None:
+    bench = Bench(memory=remembered(facts_of(), mode=Mode.OFF))
+    bench.advance(60)
+    number = ordered(bench, Command(CommandName.WAKE))
+    bench.advance(60)
+    again = ordered(bench, Command(CommandName.WAKE))
+    assert [end(bench, each) for each in (number, again)] == [
+        OrderEnd(order_id=each, outcome=Outcome.APPLIED) for each in (number, again)
+    ]
+    assert [command.name for command in bench.commands()] == [CommandName.WAKE]
+    assert bench.data_reads() == 1
+
+
 def test_what_cannot_be_ordered_is_said() -> None:
     bench = awake()
     assert bench.order(OPEN, "bike") == Rejected("vehicle_id", "bike", "car")
