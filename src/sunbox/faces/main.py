@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox.core.wallbox import Wallbox
-from sunbox.faces import api, tlwb, ui
+from sunbox.faces import api, teslalogger, tlwb, ui
 
 
 class MainApp:
@@ -53,6 +53,7 @@ def create_main_app(wallbox: Wallbox) -> ASGIApp:
             "/tlwb": tlwb.create_app(wallbox),
             "/api/v1": api.create_app(wallbox),
             "/healthz": api.create_health_app(wallbox),
+            **teslalogger.create_apps(wallbox),
         },
         fallback=ui.create_app(),
     )
