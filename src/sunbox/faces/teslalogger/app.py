@@ -124,7 +124,9 @@ class TeslaLoggerApp:
         if scope["type"] != "http":
             return
         try:
-            response = self._answer(self._wallbox, _asked(scope))
+            # a browser's question whether it may ask is no command
+            is_asking = scope["method"] == "OPTIONS"
+            response = _answer("", 405) if is_asking else self._answer(self._wallbox, _asked(scope))
         except Exception:
             log.exception("teslalogger_failed", path=shown(scope["path"]))
             response = _answer(FAILED, 500)
