@@ -36,6 +36,7 @@ ALLOWED_IMPORTS = {
     "types",
     "typing",
     "urllib.parse",
+    "zlib",
     "zoneinfo",
 }
 """What computes and does nothing else. A module is added here after a look at what it can do."""

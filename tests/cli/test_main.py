@@ -15,10 +15,23 @@ from sunbox.errors import ConfigError, SunboxError
 def every_command():
     for name, row in COMMANDS.items():
         command = getattr(importlib.import_module(row.module), row.attribute)
-        yield (name,), command
-        if isinstance(command, click.Group):
-            for sub_name, sub in command.commands.items():
-                yield (name, sub_name), sub
+        yield from with_its_own((name,), command)
+
+
+def with_its_own(path, command):
+    yield path, command
+    if isinstance(command, click.Group):
+        given = tuple(
+            each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)
+        )
+        for name, sub in command.commands.items():
+            yield from with_its_own((*path, *given, name), sub)
+
+
+def path_of(words):
+    """Return the command that a line names: a car's name stands where the help has NAME."""
+    named = tuple("NAME" if number == 1 and words[0] == "vehicle" else word for number, word in enumerate(words))
+    return max((path for path in ALL if named[: len(path)] == path), key=len)
 
 
 ALL = dict(every_command())
@@ -30,6 +43,7 @@ def test_the_commands_are_those_that_are_documented():
         "run",
         "check",
         "status",
+        "vehicle",
         "explain",
         "report",
         "whatif",
@@ -62,10 +76,10 @@ def test_examples_can_be_typed_as_they_are(path):
     assert lines
     for line in lines:
         words = shlex.split(line)[1:]
-        depth = max(depth for depth in (1, 2) if tuple(words[:depth]) in ALL)
-        command = ALL[tuple(words[:depth])]
+        found = path_of(words)
+        command = ALL[found]
         parser = command.make_parser(click.Context(command, info_name=words[0]))
-        values, rest, _ = parser.parse_args(list(words[depth:]))
+        values, rest, _ = parser.parse_args(list(words[len(found) :]))
         assert rest == []
         context = click.Context(command, info_name=words[0])
         for parameter in command.params:

@@ -227,7 +227,14 @@ def test_it_describes_itself() -> None:
     document = ask(WallboxDouble(), "/api/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert document["servers"] == [{"url": "/api/v1"}]
-    assert set(document["paths"]) == {"/site", "/loadpoints/{loadpoint_id}", "/decisions", "/limit", "/report"}
+    assert set(document["paths"]) == {
+        "/site",
+        "/loadpoints/{loadpoint_id}",
+        "/vehicles/{vehicle_id}/command/{name}",
+        "/decisions",
+        "/limit",
+        "/report",
+    }
     assert "HTTPValidationError" not in document["components"]["schemas"]
     wish = document["paths"]["/loadpoints/{loadpoint_id}"]["post"]["requestBody"]["content"]["application/json"]
     assert set(wish["schema"]["properties"]) == set(schema.ALLOWED)

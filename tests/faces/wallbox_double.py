@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from sunbox.core.commands import Command
 from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import (
@@ -16,6 +17,7 @@ from sunbox.core.wallbox import (
     DecisionQuery,
     LoadpointSnapshot,
     NotRecordedError,
+    OrderedEnd,
     Pending,
     Rejected,
     Request,
@@ -139,6 +141,8 @@ class WallboxDouble:
     def __init__(self, *loadpoints: LoadpointSnapshot) -> None:
         self.site = make_site(*(loadpoints or (make_loadpoint(),)))
         self.requests: list[Request] = []
+        self.orders: list[tuple[str, Command, str]] = []
+        self.order_end: OrderedEnd | None = None  #: how every order ends; None = not in time
         self.readings: list[tuple[str, MeterReading]] = []
         self.page = DecisionPage(())
         self.queries: list[DecisionQuery] = []
@@ -193,6 +197,16 @@ class WallboxDouble:
         pending = {Override.CHARGE: Pending.STARTING, Override.STOP: Pending.STOPPING}.get(wished.override)
         self.change(loadpoint.id, **wish, version=version, is_wished=is_wished, is_settled=False, pending=pending)
         return Accepted(version)
+
+    def order(self, vehicle_id: str, command: Command, by: str) -> Accepted | Rejected:
+        if len(self.orders) >= 8:
+            return Rejected("command", command.name.value, "fewer than 8 orders waiting for the car")
+        self.orders.append((vehicle_id, command, by))
+        return Accepted(100 + len(self.orders))
+
+    async def order_ended(self, vehicle_id: str, version: int, timeout_s: float) -> OrderedEnd | None:
+        assert version == 100 + len(self.orders)
+        return self.order_end
 
     def limit(self, limit: Limit | None) -> None:
         self.site = replace(self.site, limit=limit)

@@ -31,7 +31,7 @@ COMMANDS: dict[str, Row] = {
     "check": Row("sunbox.cli.check", "check", "Explain every mistake in a configuration and try its devices."),
     "status": Row("sunbox.cli.status", "status", "Show what a running gateway does, and why."),
     "vehicle": Row(
-        "sunbox.cli.vehicle", "vehicle", "Tell a car about charging: start, stop, amps, limit, port, schedules …"
+        "sunbox.cli.vehicle", "vehicle", "Tell a car about charging by hand: start, limit, port, schedules …"
     ),
     "explain": Row("sunbox.cli.explain", "explain", "Tell why a car is, or was, charging or not."),
     "report": Row("sunbox.cli.report", "report", "Tell what a recorded day brought, and what was missed and why."),

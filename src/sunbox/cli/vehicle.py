@@ -108,10 +108,14 @@ def vehicle(ctx: click.Context, name: str, *, as_json: bool, url: str, password:
     ctx.obj = Car(name=name, url=url, password=password, as_json=as_json)
 
 
+def _example(*lines: str) -> str:
+    return "\b\nExamples:\n" + "".join(f"  sunbox vehicle model3 {line}\n" for line in lines)
+
+
 def _plain(name: str, command: str, words: str) -> None:
     """Add a command that needs nothing further."""
 
-    @vehicle.command(name, help=words)
+    @vehicle.command(name, help=words, epilog=_example(name))
     @click.pass_obj
     def plain(car: Car) -> None:
         car.tell(command)
@@ -127,7 +131,7 @@ for _name, _command, _words in (
     _plain(_name, _command, _words)
 
 
-@vehicle.command()
+@vehicle.command(epilog=_example("amps 12"))
 @click.argument("current", metavar="A", type=click.IntRange(0, 48))
 @click.pass_obj
 def amps(car: Car, current: int) -> None:
@@ -135,7 +139,7 @@ def amps(car: Car, current: int) -> None:
     car.tell("set_charging_amps", {"charging_amps": current})
 
 
-@vehicle.command()
+@vehicle.command(epilog=_example("limit 80"))
 @click.argument("percent", metavar="%", type=click.IntRange(1, 100))
 @click.pass_obj
 def limit(car: Car, percent: int) -> None:
@@ -143,7 +147,7 @@ def limit(car: Car, percent: int) -> None:
     car.tell("set_charge_limit", {"percent": percent})
 
 
-@vehicle.command()
+@vehicle.command(epilog=_example("port open"))
 @click.argument("what", type=click.Choice(["open", "close"]))
 @click.pass_obj
 def port(car: Car, what: str) -> None:
@@ -151,7 +155,7 @@ def port(car: Car, what: str) -> None:
     car.tell(f"charge_port_door_{what}")
 
 
-@vehicle.command("schedule-charging")
+@vehicle.command("schedule-charging", epilog=_example("schedule-charging 23:30", "schedule-charging off"))
 @click.argument("time", type=DayTimeOrOff())
 @click.pass_obj
 def schedule_charging(car: Car, time: int) -> None:
@@ -159,7 +163,13 @@ def schedule_charging(car: Car, time: int) -> None:
     car.tell("set_scheduled_charging", {"enable": False} if time == OFF else {"enable": True, "time": time})
 
 
-@vehicle.command("schedule-departure")
+@vehicle.command(
+    "schedule-departure",
+    epilog=_example(
+        "schedule-departure 07:30 --precondition weekdays",
+        "schedule-departure 07:30 --off-peak all --off-peak-end 06:00",
+    ),
+)
 @click.argument("time", type=DayTimeOrOff())
 @click.option("--precondition", type=ALL_OR_WEEKDAYS, help="Warm or cool the car for the departure.")
 @click.option("--off-peak", type=ALL_OR_WEEKDAYS, help="Charge while power is cheap.")
@@ -187,12 +197,12 @@ def schedule_departure(
     car.tell("set_scheduled_departure", body if off_peak_end is None else {**body, "end_off_peak_time": off_peak_end})
 
 
-@vehicle.group()
+@vehicle.group(epilog=_example("schedule remove 7"))
 def schedule() -> None:
     """Add or remove one of the schedules that cars with firmware 2024.26 and later keep."""
 
 
-@schedule.command("add")
+@schedule.command("add", epilog=_example("schedule add --days Weekdays --start 01:00 --lat 52.4 --lon 13.5"))
 @click.option("--days", default="All", show_default=True, help="All, Weekdays, or days such as Mon,Tues.")
 @click.option("--start", type=DayTime(), help="When to start charging.")
 @click.option("--end", type=DayTime(), help="When to stop charging.")
@@ -220,7 +230,7 @@ def add(
     car.tell("add_charge_schedule", body | {key: value for key, value in more.items() if value is not None})
 
 
-@schedule.command("remove")
+@schedule.command("remove", epilog=_example("schedule remove 7"))
 @click.argument("number", metavar="ID", type=click.IntRange(1))
 @click.pass_obj
 def remove(car: Car, number: int) -> None:
@@ -241,7 +251,7 @@ ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 
 
-@vehicle.command()
+@vehicle.command(epilog=_example("data"))
 @click.pass_obj
 def data(car: Car) -> None:
     """Show what is known of the car, without asking it: that costs nothing and lets it sleep."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.types import Receive
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 16_384
 """More than any request of these faces needs; a larger body is refused before it fills the memory."""
@@ -38,6 +43,26 @@ async def read_body(request: HttpRequest) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLargeError
     return bytes(body)
+
+
+async def unless_gone(waited_for: Awaitable[T], receive: Receive) -> T | None:
+    """Wait for something, but no longer than the client does, whose request was read; None = the client went away first.
+
+    Leaves nothing running behind.
+    """
+    waiting, leaving = asyncio.ensure_future(waited_for), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        leaving.cancel()
+        await asyncio.gather(waiting, leaving, return_exceptions=True)
+    return None if waiting.cancelled() else waiting.result()  # a failure is not to be taken for an answer
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the (empty) body of the request comes first
 
 
 def is_foreign_page(headers: Headers) -> bool:

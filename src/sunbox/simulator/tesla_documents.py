@@ -5,10 +5,10 @@ Field names and types: `home-assistant/core:tests/components/tesla_fleet/fixture
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 from sunbox.core.model import Charging, VehicleFacts
+from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.envelopes import Identity
 from sunbox.dialects.tesla.wire import KM_PER_MILE
 from sunbox.simulator.car import MAX_LIMIT_PCT, STANDARD_LIMIT_PCT, TeslaCar
@@ -21,15 +21,8 @@ LIMIT_MIN_PCT = 50
 
 
 def identity_of(car: TeslaCar) -> Identity:
-    """Return who a car is; its numbers come from its VIN, so that they stay the same."""
-    number = zlib.crc32(car.vin.encode())
-    return Identity(
-        id=100_000_000_000_000 + number,
-        vehicle_id=1_000_000_000 + number % 1_000_000_000,
-        vin=car.vin,
-        name=car.name,
-        in_service=car.is_in_service,
-    )
+    """Return who a car is."""
+    return envelopes.identity_of(car.vin, car.name, in_service=car.is_in_service)
 
 
 def names_of(car: TeslaCar) -> frozenset[str]:
@@ -74,7 +67,6 @@ def sections_of(car: TeslaCar) -> dict[str, dict[str, Any]]:
     charge = {
         "battery_heater_on": False,
         "battery_range": range_miles,
-        "charge_amps": car.amps_a,
         "charge_enable_request": car.charging is not Charging.STOPPED,
         "charge_limit_soc_max": MAX_LIMIT_PCT,
         "charge_limit_soc_std": STANDARD_LIMIT_PCT,
@@ -110,7 +102,7 @@ def sections_of(car: TeslaCar) -> dict[str, dict[str, Any]]:
             "battery_heater": False,
         },
         "closures_state": {"df": 0, "dr": 0, "pf": 0, "pr": 0, "ft": 0, "rt": 0},
-        "drive_state": {"speed": 31 if car.is_driving else None, "power": 9 if car.is_driving else 0},
+        "drive_state": {"heading": 185, "speed": 31 if car.is_driving else None, "power": 9 if car.is_driving else 0},
         "gui_settings": {"gui_distance_units": "km/hr", "gui_charge_rate_units": "kW", "gui_24_hour_time": True},
         "vehicle_config": {
             "car_type": "model3",

@@ -303,7 +303,7 @@ def test_written_types_are_teslas() -> None:
     assert all(isinstance(charge[key], int) for key in ("charger_actual_current", "charger_voltage", "charger_power"))
     assert (charge["charger_phases"], charge["charging_state"], charge["battery_level"]) == (2, "Charging", None)
     assert charge["timestamp"] == response["vehicle_state"]["timestamp"] == 1717236000250
-    assert drive == {"heading": 185, "power": 0, "shift_state": "D", "speed": None, "timestamp": 1717236000250}
+    assert drive == {"heading": None, "power": 0, "shift_state": "D", "speed": None, "timestamp": 1717236000250}
 
 
 def test_only_what_is_asked_for_is_shown() -> None:

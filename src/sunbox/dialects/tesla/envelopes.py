@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core.model import Availability, VehicleFacts
-from sunbox.dialects.tesla.wire import AVAILABILITY_WORDS, CHARGE_STATE, EPOCH_AT, FACT_TO_WIRE, instant_to_wire
+from sunbox.core.model import Availability, VehicleDetails, VehicleFacts
+from sunbox.dialects.tesla.wire import (
+    AVAILABILITY_WORDS,
+    CHARGE_STATE,
+    DETAIL_TO_WIRE,
+    DETAILS,
+    EPOCH_AT,
+    FACT_TO_WIRE,
+    instant_to_wire,
+)
 
 ASLEEP = "vehicle unavailable: vehicle is offline or asleep"
 TOKEN_EXPIRED = "token expired (401)"  # noqa: S105 - an error text
@@ -51,6 +60,18 @@ class Identity:
     name: str
     api_version: int = 71
     in_service: bool = False
+
+
+def identity_of(vin: str, name: str, *, in_service: bool = False) -> Identity:
+    """Return who a vehicle is whose numbers nobody told: they come from its VIN, so that they stay the same."""
+    number = zlib.crc32(vin.encode())
+    return Identity(
+        id=100_000_000_000_000 + number,
+        vehicle_id=1_000_000_000 + number % 1_000_000_000,
+        vin=vin,
+        name=name,
+        in_service=in_service,
+    )
 
 
 def success() -> dict[str, Any]:
@@ -101,27 +122,74 @@ def many(responses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"response": [dict(response) for response in responses], "count": len(responses)}
 
 
+def twice(
+    response: object, *, vin: str, command: str, result: bool = True, reason: str = "", **more: object
+) -> dict[str, Any]:
+    """Return an answer as TeslaBleHttpProxy nests it: `.response.response` has what the Fleet API has in `.response`.
+
+    `reason` is there in good answers too; without a `response` (None) there is no inner one. `more` stands beside the outer.
+    """
+    outer = {"result": result, "reason": reason, "vin": vin, "command": command}
+    return {"response": outer if response is None else {**outer, "response": response}, **more}
+
+
+SLEEP_WORDS: dict[Availability, str] = {
+    Availability.ONLINE: "VEHICLE_SLEEP_STATUS_AWAKE",
+    Availability.ASLEEP: "VEHICLE_SLEEP_STATUS_ASLEEP",
+    Availability.OFFLINE: "VEHICLE_SLEEP_STATUS_ASLEEP",
+    Availability.UNKNOWN: "VEHICLE_SLEEP_STATUS_UNKNOWN",
+}
+LOCK_WORDS: dict[bool | None, str | None] = {
+    True: "VEHICLELOCKSTATE_LOCKED",
+    False: "VEHICLELOCKSTATE_UNLOCKED",
+    None: None,
+}
+CLOSURE_WORDS: dict[bool | None, str] = {
+    True: "CLOSURESTATE_OPEN",
+    False: "CLOSURESTATE_CLOSED",
+    None: "CLOSURESTATE_UNKNOWN",
+}
+PRESENCE_WORDS: dict[bool, str] = {True: "VEHICLE_USER_PRESENCE_PRESENT", False: "VEHICLE_USER_PRESENCE_UNKNOWN"}
+"""Words of the body controller (`vehicle-command:vcsec.proto`). There is none for a lock that is not known."""
+
+
+def body_controller_to_wire(facts: VehicleFacts | None, availability: Availability) -> dict[str, Any]:
+    """Return what `body_controller_state` tells of a vehicle, None = it was never read."""
+    details = (facts.details if facts is not None else None) or VehicleDetails()
+    return {
+        "closure_statuses": {"charge_port": CLOSURE_WORDS[details.is_port_open]},
+        "user_presence": PRESENCE_WORDS[facts is not None and facts.is_driving is True],
+        "vehicle_lock_state": LOCK_WORDS[details.is_locked],
+        "vehicle_sleep_status": SLEEP_WORDS[availability],
+    }
+
+
 def vehicle_to_wire(
     identity: Identity,
     facts: VehicleFacts,
     *,
     more: Mapping[str, Mapping[str, Any]],
     sections: Iterable[str] = (),
+    availability: Availability = Availability.ONLINE,
 ) -> dict[str, Any]:
     """Return a whole `vehicle_data` answer.
 
     Args:
         identity: who it is.
-        facts: what is known; unknown fields are null.
+        facts: what is known; unknown fields are null. With details there are their sections, too. Whether it drives is
+            told by `shift_state`, where null means parked: the key is missing if that is not known.
         more: further fields by section (they win over the facts); a section exists if it is named here, charge_state and
             drive_state always do.
         sections: the `endpoints` asked for; empty = all but the location.
+        availability: whether it can be talked to; Tesla's cloud answers only for a vehicle that is online.
     """
     stamp = instant_to_wire(facts.measured_at)
+    told = _details_to_wire(facts)
     charge = {key: _to_wire(facts, field) for key, (field, _) in CHARGE_STATE.items()}
-    drive = {
+    charge["charge_amps"] = facts.amps_requested_a  # the same again under another name
+    drive: dict[str, Any] = {
         "gps_as_of": (facts.measured_at - EPOCH_AT) // timedelta(seconds=1),
-        "heading": 185,
+        "heading": None,
         "latitude": facts.latitude,
         "longitude": facts.longitude,
         "native_latitude": facts.latitude,
@@ -131,13 +199,16 @@ def vehicle_to_wire(
         "power": 0,
         "shift_state": "D" if facts.is_driving else None,
         "speed": None,
+        **told.pop("drive_state", {}),
     }
+    if facts.is_driving is None:
+        del drive["shift_state"]
     asked = set(sections)
     if "location_data" not in asked:
         drive = {key: value for key, value in drive.items() if key not in LOCATION_KEYS}
-    whole: dict[str, Mapping[str, Any]] = {**more}
-    whole["charge_state"] = {**charge, **more.get("charge_state", {})}
-    whole["drive_state"] = {**drive, **more.get("drive_state", {})}
+    charge |= told.pop("charge_state", {})
+    known = {**told, "charge_state": charge, "drive_state": drive}
+    whole = {name: {**known.get(name, {}), **more.get(name, {})} for name in (*known, *more)}
     # The location comes inside drive_state, so asking for it alone brings drive_state too.
     wanted = asked | {"drive_state"} if "location_data" in asked else asked
     shown = {
@@ -145,12 +216,26 @@ def vehicle_to_wire(
         for name, fields in sorted(whole.items())
         if not asked or name in wanted
     }
-    return {"response": {**summary_to_wire(identity, Availability.ONLINE), **shown}}
+    return {"response": {**summary_to_wire(identity, availability), **shown}}
 
 
 def _to_wire(facts: VehicleFacts, field: str) -> Any:
-    value = getattr(facts, field)
-    if value is None:
-        return None
-    write = FACT_TO_WIRE.get(field)
-    return value if write is None else write(value)
+    return _written(getattr(facts, field), FACT_TO_WIRE.get(field))
+
+
+def _details_to_wire(facts: VehicleFacts) -> dict[str, dict[str, Any]]:
+    """Return the further sections, and what the details add to those that are always there."""
+    details = facts.details
+    if details is None:
+        return {}
+    sections = {
+        name: {key: _written(getattr(details, field), DETAIL_TO_WIRE.get(field)) for key, (field, _) in keys.items()}
+        for name, keys in DETAILS.items()
+    }
+    left_min = details.left_to_charge_min
+    sections["charge_state"]["time_to_full_charge"] = None if left_min is None else round(left_min / 60, 2)
+    return sections
+
+
+def _written(value: Any, write: Callable[[Any], Any] | None) -> Any:
+    return value if value is None or write is None else write(value)

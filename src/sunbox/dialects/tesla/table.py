@@ -94,6 +94,13 @@ WAKE_UP = Endpoint(
     core=CommandName.WAKE,
 )
 
+BODY_CONTROLLER_STATE = Endpoint(
+    name="body_controller_state",
+    method="GET",
+    path="/api/1/vehicles/{vehicle}/body_controller_state",
+    help="locked, asleep, port open; TeslaBleHttpProxy's own, not of the Fleet API",
+)
+
 COMMANDS: tuple[Endpoint, ...] = (
     _command("charge_port_door_open", "open the charge port, or unlock the cable", core=CommandName.OPEN_PORT),
     _command("charge_port_door_close", "close a motorised charge port", core=CommandName.CLOSE_PORT),

@@ -22,6 +22,7 @@ __all__ = [
     "CHARGE_STATE",
     "CHARGING_WORDS",
     "DETAILS",
+    "DETAIL_TO_WIRE",
     "EPOCH_AT",
     "FACT_TO_WIRE",
     "KM_PER_MILE",
@@ -187,6 +188,30 @@ FACT_TO_WIRE: dict[str, Callable[[Any], Any]] = {
     "energy_added_wh": lambda energy_wh: round(energy_wh / 1000.0, 2),
 }
 """How a field of `VehicleFacts` is written where it is not written as it is."""
+
+
+def _plain(value: float) -> int | float:
+    """Return a number with the six decimals of Tesla's odometer; a whole one as int, as strict decoders want it."""
+    rounded = round(value, 6)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _miles_to_wire(value_km: float) -> int | float:
+    return _plain(value_km / KM_PER_MILE)
+
+
+_READ_BACK: dict[Callable[[object], Any], Callable[[Any], Any]] = {
+    _MILES: _miles_to_wire,
+    _seconds: lambda at: (at - EPOCH_AT) // timedelta(seconds=1),
+    _latch: {True: "Engaged", False: "Disengaged"}.get,
+}
+"""What writes that which another function reads."""
+
+DETAIL_TO_WIRE: dict[str, Callable[[Any], Any]] = {
+    **{field: _READ_BACK[parse] for keys in DETAILS.values() for field, parse in keys.values() if parse in _READ_BACK},
+    "speed_km_h": lambda speed_km_h: round(speed_km_h / KM_PER_MILE),
+}
+"""How a field of `VehicleDetails` is written where it is not written as it is. The wire's speed is whole miles per hour."""
 
 _SECTIONS = ("charge_state", "drive_state", "vehicle_state", "climate_state", "vehicle_config", "gui_settings")
 

@@ -5,9 +5,6 @@ One endpoint takes every path and method, so that each answer, also for mistakes
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-
 import structlog
 from fastapi import FastAPI
 from starlette.requests import Request as HttpRequest
@@ -26,7 +23,7 @@ from sunbox.dialects.tlwb.wire import (
     request_from_wishes,
     status_to_wire,
 )
-from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
+from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body, unless_gone
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +85,7 @@ class TlwbEndpoint:
                 return _refusal(400, Problem(f"{name}: {verdict.value!r} is not allowed", verdict.allowed))
             version = verdict.version
         if wishes.wait_s > 0:
-            await _settled_or_gone(self._wallbox.settled(found.id, version, wishes.wait_s), receive)
+            await unless_gone(self._wallbox.settled(found.id, version, wishes.wait_s), receive)
         if wishes.is_change or wishes.wait_s > 0 or method == "POST":
             # by id: while a request waited, the car (and so its VIN) may have moved to another loadpoint
             loadpoint_id = found.id
@@ -113,21 +110,3 @@ async def _read_wishes(endpoint: Endpoint, scope: Scope, receive: Receive) -> Wi
     if body and kind != _FORM:
         return Problem(f"the body is {kind[:40]!r}", _FORM)
     return parse_form(endpoint, query, body.decode("latin-1"))
-
-
-async def _settled_or_gone(settled: Awaitable[bool], receive: Receive) -> None:
-    """Wait for `settled`, but no longer than the client does; leaves nothing running behind."""
-    settling, leaving = asyncio.ensure_future(settled), asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait((settling, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        settling.cancel()
-        leaving.cancel()
-        await asyncio.gather(settling, leaving, return_exceptions=True)
-    if not settling.cancelled():
-        settling.result()  # a failure is not to be taken for an answer
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass  # the (empty) body of the request comes first

@@ -1,0 +1,6 @@
+"""The cars as Tesla's Fleet API, and as TeslaBleHttpProxy."""
+
+from sunbox.faces.tesla.app import create_app
+from sunbox.faces.tesla.shapes import Shape
+
+__all__ = ["Shape", "create_app"]
