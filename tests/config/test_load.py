@@ -122,7 +122,7 @@ def test_an_account_without_keys_is_made_for_a_vehicle_that_needs_it(write, tmp_
     text = "vehicles:\n  - {id: a, driver: car, vin: X}\nloadpoints:\n  - {id: l, vehicle: a, mode: now}\n"
     config = load(write(text), REGISTRY, {})
     assert config.accounts["car"].account == tmp_path / "tokens.json"
-    assert config.settings.vehicles[0].budget == Budget(per_month=5.0)
+    assert config.settings.vehicles[0].budget == Budget(per_month=2.0)
 
 
 NEW_HOME = """\
@@ -212,7 +212,7 @@ def test_what_is_safe_unseen_is_never_more_than_a_small_fuse_carries(write):
 BUDGETS = [
     ("car: {budget: {per_month: unlimited}}", "", Budget()),
     ("car: {budget: {per_month: 0}}", "", Budget(per_month=0.0)),
-    ("car: {budget: {per_month: 3}}", ", budget: {commands_per_day: 9}", Budget(per_month=5.0, commands_per_day=9)),
+    ("car: {budget: {per_month: 3}}", ", budget: {commands_per_day: 9}", Budget(per_month=2.0, commands_per_day=9)),
     ("", ", budget: {per_month: unlimited, burst: 2}", Budget(burst=2.0)),
 ]
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind, RequestKind
 from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
-from sunbox.core.events import Began, CommandEnded, Event, MeterRead, ReadFailed, Requested, Tick, VehicleRead
+from sunbox.core.events import Began, CommandEnded, Event, MeterRead, Ordered, ReadFailed, Requested, Tick, VehicleRead
 from sunbox.core.model import (
     Availability,
     Charging,
@@ -24,6 +24,7 @@ from sunbox.core.model import (
     VehicleMemory,
     Wish,
 )
+from sunbox.core.orders import answer_order
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import (
     Budget,
@@ -239,6 +240,10 @@ class Car:
                 was, self.limit_soc_pct = self.limit_soc_pct == command.value, command.value or 0
             case CommandName.SET_PHASES:
                 was, self.phases_offered = self.phases_offered == command.value, command.value or 1
+            case CommandName.LIMIT_MAX:
+                was, self.limit_soc_pct = self.limit_soc_pct == 100, 100
+            case _:  # what it is ordered once leaves it as it is
+                was = False
         return (Outcome.ALREADY_SET if was else Outcome.APPLIED), None
 
 
@@ -331,6 +336,12 @@ class Bench:
         reply = answer(self.state, request)
         if isinstance(reply, Accepted):
             self.feed(Requested(at=self.at, request=request))
+        return reply
+
+    def order(self, command: Command, vehicle_id: str = "car") -> Accepted | Rejected:
+        reply = answer_order(self.state, vehicle_id, command)
+        if isinstance(reply, Accepted):
+            self.feed(Ordered(at=self.at, vehicle_id=vehicle_id, command=command, by="test"))
         return reply
 
     def meter(self, **values: object) -> tuple[Effect, ...]:

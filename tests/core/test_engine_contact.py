@@ -98,6 +98,7 @@ def test_a_car_that_wakes_forgets_the_failures() -> None:
     bench.car.is_awake = True
     bench.until(lambda: bench.shown.is_flowing, 120)
     assert len(bench.commands(WAKE)) == 1
+    assert bench.vehicle.memory.wake_failures == 0  # also one that came online by itself
 
 
 def test_a_wake_that_works_forgets_those_that_did_not() -> None:

@@ -159,7 +159,7 @@ def test_a_car_that_answers_a_read_with_asleep_is_asked_for_nothing_first_and_ge
     fail(bench, Cause.ASLEEP)
     assert bench.shown.vehicle.availability is Availability.UNKNOWN  # type: ignore[union-attr]
     assert bench.vehicle.memory.not_before_at is None
-    bench.until(lambda: bench.data_reads() == 2, 120)
+    bench.until(lambda: bench.data_reads() == 2, 5)
     assert [what for _, _, what in bench.reads[reads:]] == [ReadKind.STATE, ReadKind.DATA]
     fail(bench, Cause.ASLEEP)
     assert bench.vehicle.memory.block_cause is Cause.ASLEEP

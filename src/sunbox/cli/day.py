@@ -17,7 +17,7 @@ import click
 from sunbox.app import running
 from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, local_url, write_config
 from sunbox.cli.live import set_up_logs
-from sunbox.cli.options import count_or_unlimited
+from sunbox.cli.options import Within, count_or_unlimited
 from sunbox.net.http import client_factory
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
@@ -31,7 +31,7 @@ DAY_S = 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOptions:
-    """What a run is made of. A budget of None is unlimited."""
+    """What a run is made of. A budget of None is unlimited; `per_month` is money."""
 
     traces: tuple[str, ...] = ()
     kwp: float = 10.0
@@ -40,6 +40,7 @@ class DayOptions:
     min_amps: int | None = None
     battery_kwh: float = 0.0
     commands_per_day: int | None = None
+    per_month: float | None = None
     presence: Presence = Presence.ALWAYS
     days: float | None = None
     seed: int = 1
@@ -99,7 +100,10 @@ async def _live(
         tesla_url=local_url(TESLA_PORT),
         meter_url=local_url(METER_PORT),
         loadpoint={**min_a, **max_a},
-        budget={"per_month": "unlimited", "commands_per_day": options.commands_per_day or "unlimited"},
+        budget={
+            "per_month": "unlimited" if options.per_month is None else options.per_month,
+            "commands_per_day": options.commands_per_day or "unlimited",
+        },
         journal=options.journal is not None,
     )
     async with running(config, clients, clock, is_virtual=True):
@@ -169,6 +173,7 @@ Examples:
     callback=count_or_unlimited,
     help="Hard line for commands and wakes.",
 )
+@click.option("--per-month", type=Within(0.0, 1000.0), help="Dollars per month for the car; default unlimited.")
 @click.option(
     "--presence",
     default="always",

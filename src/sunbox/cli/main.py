@@ -30,6 +30,9 @@ COMMANDS: dict[str, Row] = {
     "run": Row("sunbox.cli.run", "run", "Run the gateway of a real home."),
     "check": Row("sunbox.cli.check", "check", "Explain every mistake in a configuration and try its devices."),
     "status": Row("sunbox.cli.status", "status", "Show what a running gateway does, and why."),
+    "vehicle": Row(
+        "sunbox.cli.vehicle", "vehicle", "Tell a car about charging: start, stop, amps, limit, port, schedules …"
+    ),
     "explain": Row("sunbox.cli.explain", "explain", "Tell why a car is, or was, charging or not."),
     "report": Row("sunbox.cli.report", "report", "Tell what a recorded day brought, and what was missed and why."),
     "whatif": Row("sunbox.cli.whatif", "whatif", "Live recorded days again with other settings."),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
+from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
 from sunbox.errors import SunboxError
 
-DEFAULT_URL = "http://127.0.0.1:5000"
-TIMEOUT_S = 5.0
+SITE = "/api/v1/site"
 
 COLOURS: dict[str, str] = {"charging": GOOD, "starting": GOOD, "waiting": "", "stopped": "", "fault": BAD}
 """The colour of a loadpoint by the kind of its reason."""
@@ -25,27 +24,10 @@ def read_site(url: str, password: str | None = None) -> dict[str, Any]:
     Raises:
         SunboxError: nothing usable answers there; the text says what to do.
     """
-    import httpx2
-
-    address = f"{url.rstrip('/')}/api/v1/site"
-    try:
-        headers = {} if password is None else {"authorization": f"Bearer {password}"}
-        answer = httpx2.get(address, headers=headers, timeout=TIMEOUT_S, trust_env=False)
-    except httpx2.ConnectError:
-        raise SunboxError(
-            f"no gateway answers at {url}; start one with `sunbox run -c sunbox.yaml` or `sunbox demo`, "
-            "or name another with --url"
-        ) from None
-    except (httpx2.TimeoutException, httpx2.InvalidURL, httpx2.TransportError) as error:
-        raise SunboxError(f"{url} cannot be read: {error or type(error).__name__}; name another with --url") from None
-    if answer.status_code == 401:
-        raise SunboxError(f"{url} asks for a password; set the right one in the environment variable SUNBOX_PASSWORD")
-    if answer.status_code != 200:
-        raise SunboxError(f"{address} answers {answer.status_code}; is it a sunbox gateway? name another with --url")
-    try:
-        site = answer.json()
-    except ValueError:
-        site = None
+    answer = call(url, SITE, password=password)
+    address, site = url.rstrip("/") + SITE, answer.document
+    if answer.status != 200:
+        raise SunboxError(f"{address} answers {answer.status}; is it a sunbox gateway? name another with --url")
     if not isinstance(site, dict) or not isinstance(site.get("loadpoints"), list):
         raise SunboxError(f"{address} is no sunbox gateway: its answer is no site; name another with --url")
     return site
@@ -115,13 +97,6 @@ def show_site(site: dict[str, Any]) -> None:
     print_table("", columns, [loadpoint_row(row) for row in loadpoints], colours)
 
 
-def _checked_url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise click.BadParameter(f"{value!r} is no address; write one such as {DEFAULT_URL}")
-    return value
-
-
 @click.command(
     epilog="""\b
 Examples:
@@ -130,22 +105,8 @@ Examples:
   sunbox status --url http://192.168.0.5:5000
 """
 )
-@click.option(
-    "--url",
-    default=DEFAULT_URL,
-    show_default=True,
-    callback=_checked_url,
-    envvar="SUNBOX_URL",
-    show_envvar=True,
-    help="The gateway.",
-)
+@with_gateway
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of /api/v1/site as it is.")
-@click.option(
-    "--password",
-    envvar="SUNBOX_PASSWORD",
-    show_envvar=True,
-    help="Where the gateway asks for one. Better in the environment: the command line is seen by others.",
-)
 def status(url: str, as_json: bool, password: str | None) -> None:
     """Show what a running gateway does, and why. No device is contacted."""
     site = read_site(url, password)

@@ -107,7 +107,7 @@ class GeofencePart(Part):
 class BudgetPart(Part):
     """Hard lines for paid requests. A stop is never held back."""
 
-    per_month: Money = 5.0
+    per_month: Money = 2.0
     """Money per car and month, spread over the days that are left; `unlimited` for none."""
     commands_per_day: Count = None
     """Commands and wakes per car and day; default: as many as the money buys."""

@@ -49,6 +49,7 @@ class CommandName(StrEnum):
 
 ONE_SHOTS = frozenset(
     {
+        CommandName.WAKE,
         CommandName.OPEN_PORT,
         CommandName.CLOSE_PORT,
         CommandName.LIMIT_STANDARD,

@@ -1,6 +1,6 @@
 """One-shot commands of a person or program: the charge port, the car's own limits and schedules.
 
-They are no wish: nothing is held to them. Each is sent once, within five minutes, and the car is woken for it. What was proven
+They are no wish: nothing is held to them. A wake is done when the car is awake and read; it is only sent to one that sleeps. Each is sent once, within five minutes, and the car is woken for it. What was proven
 not delivered is tried again in that time; what may have been done is not, since some of them add.
 """
 
@@ -78,6 +78,9 @@ def deliver(draft: Draft, vehicle_id: str) -> Contact | None:
     reached = contact.reach(draft, vehicle_id, may_wake=True)
     if reached is not Contact.READY:
         return reached
+    if order.command.name is CommandName.WAKE:
+        _end(draft, vehicle_id, order, OrderEnd(order_id=order.id, outcome=Outcome.APPLIED))
+        return deliver(draft, vehicle_id)
     settings = draft.settings_of(vehicle_id)
     if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, order.command.kind):
         return Contact.NO_MONEY

@@ -72,6 +72,8 @@ def on_read_failed(draft: Draft, event: ReadFailed) -> None:
     vehicle = draft.vehicles[event.device_id]
     if event.cause is Cause.ASLEEP:
         note_asleep_answer(draft, event.device_id)
+        if vehicle.asleep_answers == 0 and vehicle.wake is None:
+            return  # the free state call tells at once whether it sleeps
     else:
         hold_off(draft, event.device_id, event.cause, event.retry_after_s)
     wait_s = max(contact.STATE_POLL_S, event.retry_after_s or 0.0)
@@ -85,10 +87,10 @@ def _note_availability(draft: Draft, vehicle_id: str, availability: Availability
     was = vehicle.availability
     vehicle = draft.vehicle(vehicle_id, availability=availability, availability_at=draft.at)
     if availability is Availability.ONLINE:
+        if vehicle.memory.wake_failures:
+            draft.remember_vehicle(vehicle_id, wake_failures=0)
         if vehicle.wake is not None:
             draft.vehicle(vehicle_id, wake=None)
-            if vehicle.memory.wake_failures:
-                draft.remember_vehicle(vehicle_id, wake_failures=0)
         elif was in contact.ASLEEP:
             # Somebody is at the car: it may have been plugged in, unplugged or driven.
             draft.vehicle(vehicle_id, is_doubtful=True)

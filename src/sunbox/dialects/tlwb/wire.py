@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
 
 from sunbox.core.model import Mode, Override
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.wallbox import LoadpointSnapshot, Request, SiteSnapshot
+from sunbox.dialects.naming import find_by_name
+from sunbox.dialects.query import query_items, shown
 from sunbox.dialects.tlwb.table import (
     CONTROL,
     SET_AMPS,
@@ -162,8 +163,6 @@ def status_to_wire(loadpoint: LoadpointSnapshot) -> dict[str, int | float | str 
 
 # --- which car -------------------------------------------------------------------------------------------------------
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
-
 
 def find_loadpoint(site: SiteSnapshot, car_id: str) -> LoadpointSnapshot | Problem:
     """Return the loadpoint that `car_id` names.
@@ -173,21 +172,11 @@ def find_loadpoint(site: SiteSnapshot, car_id: str) -> LoadpointSnapshot | Probl
         car_id: the 1-based number of a loadpoint, its id, or a VIN. A VIN means the loadpoint that holds the car now,
             else the first one that is meant for it.
     """
-    loadpoints = site.loadpoints
-    if _NUMBER.fullmatch(car_id):
-        number = int(car_id)
-        for loadpoint in loadpoints:
-            if loadpoint.number == number:
-                return loadpoint
-    for loadpoint in loadpoints:
-        if loadpoint.id == car_id:
-            return loadpoint
-    vin = car_id.upper()
-    meant = [lp for lp in loadpoints if lp.vehicle is not None and lp.vehicle.vin and lp.vehicle.vin.upper() == vin]
-    if not meant:
-        known = ", ".join(f"{loadpoint.number} or {loadpoint.id}" for loadpoint in loadpoints)
-        return Problem(f"there is no car {_shown(car_id)}", f"{known}, or a VIN" if known else "no car is configured")
-    return next((loadpoint for loadpoint in meant if loadpoint.is_plugged), meant[0])
+    found = find_by_name(site, car_id)
+    if found is not None:
+        return found
+    known = ", ".join(f"{loadpoint.number} or {loadpoint.id}" for loadpoint in site.loadpoints)
+    return Problem(f"there is no car {shown(car_id)}", f"{known}, or a VIN" if known else "no car is configured")
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -213,22 +202,6 @@ NOTHING = Wishes()
 """A request that only looks."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
-_SHOWN_CHARS = 40
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
-
-
-def _items(text: str) -> Iterable[tuple[str | None, str]]:
-    """Yield (key, value) of a query or form; key None = a bare value. Empty pieces (`?`, `a&&b`) are nothing."""
-    for piece in text.split("&"):
-        if piece:
-            key, equals, value = piece.partition("=")
-            if equals:
-                yield unquote_plus(key), unquote_plus(value)
-            else:
-                yield None, unquote_plus(key)
 
 
 def _value(parameter: Parameter, text: str) -> int | str | Problem:
@@ -238,7 +211,7 @@ def _value(parameter: Parameter, text: str) -> int | str | Problem:
     elif _INTEGER.fullmatch(text) and parameter.low <= int(text) <= parameter.high:
         return int(text)
     return Problem(
-        f"{parameter.name}: {_shown(text)} is not allowed" if text else f"{parameter.name}: no value", parameter.allowed
+        f"{parameter.name}: {shown(text)} is not allowed" if text else f"{parameter.name}: no value", parameter.allowed
     )
 
 
@@ -252,7 +225,7 @@ def _parse(endpoint: Endpoint, items: Iterable[tuple[str | None, str]]) -> Wishe
         if parameter is None:
             parameter = endpoint.value
         if parameter is None:
-            return Problem(f"unknown parameter {_shown(text if key is None else key)}", endpoint.allowed)
+            return Problem(f"unknown parameter {shown(text if key is None else key)}", endpoint.allowed)
         if parameter.name in found:
             return Problem(f"{parameter.name}: given more than once", parameter.allowed)
         value = _value(parameter, text)
@@ -279,12 +252,12 @@ def _int(value: int | str | None) -> int | None:
 
 def parse_query(endpoint: Endpoint, query: str) -> Wishes | Problem:
     """Return what a GET asks for; `query` as it stands behind the question mark."""
-    return _parse(endpoint, _items(query))
+    return _parse(endpoint, query_items(query))
 
 
 def parse_form(endpoint: Endpoint, query: str, form: str) -> Wishes | Problem:
     """Return what a POST asks for: the query first, then the form body, together one request."""
-    return _parse(endpoint, (*_items(query), *_items(form)))
+    return _parse(endpoint, (*query_items(query), *query_items(form)))
 
 
 def request_from_wishes(loadpoint_id: str, wishes: Wishes) -> Request:

@@ -18,11 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sunbox import __version__
 from sunbox.core.model import Limit
 from sunbox.core.wallbox import LoadpointSnapshot, NotRecordedError, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.dialects.tesla.orders import Wrong
 from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
 from sunbox.faces.api.query import DECISIONS, REPORT, WrongQueryError, decision_query, report_day
 from sunbox.faces.api.schema import (
     ALLOWED,
     ALLOWED_LIMIT,
+    CommandView,
     DayReportView,
     DecisionsView,
     HealthView,
@@ -33,6 +35,7 @@ from sunbox.faces.api.schema import (
     SiteView,
     View,
 )
+from sunbox.faces.api.vehicles import DESCRIPTION, ROWS, carry_out, find_vehicle, parsed
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +142,50 @@ def create_app(wallbox: Wallbox) -> FastAPI:
         return _answer(LoadpointView.model_validate(changed))
 
     @app.post(
+        "/vehicles/{vehicle_id}/command/{name}",
+        response_model=CommandView,
+        responses=_PROBLEMS,
+        description=f"Tell a car about charging. Some change the wish, others are sent once, within 5 minutes.\n\n{DESCRIPTION}",
+        openapi_extra=_words({"wait": "true = answer when it has ended, after 25 s at the latest"}),
+    )
+    async def command_vehicle(vehicle_id: str, name: str, http: HttpRequest) -> Response:
+        site = wallbox.snapshot()
+        vehicle, row = find_vehicle(site, vehicle_id), ROWS.get(name)
+        if vehicle is None:
+            known = ", ".join(each.id for each in site.vehicles)
+            return _problem(404, "there is no such vehicle", field="vehicle_id", value=vehicle_id[:40], allowed=known)
+        if row is None:
+            allowed = ", ".join(ROWS)
+            return _problem(404, "there is no such command", field="command", value=name[:40], allowed=allowed)
+        waits = http.query_params.get("wait", "false")
+        if waits not in ("true", "false"):
+            return _problem(
+                400, f"wait: {waits[:40]!r} is not allowed", field="wait", value=waits[:40], allowed="true, false"
+            )
+        body = await _json_body(http, "the parameters of the command")
+        if isinstance(body, Response):
+            return body
+        command = parsed(row, body)
+        if isinstance(command, Wrong):
+            return _problem(
+                400,
+                f"{command.field}: {command.value!r} is not allowed",
+                field=command.field,
+                value=command.value,
+                allowed=command.allowed,
+            )
+        told = await carry_out(wallbox, vehicle, row, command, waits=waits == "true")
+        if isinstance(told, Rejected):
+            return _problem(
+                400,
+                f"{told.field}: {told.value!r} is not allowed",
+                field=told.field,
+                value=told.value,
+                allowed=told.allowed,
+            )
+        return _answer(told)
+
+    @app.post(
         "/limit",
         response_model=SiteView,
         responses=_PROBLEMS,
@@ -191,6 +238,17 @@ Told = TypeVar("Told", bound=BaseModel)
 
 async def _told(http: HttpRequest, model: type[Told], allowed: Mapping[str, str]) -> Told | Response:
     """Return what a client told in its body, or the answer that says what is wrong with it."""
+    body = await _json_body(http, ", ".join(allowed))
+    if isinstance(body, Response):
+        return body
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        return _invalid(error, allowed)
+
+
+async def _json_body(http: HttpRequest, allowed: str) -> bytes | Response:
+    """Return the body of a request that may change something, or the answer that says what is wrong with it."""
     if is_foreign_page(http.headers):
         return json_answer(403, {**FOREIGN_PAGE, "field": None, "value": None})
     # a form can be sent by any page without asking; JSON cannot
@@ -198,11 +256,9 @@ async def _told(http: HttpRequest, model: type[Told], allowed: Mapping[str, str]
     if kind != "application/json":
         return _problem(400, "the body is not JSON", field="content-type", value=kind, allowed="application/json")
     try:
-        return model.model_validate_json(await read_body(http))
+        return await read_body(http)
     except BodyTooLargeError:
-        return _problem(400, "the body is too long", allowed=", ".join(allowed))
-    except ValidationError as error:
-        return _invalid(error, allowed)
+        return _problem(400, "the body is too long", allowed=allowed)
 
 
 def create_health_app(wallbox: Wallbox) -> ASGIApp:

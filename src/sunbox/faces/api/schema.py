@@ -86,6 +86,16 @@ class VehicleView(View):
     spend: SpendView | None
 
 
+class CommandView(View):
+    """What came of a command to a car."""
+
+    vehicle_id: str
+    command: str
+    result: Annotated[bool, Field(description="false = it was not done, and will not be by itself")]
+    is_settled: Annotated[bool, Field(description="false = accepted, and still under way")]
+    reason: str
+
+
 class LoadpointView(View):
     """A place to charge: its mode, what is wished, what is so, and why."""
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from sunbox.core.asked import WISHES
 from sunbox.core.commands import Command
 from sunbox.core.wallbox import Rejected, VehicleSnapshot, Wallbox
 from sunbox.dialects.tesla import envelopes
@@ -30,7 +31,6 @@ from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page
 from sunbox.faces.tesla import cars
 from sunbox.faces.tesla.commands import (
     BY,
-    WISHES,
     command_from_body,
     order_ended,
     refused_at_once,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
+from sunbox.core.asked import request_of
 from sunbox.core.commands import Command, CommandName, Outcome
-from sunbox.core.model import Override
 from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
 from sunbox.core.wallbox import LoadpointSnapshot, OrderedEnd, Rejected, Request, VehicleSnapshot
 from sunbox.dialects.tesla import envelopes
@@ -21,14 +20,6 @@ BY = "tesla"
 
 DISCONNECTED = "disconnected"
 """Tesla's word for "there is no cable in the car"."""
-
-WISHES: dict[CommandName, Callable[[Any], dict[str, Any]]] = {
-    CommandName.START: lambda _: {"override": Override.CHARGE},
-    CommandName.STOP: lambda _: {"override": Override.STOP},
-    CommandName.SET_AMPS: lambda amps_a: {"amps_a": amps_a},
-    CommandName.SET_LIMIT: lambda percent: {"target_soc_pct": percent},
-}
-"""Commands that change what is wished, and the fields of `Request` that they set; the others are ordered once."""
 
 _FIELDS: dict[str, CommandName] = {"amps_a": CommandName.SET_AMPS, "target_soc_pct": CommandName.SET_LIMIT}
 """Fields of a request that the gateway may turn down, by the command whose only field they came in."""
@@ -58,8 +49,8 @@ def _wrong(wrong: WrongField) -> Wrong:
 
 def request_from_command(loadpoint: LoadpointSnapshot, command: Command) -> Request:
     """Return the wish of a command that is one."""
-    value = next((value for _, value in command.details), None)
-    return Request(loadpoint_id=loadpoint.id, by=BY, **WISHES[command.name](value))
+    value = next((value for _, value in command.details if isinstance(value, int)), None)
+    return request_of(command.name, value, loadpoint_id=loadpoint.id, by=BY)
 
 
 def refused_at_once(command: Command, vehicle: VehicleSnapshot, loadpoint: LoadpointSnapshot | None) -> str | None:

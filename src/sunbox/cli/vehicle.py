@@ -1,0 +1,263 @@
+"""`sunbox vehicle`: everything that a car can be told about charging, by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from sunbox.cli.gateway import call, with_gateway
+from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
+from sunbox.cli.status import kilowatts, read_site
+from sunbox.errors import SunboxError
+
+WAIT_S = 40.0
+"""The gateway answers after 25 s at the latest."""
+
+ALL_OR_WEEKDAYS = click.Choice(["all", "weekdays"])
+
+
+@dataclass(frozen=True)
+class Car:
+    """Which car at which gateway, and how to print."""
+
+    name: str
+    url: str
+    password: str | None
+    as_json: bool
+
+    def tell(self, command: str, body: Mapping[str, Any] | None = None) -> None:
+        """Have the gateway carry out a command, wait for its end and print it; exit code 1 where it was not done."""
+        path = f"/api/v1/vehicles/{quote(self.name, safe='')}/command/{command}?wait=true"
+        answer = call(self.url, path, password=self.password, body=body or {}, timeout_s=WAIT_S)
+        told = answer.document if isinstance(answer.document, dict) else {}
+        if self.as_json:
+            click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        elif answer.status != 200:
+            allowed = f"; allowed: {told['allowed']}" if told.get("allowed") else ""
+            raise SunboxError(f"{self.name}: {told.get('error') or f'the gateway answers {answer.status}'}{allowed}")
+        else:
+            say(*self._words(command, told))
+        if answer.status != 200 or told.get("result") is False:
+            raise click.exceptions.Exit(1)
+
+    def _words(self, command: str, told: Mapping[str, Any]) -> tuple[str, str]:
+        reason = f": {told['reason']}" if told.get("reason") else ""
+        if told.get("result") is False:
+            return f"{self.name}: {command} was not done{reason}", BAD
+        if told.get("is_settled") is False:
+            return f"{self.name}: {command} is accepted and still under way{reason}", WARNING
+        return f"{self.name}: {command} is done{reason}", GOOD
+
+
+class DayTime(click.ParamType[int]):
+    """A time of day as HH:MM, or minutes after midnight."""
+
+    name = "HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return minutes after midnight, 0–1439."""
+        text = str(value)
+        hours, colon, minutes = text.partition(":")
+        if not colon:
+            hours, minutes = "0", text
+        is_number = all(part.isascii() and part.isdigit() and len(part) <= 4 for part in (hours, minutes))
+        total = int(hours) * 60 + int(minutes) if is_number else -1
+        if not 0 <= total <= 1439 or (colon and (int(minutes) > 59 or len(minutes) != 2)):
+            self.fail(f"{text!r} is no time of day; write HH:MM (00:00 to 23:59) or minutes (0 to 1439)", param, ctx)
+        return total
+
+
+class DayTimeOrOff(DayTime):
+    """The same, or `off`."""
+
+    name = "HH:MM|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return minutes after midnight, -1 for off."""
+        return OFF if value == "off" else super().convert(value, param, ctx)
+
+
+OFF = -1
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  sunbox vehicle model3 data
+  sunbox vehicle model3 start
+  sunbox vehicle model3 amps 12
+  sunbox vehicle model3 port open
+  sunbox vehicle model3 schedule-departure 07:30 --precondition weekdays
+"""
+)
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the gateway's answer as it is.")
+@with_gateway
+@click.pass_context
+def vehicle(ctx: click.Context, name: str, *, as_json: bool, url: str, password: str | None) -> None:
+    """Tell a car about charging. NAME is its id in the configuration, or its VIN.
+
+    start, stop, amps and limit change what is wished, and are kept to; the others are sent once, within five minutes, and the
+    car is woken for them.
+    """
+    ctx.obj = Car(name=name, url=url, password=password, as_json=as_json)
+
+
+def _plain(name: str, command: str, words: str) -> None:
+    """Add a command that needs nothing further."""
+
+    @vehicle.command(name, help=words)
+    @click.pass_obj
+    def plain(car: Car) -> None:
+        car.tell(command)
+
+
+for _name, _command, _words in (
+    ("start", "charge_start", "Charge until the cable is taken out, whatever the sun does."),
+    ("stop", "charge_stop", "Do not charge until the cable is taken out."),
+    ("standard", "charge_standard", "Set the car's charge limit to its own standard."),
+    ("max", "charge_max_range", "Set the car's charge limit to 100 %."),
+    ("wake", "wake_up", "Wake the car and read it; costs money where a wake does."),
+):
+    _plain(_name, _command, _words)
+
+
+@vehicle.command()
+@click.argument("current", metavar="A", type=click.IntRange(0, 48))
+@click.pass_obj
+def amps(car: Car, current: int) -> None:
+    """Charge with at most so many ampere per phase."""
+    car.tell("set_charging_amps", {"charging_amps": current})
+
+
+@vehicle.command()
+@click.argument("percent", metavar="%", type=click.IntRange(1, 100))
+@click.pass_obj
+def limit(car: Car, percent: int) -> None:
+    """Charge up to so many percent; below the car's own least limit the gateway stops it."""
+    car.tell("set_charge_limit", {"percent": percent})
+
+
+@vehicle.command()
+@click.argument("what", type=click.Choice(["open", "close"]))
+@click.pass_obj
+def port(car: Car, what: str) -> None:
+    """Open the charge port or unlock its cable, or close a motorised one."""
+    car.tell(f"charge_port_door_{what}")
+
+
+@vehicle.command("schedule-charging")
+@click.argument("time", type=DayTimeOrOff())
+@click.pass_obj
+def schedule_charging(car: Car, time: int) -> None:
+    """Have the car start charging by itself at a time of its own day."""
+    car.tell("set_scheduled_charging", {"enable": False} if time == OFF else {"enable": True, "time": time})
+
+
+@vehicle.command("schedule-departure")
+@click.argument("time", type=DayTimeOrOff())
+@click.option("--precondition", type=ALL_OR_WEEKDAYS, help="Warm or cool the car for the departure.")
+@click.option("--off-peak", type=ALL_OR_WEEKDAYS, help="Charge while power is cheap.")
+@click.option("--off-peak-end", type=DayTime(), help="When cheap power ends.")
+@click.pass_obj
+def schedule_departure(
+    car: Car, time: int, precondition: str | None, off_peak: str | None, off_peak_end: int | None
+) -> None:
+    """Have the car be ready at a time of its own day."""
+    if time == OFF:
+        car.tell("set_scheduled_departure", {"enable": False})
+        return
+    if precondition is None and off_peak is None:
+        raise click.UsageError("say what for: --precondition all|weekdays, --off-peak all|weekdays, or both")
+    if (off_peak is None) is not (off_peak_end is None):
+        raise click.UsageError("--off-peak and --off-peak-end belong together")
+    body: dict[str, Any] = {
+        "enable": True,
+        "departure_time": time,
+        "preconditioning_enabled": precondition is not None,
+        "preconditioning_weekdays_only": precondition == "weekdays",
+        "off_peak_charging_enabled": off_peak is not None,
+        "off_peak_charging_weekdays_only": off_peak == "weekdays",
+    }
+    car.tell("set_scheduled_departure", body if off_peak_end is None else {**body, "end_off_peak_time": off_peak_end})
+
+
+@vehicle.group()
+def schedule() -> None:
+    """Add or remove one of the schedules that cars with firmware 2024.26 and later keep."""
+
+
+@schedule.command("add")
+@click.option("--days", default="All", show_default=True, help="All, Weekdays, or days such as Mon,Tues.")
+@click.option("--start", type=DayTime(), help="When to start charging.")
+@click.option("--end", type=DayTime(), help="When to stop charging.")
+@click.option("--lat", type=click.FloatRange(-90, 90), required=True, help="Of the place where it applies, in degrees.")
+@click.option("--lon", type=click.FloatRange(-180, 180), required=True)
+@click.option("--once", is_flag=True, help="Once only.")
+@click.option("--id", "number", type=click.IntRange(1), help="Of the one to change; default a new one.")
+@click.pass_obj
+def add(
+    car: Car, days: str, start: int | None, end: int | None, lat: float, lon: float, *, once: bool, number: int | None
+) -> None:
+    """Add a schedule, or change one."""
+    if start is None and end is None:
+        raise click.UsageError("say when: --start HH:MM, --end HH:MM, or both")
+    body: dict[str, Any] = {
+        "days_of_week": days,
+        "lat": lat,
+        "lon": lon,
+        "enabled": True,
+        "start_enabled": start is not None,
+        "end_enabled": end is not None,
+        "one_time": once,
+    }
+    more = {"start_time": start, "end_time": end, "id": number}
+    car.tell("add_charge_schedule", body | {key: value for key, value in more.items() if value is not None})
+
+
+@schedule.command("remove")
+@click.argument("number", metavar="ID", type=click.IntRange(1))
+@click.pass_obj
+def remove(car: Car, number: int) -> None:
+    """Remove a schedule."""
+    car.tell("remove_charge_schedule", {"id": number})
+
+
+ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("availability", "is", str),
+    ("charging", "charging", str),
+    ("soc_pct", "charge", lambda value: f"{value} %"),
+    ("limit_soc_pct", "its limit", lambda value: f"{value} %"),
+    ("target_soc_pct", "wished", lambda value: f"{value} %"),
+    ("amps_requested_a", "its current", lambda value: f"{value} A"),
+    ("pilot_a", "the socket offers", lambda value: f"{value} A"),
+    ("place", "at", str),
+    ("age_s", "read", lambda value: f"{value / 60:.0f} min ago"),
+)
+
+
+@vehicle.command()
+@click.pass_obj
+def data(car: Car) -> None:
+    """Show what is known of the car, without asking it: that costs nothing and lets it sleep."""
+    site = read_site(car.url, car.password)
+    cars = {str(each.get("id")): each for each in site.get("vehicles") or []}
+    found = cars.get(car.name) or next((each for each in cars.values() if each.get("vin") == car.name.upper()), None)
+    if found is None:
+        raise SunboxError(f"there is no vehicle {car.name!r}; there are: {', '.join(cars) or 'none'}")
+    if car.as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    rows = [(words, "–" if found.get(key) is None else show(found[key])) for key, words, show in ROWS]
+    spend = found.get("spend")
+    if spend is not None:
+        rows.append(("spent today", f"{spend['money_today']:.3f}"))
+        rows.append(("spent this month", f"{spend['money_this_month']:.2f}"))
+    draws = [lp for lp in site["loadpoints"] if (lp.get("vehicle") or {}).get("id") == found["id"]]
+    rows += [(f"draws at {lp['name']}", kilowatts(lp.get("draw_w"))) for lp in draws]
+    print_table(str(found.get("name", car.name)), ("", ""), rows)

@@ -1,0 +1,30 @@
+"""What a charging command means for the loadpoint of the car: some change the wish, the others are ordered once (`orders.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sunbox.core.commands import CommandName
+from sunbox.core.model import Override
+from sunbox.core.wallbox import Request
+
+WISHES: dict[CommandName, Callable[[Any], dict[str, Any]]] = {
+    CommandName.START: lambda _: {"override": Override.CHARGE},
+    CommandName.STOP: lambda _: {"override": Override.STOP},
+    CommandName.SET_AMPS: lambda amps_a: {"amps_a": amps_a},
+    CommandName.SET_LIMIT: lambda percent: {"target_soc_pct": percent},
+}
+"""Commands that change what is wished, and the fields of `Request` that they set."""
+
+
+def request_of(name: CommandName, value: int | None, *, loadpoint_id: str, by: str) -> Request:
+    """Return the wish that a command of `WISHES` makes.
+
+    Args:
+        name: the command.
+        value: amps or percent, where it has one.
+        loadpoint_id: where the car charges.
+        by: who asks.
+    """
+    return Request(loadpoint_id=loadpoint_id, by=by, **WISHES[name](value))

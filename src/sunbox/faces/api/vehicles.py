@@ -1,0 +1,111 @@
+"""Commands to cars on the native API: Tesla's names and parameters, whatever the car."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sunbox.core.asked import WISHES, request_of
+from sunbox.core.commands import Command, CommandName, Outcome
+from sunbox.core.reasons import ReasonCode, ReasonKind, render
+from sunbox.core.wallbox import LoadpointSnapshot, OrderedEnd, Rejected, SiteSnapshot, VehicleSnapshot, Wallbox
+from sunbox.dialects.tesla.orders import Wrong, allowed_of, order_from_wire
+from sunbox.dialects.tesla.table import COMMANDS, WAKE_UP, Endpoint, Field
+from sunbox.faces.api.schema import CommandView
+
+BY = "api"
+WAIT_S = 25.0
+TARGET_LOW_PCT = 1
+"""Below the car's own least limit the gateway stops the charge itself."""
+
+
+def _with_low_targets(row: Endpoint) -> Endpoint:
+    if row.core is not CommandName.SET_LIMIT:
+        return row
+    return replace(row, fields=tuple(replace(field, low=TARGET_LOW_PCT) for field in row.fields))
+
+
+ROWS: dict[str, Endpoint] = {row.name: _with_low_targets(row) for row in (*COMMANDS, WAKE_UP)}
+
+
+def words_of(row: Endpoint) -> str:
+    """Return the parameters of a command in words, for the description of the API."""
+    if not row.fields:
+        return f"`{row.name}`: {row.help}"
+    return f"`{row.name}`: {row.help}; " + ", ".join(_words(field) for field in row.fields)
+
+
+def _words(field: Field) -> str:
+    return f"{field.name}{'' if field.required else ' (optional)'}: {allowed_of(field)}"
+
+
+DESCRIPTION = "\n".join(f"* {words_of(row)}" for row in ROWS.values())
+
+
+def find_vehicle(site: SiteSnapshot, name: str) -> VehicleSnapshot | None:
+    """Return a vehicle by its id or its VIN."""
+    return next((row for row in site.vehicles if row.id == name or (row.vin and row.vin == name.upper())), None)
+
+
+def parsed(row: Endpoint, body: bytes) -> Command | Wrong:
+    """Return the command that a body asks for; an empty one has no parameters."""
+    try:
+        document: Any = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        return Wrong("body", "no JSON", "a JSON object")
+    if not isinstance(document, Mapping):
+        return Wrong("body", type(document).__name__, "a JSON object")
+    return order_from_wire(row, document)
+
+
+async def carry_out(
+    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, *, waits: bool
+) -> CommandView | Rejected:
+    """Wish or order what a command says; with `waits` its end is waited for, 25 s at most."""
+    if command.name in WISHES:
+        return await _wish(wallbox, vehicle, row, command, waits=waits)
+    verdict = wallbox.order(vehicle.id, command, BY)
+    if isinstance(verdict, Rejected):
+        return verdict
+    end = await wallbox.order_ended(vehicle.id, verdict.version, WAIT_S) if waits else None
+    return _told(vehicle, row, end)
+
+
+def _told(vehicle: VehicleSnapshot, row: Endpoint, end: OrderedEnd | None) -> CommandView:
+    if end is None:
+        return CommandView(vehicle_id=vehicle.id, command=row.name, result=True, is_settled=False, reason="")
+    is_done = end.outcome in (Outcome.APPLIED, Outcome.ALREADY_SET)
+    why = end.detail or (end.cause.value if end.cause is not None else "")
+    if end.outcome is Outcome.UNCONFIRMED:
+        why = f"it may have been done: {why or 'no answer came'}"
+    reason = "" if is_done else why or end.outcome.value
+    result = is_done or end.outcome is Outcome.UNCONFIRMED
+    return CommandView(vehicle_id=vehicle.id, command=row.name, result=result, is_settled=True, reason=reason)
+
+
+async def _wish(
+    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, *, waits: bool
+) -> CommandView | Rejected:
+    loadpoint = _loadpoint_of(wallbox.snapshot(), vehicle)
+    if loadpoint is None:
+        return Rejected("vehicle_id", vehicle.id, "a vehicle at a loadpoint: this one is at none")
+    value = next((int(value) for _, value in command.details), None)
+    verdict = wallbox.request(request_of(command.name, value, loadpoint_id=loadpoint.id, by=BY))
+    if isinstance(verdict, Rejected):
+        return verdict
+    is_settled = await wallbox.settled(loadpoint.id, verdict.version, WAIT_S) if waits else False
+    after = next(each for each in wallbox.snapshot().loadpoints if each.id == loadpoint.id)
+    blocks = (ReasonCode.REFUSED, ReasonCode.LOGIN_REQUIRED)
+    has_failed = is_settled and after.reason.code in blocks
+    if command.name is CommandName.START and is_settled:
+        has_failed = after.reason.kind not in (ReasonKind.CHARGING, ReasonKind.STARTING)
+    reason = render(after.reason)
+    return CommandView(
+        vehicle_id=vehicle.id, command=row.name, result=not has_failed, is_settled=is_settled, reason=reason
+    )
+
+
+def _loadpoint_of(site: SiteSnapshot, vehicle: VehicleSnapshot) -> LoadpointSnapshot | None:
+    return next((row for row in site.loadpoints if row.vehicle is not None and row.vehicle.id == vehicle.id), None)
