@@ -198,7 +198,8 @@ def _not_allowed(scope: Scope, row: Endpoint) -> Wrong | None:
 
 
 def _note(scope: Scope, call: Call, told: Wrong | Ended) -> None:
-    """Tell the log who was turned down, and why."""
+    """Tell the log who was turned down, and why; reads come again and again, so they are told to those who look for it."""
     client = scope.get("client")
+    tell = log.debug if scope["method"] == "GET" else log.info
     why = f"{told.error} {told.description}".strip() if isinstance(told, Wrong) else told.reason
-    log.info("tesla_refused", client=client[0] if client else None, call=call.name, vin=call.vin, why=why)
+    tell("tesla_refused", client=client[0] if client else None, call=call.name, vin=call.vin, why=why)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sunbox.core.model import Availability, Charging, VehicleDetails
 from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, VehicleSnapshot
+from sunbox.dialects.naming import find_by_vehicle, has_vin
 from sunbox.dialects.tesla import envelopes
 from sunbox.faces.tesla.shapes import Document
 
@@ -25,10 +26,9 @@ def identity_of(vehicle: VehicleSnapshot) -> envelopes.Identity:
 
 def find_vehicle(site: SiteSnapshot, name: str) -> VehicleSnapshot | None:
     """Return the car that a path names: by id, VIN, 1-based number in the configuration, or the `id` that the list tells."""
-    vin = name.upper()
     number = int(name) if _NUMBER.fullmatch(name) else 0
     by_id = (vehicle for vehicle in site.vehicles if vehicle.id == name)
-    by_vin = (vehicle for vehicle in site.vehicles if vehicle.vin is not None and vehicle.vin.upper() == vin)
+    by_vin = (vehicle for vehicle in site.vehicles if has_vin(vehicle, name))
     by_number = (vehicle for index, vehicle in enumerate(site.vehicles, start=1) if index == number)
     by_tesla = (vehicle for vehicle in site.vehicles if identity_of(vehicle).id == number)
     return next((vehicle for found in (by_id, by_vin, by_number, by_tesla) for vehicle in found), None)
@@ -36,8 +36,7 @@ def find_vehicle(site: SiteSnapshot, name: str) -> VehicleSnapshot | None:
 
 def loadpoint_of(site: SiteSnapshot, vehicle: VehicleSnapshot) -> LoadpointSnapshot | None:
     """Return the loadpoint that holds a car, else the first one that is meant for it."""
-    meant = [row for row in site.loadpoints if row.vehicle is not None and row.vehicle.id == vehicle.id]
-    return next((row for row in meant if row.is_plugged), meant[0] if meant else None)
+    return find_by_vehicle(site, lambda each: each.id == vehicle.id)
 
 
 def _availability(vehicle: VehicleSnapshot) -> Availability:

@@ -49,7 +49,7 @@ def _wrong(wrong: WrongField) -> Wrong:
 
 def request_from_command(loadpoint: LoadpointSnapshot, command: Command) -> Request:
     """Return the wish of a command that is one."""
-    value = next((int(value) for _, value in command.details), None)
+    value = next((value for _, value in command.details if isinstance(value, int)), None)
     return request_of(command.name, value, loadpoint_id=loadpoint.id, by=BY)
 
 

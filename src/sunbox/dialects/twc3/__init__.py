@@ -1,0 +1,1 @@
+"""Tesla's Wall Connector of the third generation: its vitals."""
