@@ -161,6 +161,24 @@ ROWS: dict[str, tuple[Callable[[TeslaCar], None], dict[str, Any], str, Any]] = {
         "schedule.off_peak_end_min",
         450,
     ),
+    "add_charge_schedule": (
+        nothing,
+        {"days_of_week": "All", "enabled": True, "lat": 52.4, "lon": 13.5, "start_time": 60, "id": 7},
+        "kept_schedules",
+        {
+            7: {
+                "days_of_week": "All",
+                "enabled": True,
+                "end_enabled": False,
+                "lat": 52.4,
+                "lon": 13.5,
+                "start_enabled": True,
+                "start_time": 60,
+                "id": 7,
+            }
+        },
+    ),
+    "remove_charge_schedule": (lambda car: car.keep_schedule({"id": 7}), {"id": 7}, "kept_schedules", {}),
 }
 """Command → what comes before, its arguments, what it changes about the car, and to what."""
 
