@@ -59,6 +59,12 @@ def _problem(
     return json_answer(code, {"error": error, "field": field, "value": value, "allowed": allowed}, headers)
 
 
+def _not_allowed(wrong: Rejected | Wrong) -> Response:
+    """Say what was wrong in a request, and what would have been right."""
+    error = f"{wrong.field}: {wrong.value!r} is not allowed"
+    return _problem(400, error, field=wrong.field, value=wrong.value, allowed=wrong.allowed)
+
+
 def _wish_schema() -> dict[str, object]:
     """Return the schema of a wish. The body is read by hand, so the framework does not know it by itself."""
     schema = LoadpointWish.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -131,13 +137,7 @@ def create_app(wallbox: Wallbox) -> FastAPI:
             )
         )
         if isinstance(verdict, Rejected):
-            return _problem(
-                400,
-                f"{verdict.field}: {verdict.value!r} is not allowed",
-                field=verdict.field,
-                value=verdict.value,
-                allowed=verdict.allowed,
-            )
+            return _not_allowed(verdict)
         changed = next(row for row in wallbox.snapshot().loadpoints if row.id == loadpoint.id)
         return _answer(LoadpointView.model_validate(changed))
 
@@ -167,22 +167,10 @@ def create_app(wallbox: Wallbox) -> FastAPI:
             return body
         command = parsed(row, body)
         if isinstance(command, Wrong):
-            return _problem(
-                400,
-                f"{command.field}: {command.value!r} is not allowed",
-                field=command.field,
-                value=command.value,
-                allowed=command.allowed,
-            )
+            return _not_allowed(command)
         told = await carry_out(wallbox, vehicle, row, command, waits=waits == "true")
         if isinstance(told, Rejected):
-            return _problem(
-                400,
-                f"{told.field}: {told.value!r} is not allowed",
-                field=told.field,
-                value=told.value,
-                allowed=told.allowed,
-            )
+            return _not_allowed(told)
         return _answer(told)
 
     @app.post(

@@ -10,7 +10,8 @@ from typing import Any
 from sunbox.core.asked import WISHES, request_of
 from sunbox.core.commands import Command, CommandName, Outcome
 from sunbox.core.reasons import ReasonCode, ReasonKind, render
-from sunbox.core.wallbox import LoadpointSnapshot, OrderedEnd, Rejected, SiteSnapshot, VehicleSnapshot, Wallbox
+from sunbox.core.wallbox import OrderedEnd, Rejected, SiteSnapshot, VehicleSnapshot, Wallbox
+from sunbox.dialects.naming import find_by_vehicle, has_vin
 from sunbox.dialects.tesla.orders import Wrong, allowed_of, order_from_wire
 from sunbox.dialects.tesla.table import COMMANDS, WAKE_UP, Endpoint, Field
 from sunbox.faces.api.schema import CommandView
@@ -46,7 +47,7 @@ DESCRIPTION = "\n".join(f"* {words_of(row)}" for row in ROWS.values())
 
 def find_vehicle(site: SiteSnapshot, name: str) -> VehicleSnapshot | None:
     """Return a vehicle by its id or its VIN."""
-    return next((row for row in site.vehicles if row.id == name or (row.vin and row.vin == name.upper())), None)
+    return next((row for row in site.vehicles if row.id == name or has_vin(row, name)), None)
 
 
 def parsed(row: Endpoint, body: bytes) -> Command | Wrong:
@@ -88,7 +89,7 @@ def _told(vehicle: VehicleSnapshot, row: Endpoint, end: OrderedEnd | None) -> Co
 async def _wish(
     wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, *, waits: bool
 ) -> CommandView | Rejected:
-    loadpoint = _loadpoint_of(wallbox.snapshot(), vehicle)
+    loadpoint = find_by_vehicle(wallbox.snapshot(), lambda each: each.id == vehicle.id)
     if loadpoint is None:
         return Rejected("vehicle_id", vehicle.id, "a vehicle at a loadpoint: this one is at none")
     value = next((int(value) for _, value in command.details), None)
@@ -105,7 +106,3 @@ async def _wish(
     return CommandView(
         vehicle_id=vehicle.id, command=row.name, result=not has_failed, is_settled=is_settled, reason=reason
     )
-
-
-def _loadpoint_of(site: SiteSnapshot, vehicle: VehicleSnapshot) -> LoadpointSnapshot | None:
-    return next((row for row in site.loadpoints if row.vehicle is not None and row.vehicle.id == vehicle.id), None)
