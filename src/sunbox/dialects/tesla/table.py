@@ -195,4 +195,4 @@ AUTH_URLS: dict[str, str] = {
     "cn": "https://auth.tesla.cn",
 }
 SCOPES = "openid offline_access vehicle_device_data vehicle_location vehicle_cmds vehicle_charging_cmds"
-VEHICLE_DATA_ENDPOINTS = "charge_state;drive_state;location_data;vehicle_state;vehicle_config"
+VEHICLE_DATA_ENDPOINTS = "charge_state;climate_state;drive_state;location_data;vehicle_state;vehicle_config"
