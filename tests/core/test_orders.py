@@ -144,6 +144,23 @@ def test_a_stop_goes_first() -> None:
     assert [command.name for command in bench.commands()] == [CommandName.STOP, CommandName.OPEN_PORT]
 
 
+@pytest.mark.parametrize(("amps_a", "is_first"), [(6, True), (14, False)])
+def test_less_current_goes_before_an_order_and_more_after_it(amps_a: int, is_first: bool) -> None:
+    """A fuse may be waiting for less."""
+    bench = awake()
+    bench.ask(override=Override.CHARGE, amps_a=12)
+    bench.until(lambda: bench.car.current_a == 12.0)
+    bench.advance(60)
+    bench.sent.clear()
+    ordered(bench)  # under way while both of the others are asked for
+    ordered(bench, ADD)
+    bench.ask(amps_a=amps_a)
+    bench.advance(60)
+    names = [command.name for command in bench.commands()]
+    amps, add = CommandName.SET_AMPS, CommandName.ADD_SCHEDULE
+    assert names == [CommandName.OPEN_PORT, *((amps, add) if is_first else (add, amps))]
+
+
 def test_an_order_and_a_start_are_both_done() -> None:
     bench = awake()
     number = ordered(bench)

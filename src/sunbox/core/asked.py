@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sunbox.core.commands import CommandName
+from sunbox.core.commands import CommandName, Outcome
 from sunbox.core.model import Override
+from sunbox.core.reasons import Reason, ReasonCode, ReasonKind
 from sunbox.core.wallbox import Request
 
 WISHES: dict[CommandName, Callable[[Any], dict[str, Any]]] = {
@@ -28,3 +29,18 @@ def request_of(name: CommandName, value: int | None, *, loadpoint_id: str, by: s
         by: who asks.
     """
     return Request(loadpoint_id=loadpoint_id, by=by, **WISHES[name](value))
+
+
+_BLOCKS = frozenset({ReasonCode.REFUSED, ReasonCode.LOGIN_REQUIRED})
+"""What holds back any command; the other reasons speak of charging only."""
+_UNDER_WAY = frozenset({ReasonKind.CHARGING, ReasonKind.STARTING})
+
+
+def is_wish_done(name: CommandName, reason: Reason) -> bool:
+    """Return whether a wish was carried out, by the reason of its loadpoint once nothing is under way there any more."""
+    return reason.kind in _UNDER_WAY if name is CommandName.START else reason.code not in _BLOCKS
+
+
+def is_order_done(outcome: Outcome) -> bool:
+    """Return whether nobody should repeat an order: it was done, or may have been, and some orders add."""
+    return outcome not in (Outcome.REFUSED, Outcome.NOT_DELIVERED)

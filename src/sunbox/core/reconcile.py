@@ -57,8 +57,8 @@ def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
         return
     held_by: Reason | None = None
     action = next_action(draft, draft.loadpoints[loadpoint.id], draft.vehicles[vehicle_id], loadpoint)
-    is_stop = action is not None and action.command.name is CommandName.STOP
-    if not is_stop and draft.vehicles[vehicle_id].orders:
+    vehicle = draft.vehicles[vehicle_id]
+    if vehicle.orders and not _lowers(action, vehicle.memory.facts):
         orders.deliver(draft, vehicle_id)
     if draft.vehicles[vehicle_id].exchange is None:
         held_by = _act(draft, vehicle_id, action)
@@ -103,6 +103,16 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
                 return Reason(ReasonCode.WAKE_FAILED, {"retry_s": _until_s(draft, again_at)}, again_at)
     contact.poll(draft, vehicle_id)
     return None
+
+
+def _lowers(action: Action | None, facts: VehicleFacts | None) -> bool:
+    """Return whether an action has the car take less: a fuse may be waiting for it, so nothing goes before it."""
+    if action is None:
+        return False
+    name, value = action.command.name, action.command.value or 0
+    if name is CommandName.SET_AMPS:
+        return facts is None or value < (facts.amps_requested_a or 0)
+    return name is CommandName.STOP or (name is CommandName.SET_PHASES and value == 1)
 
 
 def _is_urgent(action: Action | None, doubted: Command) -> bool:

@@ -168,7 +168,7 @@ def create_app(wallbox: Wallbox) -> FastAPI:
         command = parsed(row, body)
         if isinstance(command, Wrong):
             return _not_allowed(command)
-        told = await carry_out(wallbox, vehicle, row, command, waits=waits == "true")
+        told = await carry_out(wallbox, vehicle, row, command, http.receive if waits == "true" else None)
         if isinstance(told, Rejected):
             return _not_allowed(told)
         return _answer(told)

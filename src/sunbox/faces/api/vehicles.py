@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sunbox.core.asked import WISHES, request_of
+from starlette.types import Receive
+
+from sunbox.core.asked import WISHES, is_order_done, is_wish_done, request_of
 from sunbox.core.commands import Command, CommandName, Outcome
-from sunbox.core.reasons import ReasonCode, ReasonKind, render
+from sunbox.core.reasons import render
 from sunbox.core.wallbox import OrderedEnd, Rejected, SiteSnapshot, VehicleSnapshot, Wallbox
 from sunbox.dialects.naming import find_by_vehicle, has_vin
 from sunbox.dialects.tesla.orders import Wrong, allowed_of, order_from_wire
 from sunbox.dialects.tesla.table import COMMANDS, WAKE_UP, Endpoint, Field
+from sunbox.faces.answer import unless_gone
 from sunbox.faces.api.schema import CommandView
 
 BY = "api"
@@ -62,32 +65,33 @@ def parsed(row: Endpoint, body: bytes) -> Command | Wrong:
 
 
 async def carry_out(
-    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, *, waits: bool
+    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, receive: Receive | None
 ) -> CommandView | Rejected:
-    """Wish or order what a command says; with `waits` its end is waited for, 25 s at most."""
+    """Wish or order what a command says; with `receive` its end is waited for, 25 s at most and while the client stays."""
     if command.name in WISHES:
-        return await _wish(wallbox, vehicle, row, command, waits=waits)
+        return await _wish(wallbox, vehicle, row, command, receive)
     verdict = wallbox.order(vehicle.id, command, BY)
     if isinstance(verdict, Rejected):
         return verdict
-    end = await wallbox.order_ended(vehicle.id, verdict.version, WAIT_S) if waits else None
+    end = None
+    if receive is not None:
+        end = await unless_gone(wallbox.order_ended(vehicle.id, verdict.version, WAIT_S), receive)
     return _told(vehicle, row, end)
 
 
 def _told(vehicle: VehicleSnapshot, row: Endpoint, end: OrderedEnd | None) -> CommandView:
     if end is None:
         return CommandView(vehicle_id=vehicle.id, command=row.name, result=True, is_settled=False, reason="")
-    is_done = end.outcome in (Outcome.APPLIED, Outcome.ALREADY_SET)
+    result = is_order_done(end.outcome)
     why = end.detail or (end.cause.value if end.cause is not None else "")
+    reason = "" if result else why or end.outcome.value
     if end.outcome is Outcome.UNCONFIRMED:
-        why = f"it may have been done: {why or 'no answer came'}"
-    reason = "" if is_done else why or end.outcome.value
-    result = is_done or end.outcome is Outcome.UNCONFIRMED
+        reason = f"it may have been done: {why or 'no answer came'}"
     return CommandView(vehicle_id=vehicle.id, command=row.name, result=result, is_settled=True, reason=reason)
 
 
 async def _wish(
-    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, *, waits: bool
+    wallbox: Wallbox, vehicle: VehicleSnapshot, row: Endpoint, command: Command, receive: Receive | None
 ) -> CommandView | Rejected:
     loadpoint = find_by_vehicle(wallbox.snapshot(), lambda each: each.id == vehicle.id)
     if loadpoint is None:
@@ -96,13 +100,10 @@ async def _wish(
     verdict = wallbox.request(request_of(command.name, value, loadpoint_id=loadpoint.id, by=BY))
     if isinstance(verdict, Rejected):
         return verdict
-    is_settled = await wallbox.settled(loadpoint.id, verdict.version, WAIT_S) if waits else False
+    is_settled = False
+    if receive is not None:
+        is_settled = bool(await unless_gone(wallbox.settled(loadpoint.id, verdict.version, WAIT_S), receive))
     after = next(each for each in wallbox.snapshot().loadpoints if each.id == loadpoint.id)
-    blocks = (ReasonCode.REFUSED, ReasonCode.LOGIN_REQUIRED)
-    has_failed = is_settled and after.reason.code in blocks
-    if command.name is CommandName.START and is_settled:
-        has_failed = after.reason.kind not in (ReasonKind.CHARGING, ReasonKind.STARTING)
+    result = is_wish_done(command.name, after.reason) if is_settled else True
     reason = render(after.reason)
-    return CommandView(
-        vehicle_id=vehicle.id, command=row.name, result=not has_failed, is_settled=is_settled, reason=reason
-    )
+    return CommandView(vehicle_id=vehicle.id, command=row.name, result=result, is_settled=is_settled, reason=reason)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from sunbox.core.asked import request_of
+from sunbox.core.asked import is_order_done, is_wish_done, request_of
 from sunbox.core.commands import Command, CommandName, Outcome
-from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
+from sunbox.core.reasons import Reason, ReasonCode, render
 from sunbox.core.wallbox import LoadpointSnapshot, OrderedEnd, Rejected, Request, VehicleSnapshot
 from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.orders import Wrong as WrongField
@@ -79,16 +79,15 @@ _WORDS: dict[ReasonCode, str] = {
     ReasonCode.LOGIN_REQUIRED: envelopes.LOGIN_REQUIRED,
 }
 """Reasons for which Tesla has a word; the others are told as people read them."""
-_BLOCKS = frozenset({ReasonCode.REFUSED, ReasonCode.LOGIN_REQUIRED})
-"""What holds back any command; the other reasons speak of charging only."""
-_UNDER_WAY = frozenset({ReasonKind.CHARGING, ReasonKind.STARTING})
 
 
 def wish_ended(command: Command, reason: Reason) -> Ended:
     """Return what became of a wish once nothing is under way for its loadpoint any more."""
-    is_start = command.name is CommandName.START
-    is_done = reason.kind in _UNDER_WAY if is_start else reason.code not in _BLOCKS
-    return Ended(result=True) if is_done else Ended(result=False, reason=_word(reason)[:DETAIL_CHARS])
+    return (
+        Ended(result=True)
+        if is_wish_done(command.name, reason)
+        else Ended(result=False, reason=_word(reason)[:DETAIL_CHARS])
+    )
 
 
 def _word(reason: Reason) -> str:
@@ -97,20 +96,11 @@ def _word(reason: Reason) -> str:
     return _WORDS.get(reason.code) or render(reason)
 
 
-_IS_DONE: dict[Outcome, bool] = {
-    Outcome.APPLIED: True,
-    Outcome.ALREADY_SET: True,
-    Outcome.UNCONFIRMED: True,  # it may have been done, and some orders add: nobody should be made to repeat it
-    Outcome.REFUSED: False,
-    Outcome.NOT_DELIVERED: False,
-}
-
-
 def order_ended(end: OrderedEnd | None) -> Ended:
     """Return what became of an order, None = it has not ended yet."""
     if end is None:
         return Ended(result=True)
-    if _IS_DONE[end.outcome]:
+    if is_order_done(end.outcome):
         return Ended(result=True, reason="" if end.outcome is not Outcome.UNCONFIRMED else end.outcome.value)
     cause = end.cause.value if end.cause is not None else end.outcome.value
     return Ended(result=False, reason=(end.detail or cause)[:DETAIL_CHARS])
