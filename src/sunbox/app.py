@@ -20,7 +20,7 @@ from sunbox.drivers.base import Driver
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
-from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities
+from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
@@ -35,7 +35,7 @@ from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
-    vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities)},
+    vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
     parse_geofence=parse_geofence,
 )

@@ -73,7 +73,7 @@ def test_a_right_file_becomes_settings(write, tmp_path):
     assert [(meter.id, meter.interval_s) for meter in settings.meters] == [("house", 10.0), ("roof", 2.0)]
     model3, zoe = settings.vehicles
     assert (model3.name, model3.vin, model3.capacity_wh, model3.phases) == ("model3", "LRW3", 57_500.0, None)
-    assert model3.budget == Budget(per_month=2.0)
+    assert model3.budget == Budget(per_month=2.0, wakes_per_day=8)
     assert list(model3.capabilities.price.values()) == [0.5]
     assert zoe.budget == Budget()
     assert settings.chargers[0].name == "Wallbox"
@@ -122,7 +122,7 @@ def test_an_account_without_keys_is_made_for_a_vehicle_that_needs_it(write, tmp_
     text = "vehicles:\n  - {id: a, driver: car, vin: X}\nloadpoints:\n  - {id: l, vehicle: a, mode: now}\n"
     config = load(write(text), REGISTRY, {})
     assert config.accounts["car"].account == tmp_path / "tokens.json"
-    assert config.settings.vehicles[0].budget == Budget(per_month=2.0)
+    assert config.settings.vehicles[0].budget == Budget(per_month=2.0, wakes_per_day=8)
 
 
 NEW_HOME = """\
@@ -210,10 +210,15 @@ def test_what_is_safe_unseen_is_never_more_than_a_small_fuse_carries(write):
 
 
 BUDGETS = [
-    ("car: {budget: {per_month: unlimited}}", "", Budget()),
-    ("car: {budget: {per_month: 0}}", "", Budget(per_month=0.0)),
-    ("car: {budget: {per_month: 3}}", ", budget: {commands_per_day: 9}", Budget(per_month=2.0, commands_per_day=9)),
-    ("", ", budget: {per_month: unlimited, burst: 2}", Budget(burst=2.0)),
+    ("car: {budget: {per_month: unlimited}}", "", Budget(wakes_per_day=8)),
+    ("car: {budget: {per_month: 0}}", "", Budget(per_month=0.0, wakes_per_day=8)),
+    (
+        "car: {budget: {per_month: 3}}",
+        ", budget: {commands_per_day: 9}",
+        Budget(per_month=2.0, commands_per_day=9, wakes_per_day=8),
+    ),
+    ("", ", budget: {per_month: unlimited, burst: 2}", Budget(burst=2.0, wakes_per_day=8)),
+    ("", ", budget: {per_month: unlimited, wakes_per_day: unlimited}", Budget()),
 ]
 
 

@@ -86,8 +86,10 @@ def two_cars() -> Settings:
     )
 
 
-def with_budget(per_month: float | None = None, commands_per_day: int | None = None) -> Settings:
-    budget = Budget(per_month=per_month, commands_per_day=commands_per_day)
+def with_budget(
+    per_month: float | None = None, commands_per_day: int | None = None, wakes_per_day: int | None = None
+) -> Settings:
+    budget = Budget(per_month=per_month, commands_per_day=commands_per_day, wakes_per_day=wakes_per_day)
     return settings_of(vehicles=(replace(CAR, budget=budget),))
 
 
@@ -141,6 +143,7 @@ class Car:
     """A car that does what it is told, and says how it is."""
 
     is_awake: bool = False
+    is_unclear: bool = False  #: whether it sleeps is said in no known word
     is_plugged: bool = True
     is_charging: bool = False
     soc_pct: float = 50.0
@@ -278,6 +281,8 @@ class Bench:
     reads: list[tuple[datetime, str, ReadKind]] = field(default_factory=list)
     holds: list[bool] = field(default_factory=list)
     endings: deque[Ending] = field(default_factory=deque)
+    has_free_way: bool = False  #: a way that costs nothing is tried first …
+    is_free_way_open: bool = True  #: … and works; else what may pay is billed, and what may not ends there
     state: State = field(init=False)
     _replies: list[tuple[datetime, Send | Read]] = field(default_factory=list)
 
@@ -444,10 +449,22 @@ class Bench:
 
     def _reply(self, effect: Send | Read) -> None:
         car = self.cars[effect.device_id]
-        if isinstance(effect, Send):
+        if self.has_free_way and not self.is_free_way_open and not effect.may_pay:
+            self.feed(self._not_reached(effect))
+        elif isinstance(effect, Send):
             self.feed(self._ended(car, effect))
         else:
             self.feed(self._was_read(car, effect))
+
+    @property
+    def _bills(self) -> int:
+        return 0 if self.has_free_way and self.is_free_way_open else 1
+
+    def _not_reached(self, effect: Send | Read) -> Event:
+        about = {"at": self.at, "device_id": effect.device_id, "exchange_id": effect.exchange_id, "billed": 0}
+        if isinstance(effect, Send):
+            return CommandEnded(outcome=Outcome.NOT_DELIVERED, cause=Cause.OUT_OF_RANGE, **about)  # type: ignore[arg-type]
+        return ReadFailed(what=effect.what, cause=Cause.OUT_OF_RANGE, **about)  # type: ignore[arg-type]
 
     def _ended(self, car: Car, effect: Send) -> CommandEnded:
         ending = next((entry for entry in self.endings if entry.name is effect.command.name), None)
@@ -466,7 +483,14 @@ class Bench:
             cause=ending.cause,
             detail=ending.detail,
             retry_after_s=ending.retry_after_s,
+            billed=self._bills,
         )
+
+    @staticmethod
+    def _availability(car: Car) -> Availability:
+        if car.is_unclear:
+            return Availability.UNKNOWN
+        return Availability.ONLINE if car.is_awake else Availability.ASLEEP
 
     def _was_read(self, car: Car, effect: Read) -> VehicleRead | ReadFailed:
         if effect.what is ReadKind.DATA and not car.is_awake:
@@ -476,7 +500,7 @@ class Bench:
                 exchange_id=effect.exchange_id,
                 what=effect.what,
                 cause=Cause.ASLEEP,
-                billed=1,
+                billed=self._bills,
             )
         is_data = effect.what is ReadKind.DATA
         return VehicleRead(
@@ -484,9 +508,9 @@ class Bench:
             vehicle_id=effect.device_id,
             exchange_id=effect.exchange_id,
             what=effect.what,
-            availability=Availability.ONLINE if car.is_awake else Availability.ASLEEP,
+            availability=self._availability(car),
             facts=car.facts(self.at) if is_data else None,
-            billed=1 if is_data else 0,
+            billed=self._bills if is_data else 0,
         )
 
 

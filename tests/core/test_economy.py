@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 from tests.core.bench import BERLIN, PRICE, TESLA
 
 from sunbox.core.commands import RequestKind
-from sunbox.core.economy import commands_today, daily_line, is_affordable, spend_on, spend_with
+from sunbox.core.economy import (
+    SOFT_SHARE,
+    commands_today,
+    daily_line,
+    is_affordable,
+    may_pay,
+    projected,
+    soft_line,
+    spend_on,
+    spend_with,
+)
 from sunbox.core.model import Spend
 from sunbox.core.settings import Budget
 
@@ -141,3 +152,65 @@ def test_obeying_the_daily_line_obeys_the_month(waits: list[tuple[int, RequestKi
             spend = spend_with(spend, kind, 1, TESLA)
         assert spend.money_this_month <= per_month + 1e-6
         assert at < spend.day_ends_at <= at + timedelta(hours=25)
+
+
+def test_the_soft_line_is_for_what_is_not_needed() -> None:
+    budget = Budget(per_month=30.0, burst=1.0)  # a dollar a day
+    assert soft_line(spent(0.0, 0.0), budget) == pytest.approx(SOFT_SHARE)
+    assert soft_line(spent(0.0, 0.0), Budget()) is None
+    for money, is_needed, is_so in (
+        (0.70, False, True),
+        (0.749, False, False),
+        (0.749, True, True),
+        (0.999, True, False),
+    ):
+        spend = spent(money, money)
+        assert is_affordable(spend, budget, TESLA, DATA, is_needed=is_needed) is is_so
+
+
+def test_a_free_way_is_always_affordable_and_the_other_one_only_within_the_line() -> None:
+    free = replace(TESLA, has_free_way=True)
+    spend, budget = spent(1.0, 1.0), Budget(per_month=1.0)
+    assert is_affordable(spend, budget, free, COMMAND)
+    assert not may_pay(spend, budget, free, COMMAND)
+    assert may_pay(spend, budget, free, STATE)
+
+
+def test_no_more_wakes_than_a_day_may_have_however_cheap() -> None:
+    budget = Budget(wakes_per_day=2)
+    for capabilities in (TESLA, replace(TESLA, has_free_way=True), replace(TESLA, price={})):
+        spend = replace(spent(0.0, 0.0), wakes=1)
+        assert is_affordable(spend, budget, capabilities, WAKE)
+        assert not is_affordable(replace(spend, wakes=2), budget, capabilities, WAKE)
+        assert is_affordable(replace(spend, wakes=2), budget, capabilities, COMMAND)
+
+
+def test_wakes_are_counted_by_the_day() -> None:
+    spend = replace(spend_on(None, berlin(2026, 10, 30, 12), BERLIN), wakes=3)
+    assert spend_on(spend, berlin(2026, 10, 30, 23), BERLIN).wakes == 3
+    assert spend_on(spend, berlin(2026, 10, 31, 1), BERLIN).wakes == 0
+
+
+@pytest.mark.parametrize(
+    ("day", "since", "month", "budget", "expected"),
+    [
+        (10, None, 1.0, Budget(), 3.0),
+        (30, None, 1.0, Budget(), 1.0),
+        (1, None, 0.0, Budget(), 0.0),
+        (10, date(2026, 6, 6), 1.0, Budget(), 5.0),  # counted since the 6th only
+        (10, None, 1.0, Budget(per_month=2.0), 2.0),  # further than the budget it does not go
+        (10, None, 2.5, Budget(per_month=2.0), 2.5),  # and what is spent is spent
+    ],
+)
+def test_what_a_month_will_have_cost(
+    day: int, since: date | None, month: float, budget: Budget, expected: float
+) -> None:
+    spend = replace(spent(0.0, month, day), since=since)
+    assert projected(spend, budget) == pytest.approx(expected)
+
+
+def test_a_month_that_was_begun_in_is_counted_from_its_first_counted_day() -> None:
+    first = spend_on(None, berlin(2026, 10, 30, 12), BERLIN)
+    assert first.since == date(2026, 10, 30)
+    assert spend_on(first, berlin(2026, 10, 31, 12), BERLIN).since == date(2026, 10, 30)
+    assert spend_on(first, berlin(2026, 11, 2, 12), BERLIN).since is None

@@ -38,7 +38,7 @@ def test_a_start_costs_the_wake_that_it_needs(
     car = replace(CAR, capabilities=replace(TESLA, sleeps=sleeps, price=price))
     draft = Draft(Bench(settings=settings_of(vehicles=(car,))).state, NOON)
     draft.vehicle("car", availability=availability)
-    assert start_price_wh(draft, "car", change_wh) == pytest.approx(start_wh)
+    assert start_price_wh(draft, "car", change_wh, 0.0) == pytest.approx(start_wh)
 
 
 def test_a_sleeping_car_is_woken_for_more_sun_than_one_that_is_awake_is_started_for() -> None:

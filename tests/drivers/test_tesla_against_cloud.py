@@ -64,10 +64,10 @@ class Garage:
     def restart(self) -> None:
         """Begin a new process: nothing is known but the file."""
         clients = client_factory(apps={BASE: self.cloud.app, AUTH: self.cloud.app})
-        account = TeslaAccount(
+        self.account = TeslaAccount(
             TeslaAccountSettings(account=self.path, base_url=BASE, auth_url=AUTH), clients, self.clock
         )
-        self.driver = TeslaDriver("zora", TeslaVehicleSettings(vin=VIN), account, clients, self.clock)
+        self.driver = TeslaDriver("zora", TeslaVehicleSettings(vin=VIN), self.account, clients, self.clock)
 
     def sync(self) -> None:
         now = self.clock.now()
@@ -205,7 +205,7 @@ def test_a_process_killed_between_receiving_and_saving_needs_no_login(tmp_path: 
     async def act(garage: Garage) -> None:
         before = garage.path.read_bytes()
         garage.cloud.add_faults([{"kind": "token_expired", "endpoint": "charge_start"}])
-        await garage.driver._client._account.renew(FIRST_ACCESS)  # received and saved …
+        await garage.account.renew(FIRST_ACCESS)  # received and saved …
         garage.path.write_bytes(before)  # … but the disk never got it, and the access token was never used
         garage.restart()
         ended = await garage.send(START)
@@ -217,7 +217,7 @@ def test_a_process_killed_between_receiving_and_saving_needs_no_login(tmp_path: 
 def test_strict_rotation_ends_in_a_clear_login_required(tmp_path: Path) -> None:
     async def act(garage: Garage) -> None:
         before = garage.path.read_bytes()
-        await garage.driver._client._account.renew(FIRST_ACCESS)
+        await garage.account.renew(FIRST_ACCESS)
         garage.path.write_bytes(before)
         garage.restart()
         garage.cloud.add_faults([{"kind": "token_expired", "endpoint": "charge_start"}])

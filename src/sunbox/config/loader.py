@@ -218,7 +218,8 @@ class _Assembly:
             chargers=tuple(core_chargers),
             loadpoints=tuple(_loadpoint(own) for _, own in loadpoints),
         )
-        checks.look_for_oversights(reader, settings, accounts)
+        needed = {own.driver for _, own, row in vehicles if self.registry.vehicles[own.driver].needs_account(row)}
+        checks.look_for_oversights(reader, settings, {name: accounts[name] for name in accounts if name in needed})
         circuits.look_at_circuits(reader, settings)
         return Config(
             path=reader.path,

@@ -105,14 +105,17 @@ class GeofencePart(Part):
 
 
 class BudgetPart(Part):
-    """Hard lines for paid requests. A stop is never held back."""
+    """Lines for paid requests. A stop is never held back."""
 
     per_month: Money = 2.0
     """Money per car and month, spread over the days that are left; `unlimited` for none."""
     commands_per_day: Count = None
     """Commands and wakes per car and day; default: as many as the money buys."""
+    wakes_per_day: Count = 8
+    """Most times a day that a sleeping car is woken, for whatever reason and however cheap it is; `unlimited` for no limit."""
     burst: Annotated[float, Field(ge=1, le=31)] = 3.0
-    """A single day may cost this many times its even share of the month."""
+    """A single day may cost this many times its even share of the month. From three quarters of that on there are no more looks
+    of curiosity and no wakes for the sun."""
 
 
 class AccountPart(Part):

@@ -49,6 +49,7 @@ class DriverKind:
 
     settings: type[BaseModel]
     capabilities: Callable[[Any, Any], Capabilities] | None = None
+    needs_account: Callable[[Any], bool] = lambda _: True  #: given the device's settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class Cause(StrEnum):
     BUSY = "busy"
     SERVER_ERROR = "server_error"
     UNREACHABLE = "unreachable"
+    OUT_OF_RANGE = "out_of_range"  #: not near the radio through which it is reached
     NO_ANSWER = "no_answer"  #: sent, and the reply never came
     BAD_ANSWER = "bad_answer"  #: an answer that cannot be read
     RESTARTED = "restarted"  #: the gateway was stopped while it was under way
@@ -129,3 +130,4 @@ class Exchange:
     sent_at: datetime
     attempt: int = 1
     order_id: int | None = None  #: of the order that it carries out
+    may_pay: bool = True  #: False = only by a way that costs nothing

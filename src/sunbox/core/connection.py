@@ -51,6 +51,8 @@ def whereabouts(
         return Whereabouts(home, is_known=True, is_here=True, is_pv=True)
     if facts is not None and facts.latitude is not None and facts.longitude is not None:
         place = place_at(settings, facts.latitude, facts.longitude)
+    elif facts is not None and facts.is_near and home is not None:
+        place = home
     elif vehicle.assume_place is not None:
         place = _named(settings, vehicle.assume_place)
     else:

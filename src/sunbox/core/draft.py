@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind
-from sunbox.core.economy import learned_wh, spend_on, spend_with
+from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind, RequestKind
+from sunbox.core.economy import learned_wh, may_pay, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
 from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleFacts, VehicleMemory, Wear
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
@@ -156,18 +156,29 @@ class Draft:
 
     def send(self, vehicle_id: str, command: Command, attempt: int = 1, order_id: int | None = None) -> None:
         """Begin an exchange with a command; it is remembered, so that a restart knows of it."""
-        exchange = Exchange(id=self.next_id, command=command, sent_at=self.at, attempt=attempt, order_id=order_id)
+        pays = command.name is CommandName.STOP or self._may_pay(vehicle_id, command.kind)
+        exchange = Exchange(
+            id=self.next_id, command=command, sent_at=self.at, attempt=attempt, order_id=order_id, may_pay=pays
+        )
         self.next_id += 1
         self.vehicle(vehicle_id, exchange=exchange, baseline_w=self.site.consumption_w)
         changes: dict[str, Any] = {"exchange": exchange}
         if command.name is CommandName.WAKE:
-            changes["last_wake_at"] = self.at
+            spend = self.spend_of(vehicle_id)
+            changes |= {"last_wake_at": self.at, "spend": replace(spend, wakes=spend.wakes + 1)}
         self.remember_vehicle(vehicle_id, **changes)
-        self.effects.append(Send(device_id=vehicle_id, exchange_id=exchange.id, command=command))
+        self.effects.append(Send(device_id=vehicle_id, exchange_id=exchange.id, command=command, may_pay=pays))
 
-    def read(self, vehicle_id: str, what: ReadKind) -> None:
-        """Begin an exchange with a read."""
-        exchange = Exchange(id=self.next_id, read=what, sent_at=self.at)
+    def read(self, vehicle_id: str, what: ReadKind, *, is_needed: bool = True) -> None:
+        """Begin an exchange with a read; one of curiosity takes the free way or none, where there is one."""
+        has_free_way = self.settings_of(vehicle_id).capabilities.has_free_way
+        pays = (is_needed or not has_free_way) and self._may_pay(vehicle_id, KIND_OF[what])
+        exchange = Exchange(id=self.next_id, read=what, sent_at=self.at, may_pay=pays)
         self.next_id += 1
         self.vehicle(vehicle_id, exchange=exchange)
-        self.effects.append(Read(device_id=vehicle_id, exchange_id=exchange.id, what=what))
+        self.effects.append(Read(device_id=vehicle_id, exchange_id=exchange.id, what=what, may_pay=pays))
+
+    def _may_pay(self, vehicle_id: str, kind: RequestKind) -> bool:
+        """Return whether a request may take a way that is billed, if the free one fails."""
+        settings = self.settings_of(vehicle_id)
+        return may_pay(self.spend_of(vehicle_id), settings.budget, settings.capabilities, kind)

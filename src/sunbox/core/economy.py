@@ -1,7 +1,8 @@
 """What requests have cost, and whether the next one may be paid for.
 
 The hard line: over it nothing paid is sent until the next local day, except a stop. The line of a day is `burst` times an even
-share of what the month has left, and never more than what it has left.
+share of what the month has left, and never more than what it has left. The soft line is below it: what lies between is kept for
+what somebody asked for and for going on with what was begun, so over it there are no looks of curiosity and no wakes for the sun.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ def spend_on(spend: Spend | None, at: datetime, timezone: tzinfo, budget: Budget
     today = at.astimezone(timezone).date()
     ends_at = datetime.combine(today + timedelta(days=1), datetime.min.time(), timezone).astimezone(UTC)
     if spend is None or (spend.day.year, spend.day.month) != (today.year, today.month):
-        return Spend(day=today, day_ends_at=ends_at, carried=_carried(spend, today, budget))
-    return replace(
-        spend, day=today, day_ends_at=ends_at, today={}, money_today=0.0, carried=_carried(spend, today, budget)
-    )
+        since = today if spend is None else None
+        return Spend(day=today, day_ends_at=ends_at, carried=_carried(spend, today, budget), since=since)
+    carried = _carried(spend, today, budget)
+    return replace(spend, day=today, day_ends_at=ends_at, today={}, money_today=0.0, carried=carried, wakes=0)
 
 
 def _carried(spend: Spend | None, today: date, budget: Budget | None) -> int:
@@ -64,10 +65,40 @@ def daily_line(spend: Spend, budget: Budget) -> float | None:
     return min(left, budget.burst * left / _days_left(spend.day))
 
 
-def is_affordable(spend: Spend, budget: Budget, capabilities: Capabilities, kind: RequestKind) -> bool:
-    """Return whether one more request of a kind stays within the hard lines."""
-    price = capabilities.price.get(kind, 0.0)
+SOFT_SHARE = 0.75
+"""Where the soft line is, as a share of the hard one."""
+
+
+def soft_line(spend: Spend, budget: Budget) -> float | None:
+    """Return what today may cost before only what is needed is paid for, in money; None = unlimited."""
     line = daily_line(spend, budget)
+    return None if line is None else SOFT_SHARE * line
+
+
+def projected(spend: Spend, budget: Budget) -> float:
+    """Return what the month will have cost, in money, if it goes on as it has so far and no further than the budget allows."""
+    first = spend.since or spend.day.replace(day=1)
+    days = (spend.day - first).days + 1
+    left = _days_left(spend.day) - 1
+    total = spend.money_this_month * (1.0 + left / days)
+    return total if budget.per_month is None else max(spend.money_this_month, min(total, budget.per_month))
+
+
+def is_affordable(
+    spend: Spend, budget: Budget, capabilities: Capabilities, kind: RequestKind, *, is_needed: bool = True
+) -> bool:
+    """Return whether one more request of a kind stays within the lines: the soft one unless it `is_needed`."""
+    if kind is RequestKind.WAKE and budget.wakes_per_day is not None and spend.wakes >= budget.wakes_per_day:
+        return False
+    return capabilities.has_free_way or may_pay(spend, budget, capabilities, kind, is_needed=is_needed)
+
+
+def may_pay(
+    spend: Spend, budget: Budget, capabilities: Capabilities, kind: RequestKind, *, is_needed: bool = True
+) -> bool:
+    """Return whether one more billed request of a kind stays within the lines."""
+    price = capabilities.price.get(kind, 0.0)
+    line = daily_line(spend, budget) if is_needed else soft_line(spend, budget)
     if line is not None and price > 0 and spend.money_today + price > line + 1e-9:
         return False
     most = commands_line(spend, budget)

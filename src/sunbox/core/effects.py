@@ -22,6 +22,7 @@ class Send:
     device_id: str
     exchange_id: int
     command: Command
+    may_pay: bool = True  #: False = only by a way that costs nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Read:
     device_id: str
     exchange_id: int
     what: ReadKind
+    may_pay: bool = True  #: False = only by a way that costs nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ class VehicleFacts:
     longitude: float | None = None
     is_fast_charger: bool | None = None
     is_driving: bool | None = None
+    is_near: bool = False  #: it answered over a radio that reaches a few metres: it stands where the radio is
     details: VehicleDetails | None = None
 
     @property
@@ -176,6 +177,8 @@ class Spend:
     money_today: float = 0.0
     money_this_month: float = 0.0
     carried: int = 0  #: commands that earlier days left over; at most one day's worth
+    wakes: int = 0  #: sent today, billed or not
+    since: date | None = None  #: first day of this month that was counted; None = its first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from sunbox.core import vehicle as contact
 from sunbox.core.commands import KEEPS, ONE_SHOTS, Cause, CommandName, Outcome
-from sunbox.core.economy import is_affordable
 from sunbox.core.state import Order, OrderEnd
 from sunbox.core.values import replace
 from sunbox.core.vehicle import Contact
@@ -81,8 +80,7 @@ def deliver(draft: Draft, vehicle_id: str) -> Contact | None:
     if order.command.name is CommandName.WAKE:
         _end(draft, vehicle_id, order, OrderEnd(order_id=order.id, outcome=Outcome.APPLIED))
         return deliver(draft, vehicle_id)
-    settings = draft.settings_of(vehicle_id)
-    if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, order.command.kind):
+    if not contact.can_pay(draft, vehicle_id, order.command.kind):
         return Contact.NO_MONEY
     draft.send(vehicle_id, order.command, order_id=order.id)
     return Contact.BUSY

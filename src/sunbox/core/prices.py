@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sunbox.core.commands import RequestKind
-from sunbox.core.economy import FIRST_WH, commands_line, commands_today, daily_line, share_used
+from sunbox.core.economy import FIRST_WH, SOFT_SHARE, commands_line, commands_today, daily_line, share_used
 from sunbox.core.reasons import Numbers, Reason, ReasonCode
 from sunbox.core.sun import share_of_day
 from sunbox.core.vehicle import ASLEEP
@@ -29,27 +29,37 @@ MOST_WH = 600.0
 def price_wh(draft: Draft, vehicle_id: str) -> float:
     """Return the price of one change of current in Wh."""
     settings = draft.settings_of(vehicle_id)
+    if settings.capabilities.has_free_way:
+        return 0.0
     money = settings.capabilities.price.get(RequestKind.COMMAND, 0.0)
     own_wh = 1000.0 * money / draft.settings.site.value_per_kwh if draft.settings.site.value_per_kwh > 0 else 0.0
     return max(own_wh, shadow_wh(draft, vehicle_id))
 
 
-def start_price_wh(draft: Draft, vehicle_id: str, change_wh: float) -> float:
+def start_price_wh(draft: Draft, vehicle_id: str, change_wh: float, min_w: float) -> float:
     """Return the price of a start with its stop (amps, start, stop, the look after it) and of the wake, if one is needed.
 
-    `change_wh` is the price of one change (`price_wh`).
+    Args:
+        draft: what is known.
+        vehicle_id: whose start.
+        change_wh: the price of one change (`price_wh`).
+        min_w: the least that it draws; a car is woken only for a sun that has lasted.
     """
-    if change_wh <= 0.0:
-        return 0.0
     settings = draft.settings_of(vehicle_id)
-    vehicle = draft.vehicles[vehicle_id]
+    must_wake = settings.capabilities.sleeps and draft.vehicles[vehicle_id].availability in ASLEEP
+    lasting_wh = min_w * WAKE_LASTS_S / 3600.0 if must_wake else 0.0
+    if change_wh <= 0.0:
+        return lasting_wh
     count = START_COMMANDS
-    if settings.capabilities.sleeps and vehicle.availability in ASLEEP:
+    if must_wake:
         prices = settings.capabilities.price
         command = prices.get(RequestKind.COMMAND, 0.0)
         count += prices.get(RequestKind.WAKE, 0.0) / command if command > 0 else 1.0
-    return min(START_MOST_WH, count * change_wh)
+    return max(lasting_wh, min(START_MOST_WH, count * change_wh))
 
+
+WAKE_LASTS_S = 120.0
+"""For so long the sun must have carried the minimum before a sleeping car is woken for it, be a wake as cheap as it may."""
 
 START_MOST_WH = 120.0
 """Most that is missed before a start, however dear it is: a day without a start is worth nothing."""
@@ -79,10 +89,16 @@ def budget_reason(draft: Draft, vehicle_id: str) -> Reason:
     spend = draft.spend_of(vehicle_id)
     draft.wait_for(spend.day_ends_at)
     until = spend.day_ends_at.astimezone(draft.settings.site.timezone).strftime("%H:%M")
-    count = commands_line(spend, settings.budget)
+    count, wakes = commands_line(spend, settings.budget), settings.budget.wakes_per_day
+    prices = settings.capabilities.price
+    line = daily_line(spend, settings.budget) or 0.0
     if count is not None and commands_today(spend) >= count:
         numbers: Numbers = {"spent": commands_today(spend), "line": count, "unit": "commands", "until": until}
+    elif wakes is not None and spend.wakes >= wakes:
+        numbers = {"spent": spend.wakes, "line": wakes, "unit": "wakes", "until": until}
     else:
-        line = daily_line(spend, settings.budget) or 0.0
-        numbers = {"spent": f"{spend.money_today:.3f}", "line": f"{line:.3f}", "unit": "money", "until": until}
+        unit = "money"
+        if spend.money_today + prices.get(RequestKind.COMMAND, 0.0) <= line:
+            unit = f"money, of which {100 * (1 - SOFT_SHARE):.0f} % are kept for what was begun"
+        numbers = {"spent": f"{spend.money_today:.3f}", "line": f"{line:.3f}", "unit": unit, "until": until}
     return Reason(ReasonCode.BUDGET, numbers, spend.day_ends_at)

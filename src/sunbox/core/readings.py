@@ -19,12 +19,18 @@ from sunbox.core.units import active_phases
 from sunbox.core.values import replace
 
 if TYPE_CHECKING:
+    from sunbox.core.commands import Exchange
     from sunbox.core.draft import Draft
     from sunbox.core.events import ReadFailed, VehicleRead
+    from sunbox.core.state import VehicleState
 
 
 EXPECTED_STALE_S = 60.0
 """Wait before a car whose data is older than what we know is read again."""
+
+
+CURIOUS_AGAIN_S = 600.0
+"""Wait before the next look that is only worth a free way, after one that brought nothing."""
 
 
 FREE_TO_DISPROVE = (Cause.LOGIN_REQUIRED, Cause.UNREACHABLE, Cause.NO_ANSWER, Cause.SERVER_ERROR)
@@ -68,8 +74,14 @@ def _read_went_through(draft: Draft, vehicle_id: str, memory: VehicleMemory, wha
 def on_read_failed(draft: Draft, event: ReadFailed) -> None:
     """Take a read of a vehicle that brought nothing."""
     draft.charge(event.device_id, None, event.what, event.billed)
+    exchange = draft.vehicles[event.device_id].exchange
     _end_exchange(draft, event.device_id, event.exchange_id)
     vehicle = draft.vehicles[event.device_id]
+    if _was_curiosity(vehicle, exchange, event):
+        # The free way failed, and this was not worth the other one: what is worth it must not wait.
+        due_at = draft.at + timedelta(seconds=CURIOUS_AGAIN_S)
+        draft.vehicle(event.device_id, data_due_at=due_at, data_wait_s=CURIOUS_AGAIN_S)
+        return
     if event.cause is Cause.ASLEEP:
         note_asleep_answer(draft, event.device_id)
         if vehicle.asleep_answers == 0 and vehicle.wake is None:
@@ -80,6 +92,12 @@ def on_read_failed(draft: Draft, event: ReadFailed) -> None:
     if vehicle.wake is not None:
         wait_s = contact.WAKE_POLLS_S[-1]
     draft.vehicle(event.device_id, state_due_at=draft.at + timedelta(seconds=wait_s))
+
+
+def _was_curiosity(vehicle: VehicleState, exchange: Exchange | None, event: ReadFailed) -> bool:
+    """Return whether this was a look that nothing waits for."""
+    is_its = exchange is not None and exchange.id == event.exchange_id and not exchange.may_pay
+    return is_its and not vehicle.is_doubtful and event.cause is not Cause.ASLEEP
 
 
 def _note_availability(draft: Draft, vehicle_id: str, availability: Availability) -> None:

@@ -15,8 +15,7 @@ from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
-from sunbox.core.economy import is_affordable
-from sunbox.core.model import Availability, Charging
+from sunbox.core.model import Availability, Charging, Mode, Override
 from sunbox.core.prices import budget_reason
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.state import LowAmps
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sunbox.core.draft import Draft
-    from sunbox.core.model import VehicleFacts
+    from sunbox.core.model import VehicleFacts, Wish
     from sunbox.core.settings import Capabilities, LoadpointSettings, VehicleSettings
     from sunbox.core.state import LoadpointState, VehicleState
     from sunbox.core.wallbox import SetPoint
@@ -48,6 +47,7 @@ class Action:
     pending: Pending
     may_wake: bool = False
     not_before_at: datetime | None = None
+    is_asked_for: bool = True  #: by somebody, and not only by the sun
 
 
 def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
@@ -83,12 +83,12 @@ def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
         if action.not_before_at is not None and draft.at < action.not_before_at:
             draft.wait_for(action.not_before_at)
         else:
-            settings = draft.settings_of(vehicle_id)
             is_stop = action.command.name is CommandName.STOP
-            reached = contact.reach(draft, vehicle_id, may_wake=action.may_wake, is_stop=is_stop)
+            reached = contact.reach(
+                draft, vehicle_id, may_wake=action.may_wake, is_stop=is_stop, is_asked_for=action.is_asked_for
+            )
             if reached is Contact.READY:
-                spend = draft.spend_of(vehicle_id)
-                if is_stop or is_affordable(spend, settings.budget, settings.capabilities, action.command.kind):
+                if is_stop or contact.can_pay(draft, vehicle_id, action.command.kind):
                     _send(draft, vehicle_id, action.command)
                     return None
                 reached = Contact.NO_MONEY
@@ -134,7 +134,10 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
     set_point = lp.set_point
     if facts is None:
         # Never seen: a start is the only thing worth finding out how it is.
-        return _unless_refused(vehicle, _start(set_point.amps_a, capabilities, facts)) if set_point.charge else None
+        if not set_point.charge:
+            return None
+        start = _start(set_point.amps_a, capabilities, facts)
+        return _unless_refused(vehicle, replace(start, is_asked_for=_is_asked_for(lp.memory.wish)))
     charges = is_charging(facts)
     if lp.is_acting and not set_point.charge and (charges or doubted in (CommandName.START, CommandName.STOP)):
         return _unless_refused(vehicle, Action(Command(CommandName.STOP), Pending.STOPPING, may_wake=charges))
@@ -160,7 +163,13 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
         return None
     if phases is not None:
         return phases
-    return _unless_refused(vehicle, _start(set_point.amps_a, capabilities, facts, vehicle.start_retry_at))
+    start = _start(set_point.amps_a, capabilities, facts, vehicle.start_retry_at)
+    return _unless_refused(vehicle, replace(start, is_asked_for=_is_asked_for(lp.memory.wish)))
+
+
+def _is_asked_for(wish: Wish) -> bool:
+    """Return whether somebody wants it to charge now, sun or not."""
+    return wish.override is Override.CHARGE or wish.mode is Mode.NOW
 
 
 def _phases(

@@ -35,7 +35,8 @@ class Capabilities:
     limit_soc_min_pct: int = 50
     settle_s: float = 12.0  #: from the answer to a command until the draw has settled
     start_settle_s: float = 25.0  #: from the answer to a start until the draw has settled
-    price: dict[RequestKind, float] = field(default_factory=dict)  #: money per request; what is missing is free
+    price: dict[RequestKind, float] = field(default_factory=dict)  #: money per billed request; what is missing is free
+    has_free_way: bool = False  #: a way that costs nothing is tried before one that is billed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Budget:
 
     per_month: float | None = None  #: money; spread over the month: the daily line is `burst` times an even share
     commands_per_day: int | None = None
+    wakes_per_day: int | None = None  #: however cheap they are
     burst: float = 3.0
 
 

@@ -162,13 +162,14 @@ def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: Vehicl
     """Return what the loadpoint can do by itself: device caps, the amps asked for as upper bound, the lowered minimum of a wish."""
     memory = draft.vehicles[vehicle_settings.id].memory
     change_wh = price_wh(draft, vehicle_settings.id)
+    own = _own_range(draft.settings, settings, vehicle_settings, memory, wish)
     return replace(
-        _own_range(draft.settings, settings, vehicle_settings, memory, wish),
+        own,
         stop_delay_s=max(
             settings.stop_delay_s, draft.site.news_s
         ),  # a cloud that is gone when it is told of stops nothing
         price_wh=change_wh,
-        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh),
+        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh, own.min_w),
         patience=_patience(draft, settings),
         ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, memory)),
         spread_w=draft.trend.spread_w,

@@ -39,6 +39,9 @@ WAKE_POLLS_S = (5.0, 5.0, 5.0, 10.0)
 
 WAKE_GIVE_UP_S = 90.0
 
+UNKNOWN_AGAIN_S = 10.0
+"""Before a car whose state is in no known word is asked again."""
+
 ASLEEP_ANSWERS_WAKE = 2
 """408 is also seen on cars that are awake: only when the state call says online and the second one still comes, wake it once."""
 
@@ -65,6 +68,9 @@ LOOKS: dict[Look, tuple[float, ...]] = {
 }
 """Waits in s before the next look while nothing changes; the last one repeats. From the third on a car can fall asleep between."""
 
+FREE_LOOKS: dict[Look, tuple[float, ...]] = {**LOOKS, Look.CHARGING: (120.0,), Look.BLIND: (60.0,)}
+"""The same where a look costs nothing: a charging car is awake anyway, the others must be able to sleep all the same."""
+
 
 def look_of(draft: Draft, facts: VehicleFacts) -> Look:
     """Return which row of the table applies."""
@@ -79,7 +85,9 @@ def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> Non
     """Set when the vehicle's data is read next, after it was read just now."""
     vehicle = draft.vehicles[vehicle_id]
     facts = draft.facts_of(vehicle_id)
-    waits_s = LOOKS[look_of(draft, facts)]
+    capabilities = draft.settings_of(vehicle_id).capabilities
+    is_free = capabilities.has_free_way or not capabilities.price.get(RequestKind.DATA)
+    waits_s = (FREE_LOOKS if is_free else LOOKS)[look_of(draft, facts)]
     unchanged = before is not None and before.charging is facts.charging and before.is_driving is facts.is_driving
     wait_s = waits_s[0]
     if unchanged:
@@ -138,38 +146,44 @@ class Contact(StrEnum):
     NO_MONEY = "no_money"
 
 
-def reach(draft: Draft, vehicle_id: str, *, may_wake: bool, is_stop: bool = False) -> Contact:
+def reach(
+    draft: Draft, vehicle_id: str, *, may_wake: bool, is_stop: bool = False, is_asked_for: bool = True
+) -> Contact:
     """Make a vehicle ready for a command: look (free), wake if allowed, read if it may have been used meanwhile.
 
-    A stop goes out also where the look before it cannot be paid for.
+    A stop goes out also where the look before it cannot be paid for. A wake that nobody asked for keeps to the soft line.
     """
     vehicle = draft.vehicles[vehicle_id]
     if vehicle.wake is not None:
         return Contact.BUSY
     if is_online(draft, vehicle):
         if vehicle.asleep_answers == ASLEEP_ANSWERS_WAKE and may_wake:
-            return _wake(draft, vehicle_id)
+            return _wake(draft, vehicle_id, is_needed=is_asked_for)
         if not vehicle.is_doubtful:
             return Contact.READY
         looked = _read_data(draft, vehicle_id)
         return Contact.READY if looked is Contact.NO_MONEY and is_stop else looked
     if vehicle.availability not in ASLEEP or vehicle.availability_at is None or _is_old(draft, vehicle.availability_at):
+        if vehicle.availability is Availability.UNKNOWN and vehicle.availability_at is not None:
+            again_at = vehicle.availability_at + timedelta(seconds=UNKNOWN_AGAIN_S)
+            if draft.at < again_at:  # it was asked just now, and did not know
+                draft.wait_for(again_at)
+                return Contact.ASLEEP
         draft.read(vehicle_id, ReadKind.STATE)
         return Contact.BUSY
     if not may_wake:
         return Contact.ASLEEP
-    return _wake(draft, vehicle_id)
+    return _wake(draft, vehicle_id, is_needed=is_asked_for)
 
 
-def _wake(draft: Draft, vehicle_id: str) -> Contact:
+def _wake(draft: Draft, vehicle_id: str, *, is_needed: bool) -> Contact:
     """Wake the car unless the last wake brought nothing and is too near, or money is short."""
     vehicle = draft.vehicles[vehicle_id]
     again_at = wake_again_at(vehicle)
     if again_at is not None and draft.at < again_at:
         draft.wait_for(again_at)
         return Contact.WAKE_LATER
-    settings = draft.settings_of(vehicle_id)
-    if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, RequestKind.WAKE):
+    if not can_pay(draft, vehicle_id, RequestKind.WAKE, is_needed=is_needed):
         return Contact.NO_MONEY
     draft.vehicle(
         vehicle_id,
@@ -198,7 +212,8 @@ def poll(draft: Draft, vehicle_id: str) -> None:
         due_at = draft.at if vehicle.is_doubtful else vehicle.data_due_at
         if due_at is not None and draft.at >= due_at:
             if is_online(draft, vehicle):
-                if _read_data(draft, vehicle_id) is Contact.BUSY:
+                is_needed = vehicle.is_doubtful or vehicle.data_wait_s == 0.0  # after a command; else it is curiosity
+                if _read_data(draft, vehicle_id, is_needed=is_needed) is Contact.BUSY:
                     return
             else:
                 draft.read(vehicle_id, ReadKind.STATE)
@@ -226,12 +241,17 @@ def _follow_wake(draft: Draft, vehicle_id: str, wake: WakeAttempt) -> bool:
     return False
 
 
-def _read_data(draft: Draft, vehicle_id: str) -> Contact:
-    """Read the data now if it may be paid for."""
+def can_pay(draft: Draft, vehicle_id: str, kind: RequestKind, *, is_needed: bool = True) -> bool:
+    """Return whether one more request of a kind keeps to the vehicle's lines."""
     settings = draft.settings_of(vehicle_id)
-    if not is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, RequestKind.DATA):
+    return is_affordable(draft.spend_of(vehicle_id), settings.budget, settings.capabilities, kind, is_needed=is_needed)
+
+
+def _read_data(draft: Draft, vehicle_id: str, *, is_needed: bool = True) -> Contact:
+    """Read the data now if it may be paid for."""
+    if not can_pay(draft, vehicle_id, RequestKind.DATA, is_needed=is_needed):
         return Contact.NO_MONEY
-    draft.read(vehicle_id, ReadKind.DATA)
+    draft.read(vehicle_id, ReadKind.DATA, is_needed=is_needed)
     return Contact.BUSY
 
 

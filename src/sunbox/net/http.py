@@ -14,6 +14,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -92,6 +93,15 @@ def describe(error: httpx2.TransportError) -> str:
 def tls_context() -> ssl.SSLContext:
     """Return the one TLS context: loading the authorities costs 20 ms and 5 MB, so it is made at the first https client."""
     return httpx2.create_ssl_context()
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """Return a TLS context that trusts one certificate (or authority) and nobody else; it is read when the client is made.
+
+    Raises:
+        OSError: it cannot be read, or is none.
+    """
+    return ssl.create_default_context(cafile=str(certificate))
 
 
 class LimitedTransport(httpx2.AsyncBaseTransport):
@@ -232,6 +242,7 @@ def make_client(
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    verify: ssl.SSLContext | None = None,
 ) -> httpx2.AsyncClient:
     """Return a client for one device or service.
 
@@ -239,12 +250,13 @@ def make_client(
         base_url: scheme, host, port and a path before every path.
         transport: instead of the network, e.g. `AppTransport` or `httpx2.MockTransport`.
         timeouts: in seconds of the loop.
+        verify: whom to trust, instead of the authorities that browsers trust.
     """
     if transport is None:
         is_tls = base_url.lower().startswith("https:")
         transport = httpx2.AsyncHTTPTransport(
             # A client for a plain address trusts nobody: an https address given to it by mistake fails, unverified never
-            verify=tls_context() if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=(verify or tls_context()) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             trust_env=False,
             limits=httpx2.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=60.0),
         )

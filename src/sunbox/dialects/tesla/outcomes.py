@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sunbox.core.commands import Cause, Outcome
+from sunbox.dialects.tesla import proxies
 from sunbox.dialects.tesla.table import WAKE_UP, Endpoint
 
 DETAIL_CHARS = 200
@@ -91,6 +93,20 @@ TEXTS: tuple[tuple[str, Meaning], ...] = (
 )
 """Part of an error text (lower case), whatever the code: the signing proxy turns 408 and 503 into 500. First match wins."""
 
+RANGE_RETRY_S = 120.0
+
+BLE_TEXTS: tuple[tuple[str, Meaning], ...] = (
+    (proxies.BLE_OUT_OF_RANGE, Meaning(NOT_DELIVERED, Cause.OUT_OF_RANGE, RANGE_RETRY_S)),
+    (proxies.BLE_NOT_CONNECTED, Meaning(NOT_DELIVERED, Cause.UNREACHABLE)),
+    (proxies.BLE_NO_HANDSHAKE, Meaning(NOT_DELIVERED, Cause.UNREACHABLE)),
+    (proxies.BLE_NOT_WOKEN, Meaning(NOT_DELIVERED, Cause.ASLEEP)),
+    (proxies.BLE_ASLEEP, Meaning(NOT_DELIVERED, Cause.ASLEEP)),
+    (proxies.BLE_SLEEP_UNKNOWN, Meaning(NOT_DELIVERED, Cause.ASLEEP)),
+    (proxies.BLE_NO_KEY, Meaning(REFUSED, Cause.FORBIDDEN)),
+    *((text, Meaning(REFUSED, Cause.INVALID)) for text in proxies.BLE_WRONG),
+)
+"""Beginning of what TeslaBleHttpProxy says → meaning: with these nothing has reached the car's charging."""
+
 CODES: dict[int, Meaning] = {
     400: Meaning(REFUSED, Cause.INVALID),
     401: Meaning(NOT_DELIVERED, Cause.LOGIN_REQUIRED),
@@ -127,7 +143,8 @@ _UNREADABLE = Meaning(UNCONFIRMED, Cause.BAD_ANSWER)
 
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,6})?")
 _RETRY_TEXT = re.compile(r"retry in (\d{1,9}) second", re.IGNORECASE)
-_BASE_URL = re.compile(r"https://[a-z0-9.-]+\.tesla\.(?:com|cn)(?![a-z0-9.-])", re.IGNORECASE)
+_BASE_URL = re.compile(r"use base url:\s*(https?://[^\s,;\"'<>]+)", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"\bh2=\"?(https?://[^\s,;\"]+)", re.IGNORECASE)
 _TOKENS = re.compile(r"[a-z0-9_]+")
 
 
@@ -154,6 +171,27 @@ def outcome_from_wire(endpoint: Endpoint, status: int, headers: Mapping[str, str
     return _ended(meaning, reason.rpartition(": ")[2])
 
 
+def ble_outcome_from_wire(endpoint: Endpoint, status: int, body: bytes | str) -> Ended:
+    """Return how a command ended that went through TeslaBleHttpProxy, which bills nothing. Never raises."""
+    text, document = _read(body)
+    response = document.get("response") if isinstance(document, Mapping) else None
+    result = response.get("result") if isinstance(response, Mapping) else None
+    if not isinstance(response, Mapping) or not isinstance(result, bool):
+        meaning = CODES.get(status, _UNREADABLE) if not 200 <= status < 300 else _UNREADABLE
+        return replace(_ended(meaning, _detail(text, document) or f"HTTP {status}"), billed=0)
+    if result:
+        # It only queues a wake, and to have been heard is not to be awake.
+        return Ended(outcome=UNCONFIRMED if endpoint.core is WAKE_UP.core else APPLIED, billed=0)
+    reason = _line(str(response.get("reason") or ""))
+    meaning = (
+        next((each for start, each in BLE_TEXTS if reason.lower().startswith(start.lower())), None)
+        or _by_word(endpoint, reason)
+        or _by_text(reason)
+        or Meaning(UNCONFIRMED, Cause.SERVER_ERROR)
+    )
+    return replace(_ended(meaning, reason), billed=0)
+
+
 def read_failure_from_wire(status: int, headers: Mapping[str, str], body: bytes | str) -> Failed:
     """Return why a read brought nothing; a 2xx whose body could not be used is BAD_ANSWER. Never raises."""
     if 200 <= status < 300:
@@ -173,12 +211,30 @@ def _failed(status: int, headers: Mapping[str, str], body: bytes | str) -> Ended
     # A rate limit is one, whatever the text around it says.
     meaning = fallback if status == 429 else _by_text(text) or fallback
     detail = _detail(text, document)
-    if status == 421 and (url := _BASE_URL.search(text)):
-        detail = f"use base URL {url.group()}"
+    if status == WRONG_REGION and (url := base_url_from_wire(headers, text)) and is_tesla_url(url):
+        detail = f"use base URL {url}"
     if status in _EXPLAINED:
         detail = f"{_EXPLAINED[status]}: {detail}" if detail else _EXPLAINED[status]
     ended = _ended(meaning, detail or f"HTTP {status}")
     return replace(ended, retry_after_s=_retry_after_s(meaning, headers, text), billed=1 if status < 500 else 0)
+
+
+WRONG_REGION = 421
+TESLA_SUFFIXES = (".tesla.com", ".tesla.cn")
+
+
+def is_tesla_url(url: str) -> bool:
+    """Return whether an address is one of Tesla's own, so that tokens may be sent to it."""
+    parts = urlsplit(url)
+    is_bare = not parts.username and not parts.password
+    return parts.scheme == "https" and is_bare and (parts.hostname or "").endswith(TESLA_SUFFIXES)
+
+
+def base_url_from_wire(headers: Mapping[str, str], body: bytes | str) -> str | None:
+    """Return the address that an answer 421 names, in `Alt-Svc` or in its text. Whether it may be trusted is not said here."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    found = _ALTERNATIVE.search(lower.get("alt-svc", "")) or _BASE_URL.search(_read(body)[0])
+    return found.group(1).rstrip("/.") if found else None
 
 
 def _ended(meaning: Meaning, detail: str) -> Ended:

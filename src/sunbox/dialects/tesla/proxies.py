@@ -58,9 +58,26 @@ BLE_NOT_CONNECTED = "failed to connect to vehicle"
 BLE_NO_HANDSHAKE = "failed to perform handshake with vehicle"
 BLE_NOT_WOKEN = "failed to wake up car"
 BLE_ASLEEP = "vehicle is sleeping"
+BLE_SLEEP_UNKNOWN = "vehicle sleep status unknown"
 BLE_NO_KEY = "BleControl is not initialized. Maybe private.pem is missing."
 BLE_UNKNOWN = "unrecognized vehicle command"
 BLE_NOT_MADE = "not implemented"
+BLE_WRONG = (
+    BLE_UNKNOWN,
+    BLE_NOT_MADE,
+    "unrecognized state category",
+    "unrecognized command",
+    "not supported via BLE",
+    "failed to decode body",
+    "missing '",
+    "expected '",
+    "invalid '",
+    "unknown day",
+    "days_of_week",
+    "start_time is required",
+    "end_time is required",
+    "id missing in body",
+)
 """Beginnings of what the program says in `reason`."""
 
 SIGNING_BAD_VIN = "expected 17-character VIN in path (do not user Fleet API ID)"

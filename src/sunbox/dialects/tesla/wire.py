@@ -15,7 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts
+from sunbox.core.values import replace
 from sunbox.dialects.tesla.outcomes import Ended, Failed, outcome_from_wire, read_failure_from_wire
+from sunbox.dialects.tesla.proxies import SLEEP_KEYS
 
 __all__ = [
     "AVAILABILITY_WORDS",
@@ -31,6 +33,8 @@ __all__ = [
     "TokenRefused",
     "Tokens",
     "availability_from_wire",
+    "ble_availability_from_wire",
+    "ble_vehicle_from_wire",
     "document_from_wire",
     "instant_to_wire",
     "outcome_from_wire",
@@ -248,7 +252,9 @@ def _section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _instant(value: object) -> datetime | None:
     milliseconds = _number(value, EARLIEST_MS, LATEST_MS)
-    return None if milliseconds is None else EPOCH_AT + timedelta(milliseconds=round(milliseconds))
+    if milliseconds is None:
+        return _seconds(value)  # as TeslaBleHttpProxy writes them
+    return EPOCH_AT + timedelta(milliseconds=round(milliseconds))
 
 
 def instant_to_wire(at: datetime) -> int:
@@ -304,6 +310,37 @@ def availability_from_wire(document: Mapping[str, Any]) -> Availability:
     """
     word = _vehicle_body(document).get("state")
     return AVAILABILITY_WORDS.get(word, Availability.UNKNOWN) if isinstance(word, str) else Availability.UNKNOWN
+
+
+def ble_vehicle_from_wire(document: Mapping[str, Any], *, received_at: datetime) -> VehicleFacts:
+    """Return what a `vehicle_data` answer of TeslaBleHttpProxy says: a 0 may be something that the car did not say.
+
+    Raises:
+        ValueError: it is not a vehicle document at all.
+    """
+    facts = vehicle_from_wire(document, received_at=received_at)
+    unsaid = {name: None for name in BLE_ZERO_IS_NOTHING if getattr(facts, name) == 0}
+    return replace(facts, is_near=True, **unsaid)
+
+
+BLE_ZERO_IS_NOTHING = ("limit_soc_pct", "limit_soc_min_pct", "amps_requested_max_a", "pilot_a")
+
+
+def ble_availability_from_wire(document: Mapping[str, Any]) -> Availability:
+    """Return whether a vehicle sleeps, from TeslaBleHttpProxy's `body_controller_state`.
+
+    Raises:
+        ValueError: it is no such answer.
+    """
+    body = _vehicle_body(document)
+    word = next((body[key] for key in SLEEP_KEYS if isinstance(body.get(key), str)), "")
+    return BLE_SLEEP_WORDS.get(word, Availability.UNKNOWN)
+
+
+BLE_SLEEP_WORDS: dict[str, Availability] = {
+    "VEHICLE_SLEEP_STATUS_AWAKE": Availability.ONLINE,
+    "VEHICLE_SLEEP_STATUS_ASLEEP": Availability.ASLEEP,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ from typing import Any
 import httpx2
 
 from sunbox.core.commands import Cause
+from sunbox.dialects.tesla.outcomes import WRONG_REGION, base_url_from_wire
 from sunbox.dialects.tesla.table import VEHICLE_DATA, VEHICLE_DATA_ENDPOINTS, Endpoint
 from sunbox.dialects.tesla.wire import read_failure_from_wire
+from sunbox.drivers.tesla.settings import may_follow
 from sunbox.drivers.tesla.tokens import TeslaAccount, TokenError
 from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
 
@@ -47,30 +49,55 @@ class TeslaClient:
         self._account = account
         self._clients = clients
         self._base_url = base_url
+        self._url: str | None = None  #: where it is now
         self._client: httpx2.AsyncClient | None = None
 
     async def call(self, row: Endpoint, vin: str, fields: Mapping[str, Any] | None = None) -> Answered | Unanswered:
         """Carry out one row of the table for one vehicle.
 
-        A refused access token is renewed once and the request repeated once; both requests are charged for.
+        A refused access token is renewed, and a request to the wrong region is sent to the right one: the request is repeated
+        once, and both are charged for.
         """
         price = 0 if row.bills is None else 1
         try:
             token = await self._account.access_token()
-            if self._client is None:
-                self._client = self._clients(self._base_url or self._account.base_url())
+            answer = await self._exchange(row, vin, fields, token, billed_before=0)
         except TokenError as error:
             return _without_token(error, billed=0)
-        answer = await self._exchange(self._client, row, vin, fields, token, billed_before=0)
-        if not isinstance(answer, Answered) or answer.status != httpx2.codes.UNAUTHORIZED:
+        if not isinstance(answer, Answered):
             return answer
-        if read_failure_from_wire(answer.status, answer.headers, answer.body).cause is not Cause.LOGIN_REQUIRED:
-            return answer  # the token is right, something else is not allowed
+        billed = price
         try:
-            token = await self._account.renew(token)
+            if answer.status == WRONG_REGION:
+                if not await self._moved(answer):
+                    return answer
+            elif self._is_stale(answer):
+                token = await self._account.renew(token)
+            else:
+                return answer
         except TokenError as error:
-            return _without_token(error, billed=price)
-        return await self._exchange(self._client, row, vin, fields, token, billed_before=price)
+            return _without_token(error, billed=billed)
+        return await self._exchange(row, vin, fields, token, billed_before=billed)
+
+    @staticmethod
+    def _is_stale(answer: Answered) -> bool:
+        """Return whether the access token was refused; at other times it is right, and something else is not allowed."""
+        if answer.status != httpx2.codes.UNAUTHORIZED:
+            return False
+        return read_failure_from_wire(answer.status, answer.headers, answer.body).cause is Cause.LOGIN_REQUIRED
+
+    async def _moved(self, answer: Answered) -> bool:
+        """Go where an answer 421 sends us, if that is Tesla's; return whether there is another address now."""
+        url = base_url_from_wire(answer.headers, answer.body)
+        now_url = self._url or ""
+        if url is None or url == now_url or not may_follow(now_url, url):
+            return False
+        if self._client is not None:
+            await self._client.aclose()
+        self._url, self._client = url, None
+        if self._base_url is None:
+            await self._account.moved_to(url)
+        return True
 
     async def close(self) -> None:
         """Close the connection. The account is closed too: its vehicles end together."""
@@ -81,7 +108,6 @@ class TeslaClient:
 
     async def _exchange(
         self,
-        client: httpx2.AsyncClient,
         row: Endpoint,
         vin: str,
         fields: Mapping[str, Any] | None,
@@ -89,8 +115,11 @@ class TeslaClient:
         *,
         billed_before: int,
     ) -> Answered | Unanswered:
+        if self._client is None:
+            self._url = self._url or self._base_url or self._account.base_url()
+            self._client = self._clients(self._url)
         try:
-            response = await client.request(
+            response = await self._client.request(
                 row.method,
                 row.path.format(vehicle=vin),
                 params=QUERIES.get(row),

@@ -8,16 +8,20 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
+from sunbox.dialects.tesla.outcomes import is_tesla_url
+from sunbox.dialects.tesla.proxies import ProxyKind
 from sunbox.dialects.tesla.table import AUTH_URLS, BASE_URLS, PRICES
 
 Region = Literal["na", "eu", "cn"]
+CommandWay = Literal["proxy", "fleet"]
+ProxyKindName = Literal["ble", "signing"]
 
 HOME_SUFFIXES = (".local", ".lan", ".home", ".home.arpa", ".internal", ".fritz.box", ".localhost", ".test")
 """Ends of names that do not leave the house."""
@@ -41,6 +45,12 @@ def _checked_url(url: str) -> str:
     if parts.scheme == "http" and not _is_at_home(parts.hostname):
         raise ValueError(f"{parts.hostname} is outside the house and tokens are sent to it: use https")
     return url.rstrip("/")
+
+
+def may_follow(from_url: str, to_url: str) -> bool:
+    """Return whether tokens may be sent where an answer points: to Tesla's own hosts; from a machine of this house to another."""
+    to, origin = urlsplit(to_url).hostname, urlsplit(from_url).hostname
+    return is_tesla_url(to_url) or (to is not None and origin is not None and _is_at_home(to) and _is_at_home(origin))
 
 
 def _checked_vin(vin: str) -> str:
@@ -109,8 +119,53 @@ class TeslaVehicleSettings(_Settings):
     """Its vehicle identification number, 17 letters and digits."""
     base_url: BaseUrl | None = None
     """Where this car answers, instead of the account's address."""
+    commands: Annotated[list[CommandWay] | None, Field(min_length=1)] = None
+    """The ways by which it is told something, in this order: `proxy`, `fleet` (Tesla's own, unsigned). The next one is taken
+    where one did not reach the car. Default: `[proxy]` if `proxy_url` is written, else `[fleet]`."""
+    proxy_url: BaseUrl | None = None
+    """Where the proxy of this car answers."""
+    proxy_kind: ProxyKindName | None = None
+    """What it is: `ble` (TeslaBleHttpProxy, over Bluetooth, free, needs no account; it reads the car too) or `signing`
+    (tesla-http-proxy, which signs what goes to Tesla). Default: `signing` for an https address, else `ble`."""
+    proxy_ca: Annotated[Path | None, Field(strict=False)] = None
+    """The certificate to trust for a proxy that made its own."""
     max_a: Annotated[int, Field(ge=5, le=48)] = 32
     """Most current per phase that it takes: 32, in America up to 48."""
+
+    @property
+    def is_ble(self) -> bool:
+        """Return whether its proxy reaches it over Bluetooth."""
+        if self.proxy_kind is not None:
+            return self.proxy_kind == ProxyKind.BLE.value
+        return self.proxy_url is not None and self.proxy_url.startswith("http:")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.commands is not None and len(set(self.commands)) != len(self.commands):
+            raise ValueError("commands: a way is written twice; allowed is each once, such as [proxy, fleet]")
+        if self.commands is not None and "proxy" in self.commands and self.proxy_url is None:
+            raise ValueError(
+                "commands has proxy, and proxy_url is missing; write where it answers, such as "
+                "http://192.168.0.9:8080, or leave proxy out"
+            )
+        if self.proxy_url is None and (self.proxy_kind is not None or self.proxy_ca is not None):
+            raise ValueError("proxy_kind and proxy_ca say how a proxy is; write proxy_url too, or leave them out")
+        if self.commands is not None and "proxy" not in self.commands and self.proxy_url is not None:
+            raise ValueError("proxy_url is written, and commands does not have proxy; add it, or leave proxy_url out")
+        return self
+
+
+def ways_in_order(vehicle: TeslaVehicleSettings) -> list[CommandWay]:
+    """Return the ways by which a car is reached: with a signing proxy alone, the Fleet API stands behind for wakes and reads."""
+    ways: list[CommandWay] = list(vehicle.commands or (["proxy"] if vehicle.proxy_url is not None else ["fleet"]))
+    if ways == ["proxy"] and not vehicle.is_ble:
+        ways.append("fleet")
+    return ways
+
+
+def needs_account(vehicle: TeslaVehicleSettings) -> bool:
+    """Return whether anything about this car goes through Tesla's cloud."""
+    return ways_in_order(vehicle) != ["proxy"]
 
 
 def capabilities(vehicle: TeslaVehicleSettings, account: TeslaAccountSettings | None = None) -> Capabilities:
@@ -120,6 +175,7 @@ def capabilities(vehicle: TeslaVehicleSettings, account: TeslaAccountSettings | 
     TeslaSolarCharger); it sleeps, and wakes within 10–60 s (Tesla's best practices).
     """
     prices = TeslaPrices() if account is None else account.prices
+    is_paid = needs_account(vehicle)
     return Capabilities(
         min_a=5,
         low_min_a=3,
@@ -132,7 +188,8 @@ def capabilities(vehicle: TeslaVehicleSettings, account: TeslaAccountSettings | 
         limit_soc_min_pct=50,
         settle_s=6.0,
         start_settle_s=20.0,
-        price=prices.by_kind(),
+        price=prices.by_kind() if is_paid else {},
+        has_free_way=is_paid and vehicle.is_ble and ways_in_order(vehicle)[0] == "proxy",
     )
 
 

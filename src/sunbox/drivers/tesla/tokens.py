@@ -211,6 +211,7 @@ class TeslaAccount:
         self._held: TeslaTokens | None = None
         self._unsaved: tuple[str, TeslaTokens] | None = None  # refresh token → what came for it: not durable, not used
         self._renewing: asyncio.Task[TeslaTokens] | None = None
+        self._moved_to: str | None = None
         self._auth: httpx2.AsyncClient | None = None
 
     def base_url(self) -> str:
@@ -219,7 +220,7 @@ class TeslaAccount:
         Raises:
             TokenError: neither the settings nor the token file tell.
         """
-        return self._address(0, "base_url")
+        return self._moved_to or self._address(0, "base_url")
 
     async def access_token(self) -> str:
         """Return an access token that will do for a request now.
@@ -232,6 +233,18 @@ class TeslaAccount:
             held = await self._renewed(held.access_token)
         self._held = held
         return held.access_token
+
+    async def moved_to(self, base_url: str) -> None:
+        """Take note that the vehicles of this account answer elsewhere, and keep it in the token file.
+
+        Raises:
+            TokenError: the file cannot be read or written.
+        """
+        self._moved_to = base_url
+        self._log.warning("Tesla names another address for this account", base_url=base_url)
+        async with self._file.locked():
+            self._file.write(self._file.read().model_copy(update={"base_url": base_url}))
+        self._held = None
 
     async def renew(self, refused: str) -> str:
         """Return another access token after `refused` was refused.
