@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CAR, CARPORT, NOON, Bench, Car, Ending, after_s, facts_of, remembered, settings_of
 
-from sunbox.core.commands import Cause, Command, CommandName, Outcome
+from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome
 from sunbox.core.events import Ordered
 from sunbox.core.model import Mode, Override
 from sunbox.core.orders import EXPIRES_S, MOST_ORDERS, end_of
@@ -45,7 +45,7 @@ def test_an_order_is_sent_once_and_its_end_is_told() -> None:
     bench.advance(3600)
     assert bench.commands() == [ADD]
     assert end(bench, number) == OrderEnd(order_id=number, outcome=Outcome.APPLIED)
-    assert bench.vehicle.orders == ()
+    assert bench.vehicle.memory.orders == ()
     assert bench.vehicle.doubt is None
 
 
@@ -247,3 +247,39 @@ def test_what_cannot_be_ordered_is_said() -> None:
     for _ in range(MOST_ORDERS):
         ordered(bench)
     assert isinstance(bench.order(OPEN), Rejected)
+
+
+def test_an_order_that_waits_survives_a_restart_and_keeps_its_time() -> None:
+    bench = Bench(car=Car(wakes_after_s=None), memory=remembered(facts_of(), mode=Mode.OFF))
+    number = ordered(bench, ADD)
+    bench.advance(100)
+    bench.restart()
+    bench.car.is_awake = True
+    bench.advance(150)
+    assert bench.commands().count(ADD) == 1
+    assert end(bench, number) == OrderEnd(order_id=number, outcome=Outcome.APPLIED)
+    assert ordered(bench) > number
+    late = ordered(bench)
+    bench.car.is_awake, bench.car.wakes_after_s = False, None
+    bench.restart()
+    bench.advance(EXPIRES_S + 1)
+    found = end(bench, late)
+    assert found is not None
+    assert found.outcome is Outcome.NOT_DELIVERED
+
+
+def test_an_order_under_way_at_a_restart_may_have_been_done_and_is_not_sent_again() -> None:
+    bench = awake()
+    number = ordered(bench, ADD)
+    assert bench.commands() == [ADD]
+    bench.restart()
+    assert end(bench, number) == OrderEnd(order_id=number, outcome=Outcome.UNCONFIRMED, cause=Cause.RESTARTED)
+    bench.advance(3600)
+    assert bench.commands() == [ADD]
+
+
+def test_a_remembered_order_under_way_that_is_known_no_more_ends_nothing() -> None:
+    exchange = Exchange(id=7, command=ADD, sent_at=NOON, order_id=5)
+    bench = Bench(memory=remembered(facts_of(), mode=Mode.OFF, exchange=exchange))
+    assert bench.vehicle.order_ends == ()
+    assert ordered(bench) > 7

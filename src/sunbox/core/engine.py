@@ -69,12 +69,12 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
     for vehicle_id, vehicle in draft.vehicles.items():
-        if vehicle.orders:
+        if vehicle.memory.orders:
             orders.expire(draft, vehicle_id)
     for loadpoint in state.settings.loadpoints:
         reconcile(draft, loadpoint)
     for vehicle_id, vehicle in draft.vehicles.items():
-        if vehicle.orders and all(loadpoint.vehicle_id != vehicle_id for loadpoint in state.settings.loadpoints):
+        if vehicle.memory.orders and all(loadpoint.vehicle_id != vehicle_id for loadpoint in state.settings.loadpoints):
             orders.serve(draft, vehicle_id)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
@@ -128,7 +128,8 @@ def _on_began(draft: Draft, event: Began) -> None:
         memory = event.memory.vehicles.get(vehicle_id, VehicleMemory())
         exchange = memory.exchange
         draft.vehicle(vehicle_id, memory=replace(memory, exchange=None))
-        draft.next_id = max(draft.next_id, exchange.id + 1 if exchange is not None else 1)
+        known_ids = (*(order.id for order in memory.orders), *(() if exchange is None else (exchange.id,)))
+        draft.next_id = max(draft.next_id, 1, *(known_id + 1 for known_id in known_ids))
         if memory.facts is None or memory.facts.is_plugged is not False:
             most_w = dealings.assumed_most_w(draft, vehicle_id)
             draft.vehicle(vehicle_id, steps=(Step(draft.at, 0.0, most_w),))
@@ -136,8 +137,9 @@ def _on_began(draft: Draft, event: Began) -> None:
         draft.charge(
             vehicle_id, command, None, 0 if command is None else 1
         )  # its answer is lost; it may be on the bill
-        is_order = exchange is not None and exchange.order_id is not None
-        if command is not None and command.name is not CommandName.WAKE and not is_order:
+        if exchange is not None and exchange.order_id is not None:
+            orders.on_restart(draft, vehicle_id, exchange.order_id)
+        elif command is not None and command.name is not CommandName.WAKE:
             doubt = Doubt(command=command, since_at=draft.at, until_at=draft.at, attempt=1)
             draft.vehicle(vehicle_id, doubt=doubt)
 

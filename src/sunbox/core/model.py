@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from sunbox.core.commands import Cause, Exchange, RequestKind
+from sunbox.core.commands import Cause, Command, Exchange, RequestKind
 
 
 class Mode(StrEnum):
@@ -182,6 +182,16 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A one-shot command that waits for the car."""
+
+    id: int
+    command: Command
+    by: str
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleMemory:
     """What must survive of a vehicle."""
 
@@ -199,6 +209,7 @@ class VehicleMemory:
     wake_failures: int = 0
     login_required: bool = False
     exchange: Exchange | None = None  #: the command under way
+    orders: tuple[Order, ...] = ()  #: one-shot commands that wait, the oldest first
     phases: int | None = None  #: learned
     voltage_v: float | None = None  #: learned under load
     shadow_wh: float | None = None  #: learned: the shadow price of a command with which a day begins

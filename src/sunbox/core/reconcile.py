@@ -58,7 +58,7 @@ def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
     held_by: Reason | None = None
     action = next_action(draft, draft.loadpoints[loadpoint.id], draft.vehicles[vehicle_id], loadpoint)
     vehicle = draft.vehicles[vehicle_id]
-    if vehicle.orders and not _lowers(action, vehicle.memory.facts):
+    if vehicle.memory.orders and not _lowers(action, vehicle.memory.facts):
         orders.deliver(draft, vehicle_id)
     if draft.vehicles[vehicle_id].exchange is None:
         held_by = _act(draft, vehicle_id, action)

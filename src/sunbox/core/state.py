@@ -63,16 +63,6 @@ class LowAmps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A one-shot command that waits for the car."""
-
-    id: int
-    command: Command
-    by: str
-    since_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEnd:
     """How an order ended."""
 
@@ -109,7 +99,6 @@ class VehicleState:
     start_hits: int = 0  #: grid readings in a row that show a start
     energy_wh: float = 0.0  #: drawn since its data was read (high end), to foresee the target
     energy_at: datetime | None = None
-    orders: tuple[Order, ...] = ()  #: one-shot commands that wait, the oldest first
     order_ends: tuple[OrderEnd, ...] = ()  #: of the last ones
 
 
