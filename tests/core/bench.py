@@ -164,6 +164,8 @@ class Car:
     stays_at_min: bool = False  #: asked for less than 5 A it takes 5 A
     wakes_after_s: float | None = 8.0
     wakes_at: datetime | None = None
+    is_schedule_pending: bool | None = None
+    schedule_at: datetime | None = None
 
     @property
     def current_a(self) -> float:
@@ -219,6 +221,8 @@ class Car:
             longitude=self.longitude,
             is_fast_charger=self.is_fast_charger,
             is_driving=False,
+            is_schedule_pending=self.is_schedule_pending,
+            schedule_at=self.schedule_at,
         )
 
     def do(self, command: Command, at: datetime) -> tuple[Outcome, Cause | None]:

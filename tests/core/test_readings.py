@@ -199,7 +199,9 @@ def test_a_word_that_is_no_known_state_says_nothing_of_the_car() -> None:
     assert (bench.vehicle.memory, bench.vehicle.steps) == (before.memory, before.steps)
     assert not bench.vehicle.is_doubtful
     bench.ask(amps_a=8)
-    assert bench.commands(AMPS)[-1].value != 8  # which is found out first, for nothing, and not at once: it did not know
+    assert (
+        bench.commands(AMPS)[-1].value != 8
+    )  # which is found out first, for nothing, and not at once: it did not know
     bench.until(lambda: bench.car.amps_a == 8, UNKNOWN_AGAIN_S + 10)
     assert bench.reads[-1][2] is ReadKind.STATE
 

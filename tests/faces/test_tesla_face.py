@@ -46,6 +46,8 @@ FACTS = VehicleFacts(
     longitude=13.54,
     is_fast_charger=False,
     is_driving=False,
+    is_schedule_pending=True,
+    schedule_at=datetime(2025, 6, 21, 22, 0, tzinfo=UTC),
     details=VehicleDetails(
         range_km=266.87 * MILE_KM,
         range_ideal_km=266.87 * MILE_KM,
@@ -68,8 +70,6 @@ FACTS = VehicleFacts(
         is_port_latched=True,
         version="2025.14.3",
         schedule_mode="StartAt",
-        is_schedule_pending=True,
-        schedule_at=datetime(2025, 6, 21, 22, 0, tzinfo=UTC),
         schedule_start_min=1320,
         schedule_departure_min=480,
     ),

@@ -30,6 +30,8 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.PLACE_UNKNOWN: "the car telling its location, or assume_place in the configuration",
     ReasonCode.NOT_PV_PLACE: "the tag pv at {place} in the configuration, or a start by name",
     ReasonCode.FAST_CHARGER: "the car leaving the fast charger",
+    ReasonCode.OWN_SCHEDULE: "the car's own time, a start, or respect_schedule: false at the loadpoint",
+    ReasonCode.OTHER_MANAGER: "the other program leaving the car alone: one of both should be switched off",
     ReasonCode.MODE_OFF: "another mode, or a start",
     ReasonCode.STOPPED_BY: "lifting the stop (override none), a start, or unplugging",
     ReasonCode.TARGET_REACHED: "a higher target, or the charge falling 3 points below it",

@@ -224,6 +224,10 @@ class LoadpointPart(Part):
     """Between two charges from the sun it pauses for at least so long."""
     overhead_w: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """What the car burns itself while it charges, such as 250: the more, the less a charge at low power is worth."""
+    respect_schedule: bool = True
+    """Whether a car that waits for its own schedule is left waiting; `false` charges it from the sun before."""
+    hand_lasts_s: Annotated[float | None, Field(ge=60, le=604_800)] = None
+    """For how long a start or stop in the car's own app counts; default: until the cable is taken out."""
     phase_up_delay_s: Annotated[float, Field(ge=0, le=3600)] = 240.0
     """It switches to more phases after the sun has been enough for them for so long."""
     phase_down_delay_s: Annotated[float, Field(ge=0, le=3600)] = 150.0

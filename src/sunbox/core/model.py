@@ -98,8 +98,6 @@ class VehicleDetails:
     is_port_latched: bool | None = None
     version: str | None = None  #: of its software
     schedule_mode: str | None = None  #: its own words: Off, StartAt, DepartBy
-    is_schedule_pending: bool | None = None  #: it waits for its own time
-    schedule_at: datetime | None = None  #: when it will start by itself
     schedule_start_min: int | None = None  #: after its local midnight
     schedule_departure_min: int | None = None
 
@@ -126,6 +124,8 @@ class VehicleFacts:
     longitude: float | None = None
     is_fast_charger: bool | None = None
     is_driving: bool | None = None
+    is_schedule_pending: bool | None = None  #: it is plugged in and waits for a time of its own
+    schedule_at: datetime | None = None  #: when it will start by itself, if it says
     is_near: bool = False  #: it answered over a radio that reaches a few metres: it stands where the radio is
     details: VehicleDetails | None = None
 
@@ -164,6 +164,7 @@ class Session:
     began_at: datetime
     has_started: bool = False  #: charging was started at least once
     was_stopped: bool = False  #: the last word of a person or program was stop
+    meddled_at: tuple[datetime, ...] = ()  #: the last times somebody else changed the current
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class ReasonCode(StrEnum):
     NOT_PV_PLACE = "not_pv_place"
     FAST_CHARGER = "fast_charger"
     MODE_OFF = "mode_off"
+    OWN_SCHEDULE = "own_schedule"
+    OTHER_MANAGER = "other_manager"
     STOPPED_BY = "stopped_by"
     TARGET_REACHED = "target_reached"
     COMPLETE = "complete"
@@ -82,6 +84,13 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.PLACE_UNKNOWN: Template(_W, "left alone: the car's location is unknown and no assume_place is set"),
     ReasonCode.NOT_PV_PLACE: Template(_W, "left alone: {place} has no tag pv"),
     ReasonCode.FAST_CHARGER: Template(_W, "left alone: at a fast charger"),
+    ReasonCode.OWN_SCHEDULE: Template(
+        _W,
+        "left alone: the car waits for its own schedule ({start}); a start, or respect_schedule: false, comes before it",
+    ),
+    ReasonCode.OTHER_MANAGER: Template(
+        _C, "charging {amps_a} A: left to whatever else set the current {times} times in {hours} h, until {until}{cap}"
+    ),
     ReasonCode.MODE_OFF: Template(_X, "off: mode is off"),
     ReasonCode.STOPPED_BY: Template(_X, "stopped by {by}"),
     ReasonCode.TARGET_REACHED: Template(_X, "stopped: {soc_pct} % reaches the target of {target_pct} %"),

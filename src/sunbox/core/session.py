@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.belief import is_charging, is_flowing
-from sunbox.core.model import Charging, Override, Session, VehicleFacts
+from sunbox.core.model import Charging, Mode, Override, Session, VehicleFacts
 from sunbox.core.values import replace
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sunbox.core.draft import Draft
+    from sunbox.core.settings import LoadpointSettings
 
 CAR_APP = "the car's own app"
+CAR_SCHEDULE = "the car's own schedule"
+
+MEDDLED_KEPT = 3
+"""So many changes of the current by somebody else, and it is another manager and not a person."""
+
+MEDDLED_WITHIN_S = 6 * 3600.0
+MEDDLED_REST_S = 3600.0
+"""Within so long a time; and for so long it is left to the other one."""
+
+OURS_S = 60.0
+"""A current that is read so soon after we set one may still be ours."""
 
 
 def note_reading(
@@ -34,8 +49,11 @@ def note_reading(
             if session is not None:
                 end(draft, loadpoint.id)
             session = Session(began_at=draft.at)
+        elif before is not None and _is_scheduled_start(before, now):
+            session = _overridden(draft, loadpoint, session, Override.CHARGE, CAR_SCHEDULE)
         elif was_sure and before is not None:
-            session = _note_hand(draft, loadpoint.id, session, before, now)
+            session = _note_hand(draft, loadpoint, session, before, now)
+            session = _note_meddling(draft, vehicle_id, session, before, now)
         was_begun = (
             before is not None and before.charging is Charging.STARTING and now.charging is not Charging.STARTING
         )
@@ -62,22 +80,69 @@ def _was_replugged(before: VehicleFacts | None, now: VehicleFacts) -> bool:
     return now.energy_added_wh < before.energy_added_wh - 100.0
 
 
-def _note_hand(draft: Draft, loadpoint_id: str, session: Session, before: VehicleFacts, now: VehicleFacts) -> Session:
+def _is_scheduled_start(before: VehicleFacts, now: VehicleFacts) -> bool:
+    """Return whether a car that waited for its own time charges now: nobody here starts one that waits."""
+    return bool(before.is_schedule_pending) and not is_charging(before) and is_charging(now)
+
+
+def _note_hand(
+    draft: Draft, loadpoint: LoadpointSettings, session: Session, before: VehicleFacts, now: VehicleFacts
+) -> Session:
     """Take a start or stop that nobody here asked for as a person's word in the car's app; return the session with it.
 
     Only where the facts leave no other reading: it flowed and was stopped below its limit, or it had been stopped and charges.
     """
-    wish = draft.loadpoints[loadpoint_id].memory.wish
-    by_hand: Override | None = None
     if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED:
-        by_hand = Override.STOP
-    elif before.charging is Charging.STOPPED and is_charging(now) and before.limit_soc_pct == now.limit_soc_pct:
-        by_hand = Override.CHARGE
-    if by_hand is None or by_hand is wish.override:
-        return session
-    wish = replace(
-        wish, override=by_hand, override_by=CAR_APP, override_until_at=None, amps_a=None, version=wish.version + 1
-    )
-    session = replace(session, was_stopped=by_hand is Override.STOP)
-    draft.remember_loadpoint(loadpoint_id, wish=wish, session=session)
+        return _overridden(draft, loadpoint, session, Override.STOP, CAR_APP)
+    if before.charging is Charging.STOPPED and is_charging(now) and before.limit_soc_pct == now.limit_soc_pct:
+        return _overridden(draft, loadpoint, session, Override.CHARGE, CAR_APP)
     return session
+
+
+def _overridden(draft: Draft, loadpoint: LoadpointSettings, session: Session, override: Override, by: str) -> Session:
+    """Take a start or stop at the car as a wish, until the cable is taken out or for as long as the owner says."""
+    wish = draft.loadpoints[loadpoint.id].memory.wish
+    if override is wish.override:
+        return session
+    if by is CAR_SCHEDULE and (wish.mode is Mode.NOW or not loadpoint.respect_schedule):
+        return session
+    lasts_s = loadpoint.hand_lasts_s
+    wish = replace(
+        wish,
+        override=override,
+        override_by=by,
+        override_until_at=None if lasts_s is None else draft.at + timedelta(seconds=lasts_s),
+        amps_a=None,
+        version=wish.version + 1,
+    )
+    session = replace(session, was_stopped=override is Override.STOP)
+    draft.remember_loadpoint(loadpoint.id, wish=wish, session=session)
+    return session
+
+
+def _note_meddling(draft: Draft, vehicle_id: str, session: Session, before: VehicleFacts, now: VehicleFacts) -> Session:
+    """Count changes of a charging car's current that nobody here made; a car that takes what its cable allows made none."""
+    sent_at = draft.vehicles[vehicle_id].amps_sent_at
+    amps = (before.amps_requested_a, now.amps_requested_a)
+    is_ours = sent_at is not None and (draft.at - sent_at).total_seconds() < OURS_S
+    if is_ours or None in amps or amps[0] == amps[1] or min(amps[0] or 0, amps[1] or 0) < LOWEST_PLAIN_A:
+        return session
+    if before.charging is not Charging.CHARGING or now.charging is not Charging.CHARGING:
+        return session
+    if before.amps_requested_max_a != now.amps_requested_max_a or before.pilot_a != now.pilot_a:
+        return session
+    return replace(session, meddled_at=(*session.meddled_at, draft.at)[-MEDDLED_KEPT:])
+
+
+LOWEST_PLAIN_A = 5
+"""Below it a car may show another current than it was told (TeslaPy#42)."""
+
+
+def meddled_until(session: Session | None, at: datetime) -> datetime | None:
+    """Return until when the car is left to another manager, None if there is none."""
+    if session is None or len(session.meddled_at) < MEDDLED_KEPT:
+        return None
+    first_at, last_at = session.meddled_at[0], session.meddled_at[-1]
+    until_at = last_at + timedelta(seconds=MEDDLED_REST_S)
+    is_one = (last_at - first_at).total_seconds() <= MEDDLED_WITHIN_S
+    return until_at if is_one and at < until_at else None

@@ -130,6 +130,10 @@ class LoadpointSettings:
     overhead_w: float = 0.0  #: what the car itself burns while it charges: power that is worth nothing
     phase_up_delay_s: float = 240.0  #: more phases only after the sun has been enough for them for so long
     phase_down_delay_s: float = 150.0  #: fewer phases only after it has been too little for so long
+    respect_schedule: bool = True  #: a car that waits for a time of its own is left waiting
+    hand_lasts_s: float | None = (
+        None  #: for how long a start or stop in the car's own app counts; None = until unplugged
+    )
     phase_switches_per_session: int = 12  #: most on a day; each step up costs twice as much as the one before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.belief import extra_a, is_charging, phases_of, takes_less, voltage_of
@@ -14,14 +15,17 @@ from sunbox.core.economy import is_affordable
 from sunbox.core.foresight import ahead_w
 from sunbox.core.model import Charging, Mode, Override, Wish
 from sunbox.core.prices import price_wh, start_price_wh
-from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.reasons import Numbers, Reason, ReasonCode
 from sunbox.core.regulator import Range
 from sunbox.core.replies import settle_s_of
+from sunbox.core.session import MEDDLED_KEPT, MEDDLED_WITHIN_S, meddled_until
 from sunbox.core.values import replace, unchanged
 from sunbox.core.vehicle import wake_again_at
 from sunbox.core.wallbox import SetPoint
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sunbox.core.draft import Draft
     from sunbox.core.model import VehicleFacts, VehicleMemory
     from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
@@ -100,6 +104,10 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
             return off(lp, Reason(ReasonCode.MODE_OFF))
         if wish.mode is Mode.NOW:
             full = Reason(ReasonCode.CHARGING_NOW)
+        elif (waits := _own_schedule(draft, settings, facts)) is not None:
+            return leave(lp, waits)
+        elif facts is not None and is_charging(facts) and (full := _meddled(draft, lp)) is not None:
+            wish = replace(wish, amps_a=facts.amps_requested_a)
     can = range_of(draft, settings, vehicle_settings, wish)
     return Stance(
         settings=settings,
@@ -113,6 +121,37 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         extra_a=extra_a(facts),
         is_idle=_is_idle(draft, vehicle),
     )
+
+
+SCHEDULE_GRACE_S = 300.0
+"""A car that has not begun so long after its own time does not wait for it any more."""
+
+
+def _own_schedule(draft: Draft, settings: LoadpointSettings, facts: VehicleFacts | None) -> Reason | None:
+    """Return why a car that waits for a time of its own is left waiting; None if it does not wait."""
+    if facts is None or not facts.is_schedule_pending or not settings.respect_schedule or is_charging(facts):
+        return None
+    begins_at = facts.schedule_at
+    if begins_at is None:
+        return Reason(ReasonCode.OWN_SCHEDULE, {"start": "it does not say when"})
+    over_at = begins_at + timedelta(seconds=SCHEDULE_GRACE_S)
+    if draft.at >= over_at:
+        return None
+    draft.wait_for(over_at)
+    return Reason(ReasonCode.OWN_SCHEDULE, {"start": _clock(draft, begins_at)}, begins_at)
+
+
+def _meddled(draft: Draft, lp: LoadpointState) -> Reason | None:
+    """Return why the current is left to somebody else who sets it again and again; None if nobody does."""
+    until_at = meddled_until(lp.memory.session, draft.at)
+    if until_at is None:
+        return None
+    numbers: Numbers = {"times": MEDDLED_KEPT, "hours": MEDDLED_WITHIN_S / 3600.0, "until": _clock(draft, until_at)}
+    return Reason(ReasonCode.OTHER_MANAGER, numbers, until_at)
+
+
+def _clock(draft: Draft, at: datetime) -> str:
+    return at.astimezone(draft.settings.site.timezone).strftime("%H:%M")
 
 
 def _is_idle(draft: Draft, vehicle: VehicleState) -> bool:

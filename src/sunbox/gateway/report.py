@@ -42,6 +42,8 @@ CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.PLACE_UNKNOWN: Cause.AWAY,
     ReasonCode.NOT_PV_PLACE: Cause.AWAY,
     ReasonCode.FAST_CHARGER: Cause.AWAY,
+    ReasonCode.OWN_SCHEDULE: Cause.ASKED,
+    ReasonCode.OTHER_MANAGER: Cause.ASKED,
     ReasonCode.MODE_OFF: Cause.ASKED,
     ReasonCode.STOPPED_BY: Cause.ASKED,
     ReasonCode.TARGET_REACHED: Cause.FULL,

@@ -68,7 +68,7 @@ def test_every_detail_has_one_key_and_each_way_of_writing_a_field() -> None:
     told = [field for keys in DETAILS.values() for field, _ in keys.values()]
     assert sorted(told) == sorted(entry.name for entry in fields(VehicleDetails))
     assert set(DETAIL_TO_WIRE) <= set(told)
-    assert {name for name in told if "_km" in name} | {"schedule_at", "is_port_latched"} == set(DETAIL_TO_WIRE)
+    assert {name for name in told if "_km" in name} | {"is_port_latched"} == set(DETAIL_TO_WIRE)
 
 
 def test_whole_numbers_are_written_as_such() -> None:

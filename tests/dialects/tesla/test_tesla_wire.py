@@ -88,7 +88,6 @@ DETAILS_OF_FIXTURE = VehicleDetails(
     is_port_latched=True,
     version="2023.44.30.8 06f534d46010",
     schedule_mode="Off",
-    is_schedule_pending=False,
     schedule_start_min=600,
     schedule_departure_min=480,
 )
@@ -113,6 +112,7 @@ def test_a_real_document() -> None:
         longitude=13.54,
         is_fast_charger=False,
         is_driving=False,
+        is_schedule_pending=False,
         details=DETAILS_OF_FIXTURE,
     )
     assert vehicle_from_wire(FIXTURE) == expected
@@ -187,11 +187,12 @@ def test_half_a_location_is_none() -> None:
     assert (facts.latitude, facts.longitude) == (None, None)
 
 
+NO_NUMBERS = ("charging_state", "fast_charger_present", "scheduled_charging_pending")
 WEIRD = [None, True, "16", [], {}, -1, 1e12, float("nan"), float("inf"), 10**400]
 
 
 @pytest.mark.parametrize("value", WEIRD)
-@pytest.mark.parametrize("key", [key for key in CHARGE_STATE if key not in ("charging_state", "fast_charger_present")])
+@pytest.mark.parametrize("key", [key for key in CHARGE_STATE if key not in NO_NUMBERS])
 def test_weird_numbers_are_not_known(key: str, value: Any) -> None:
     field, _ = CHARGE_STATE[key]
     assert getattr(vehicle_from_wire(document({key: value})), field) is None

@@ -108,8 +108,17 @@ def _phases(value: object) -> int | None:
     return PHASES_FROM_WIRE.get(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _seconds_to_wire(at: datetime) -> int:
+    return (at - EPOCH_AT) // timedelta(seconds=1)
+
+
 def _bool(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
+
+
+def _seconds(value: object) -> datetime | None:
+    number = _number(value, EARLIEST_MS / 1000, LATEST_MS / 1000)
+    return None if number is None else EPOCH_AT + timedelta(seconds=round(number))
 
 
 _CHARGING_TO_WIRE = {charging: word for word, charging in CHARGING_WORDS.items()}
@@ -128,6 +137,8 @@ CHARGE_STATE: dict[str, tuple[str, Callable[[object], Any]]] = {
     "charger_phases": ("phases", _phases),
     "charge_energy_added": ("energy_added_wh", _float(0, 2000, 1000.0)),
     "fast_charger_present": ("is_fast_charger", _bool),
+    "scheduled_charging_pending": ("is_schedule_pending", _bool),
+    "scheduled_charging_start_time": ("schedule_at", _seconds),
 }
 """Key of `charge_state` → field of `VehicleFacts` and how it is read. kW and kWh become W and Wh."""
 
@@ -136,11 +147,6 @@ KM_PER_MILE = 1.609344
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= 80 and value.isprintable() else None
-
-
-def _seconds(value: object) -> datetime | None:
-    number = _number(value, EARLIEST_MS / 1000, LATEST_MS / 1000)
-    return None if number is None else EPOCH_AT + timedelta(seconds=round(number))
 
 
 def _latch(value: object) -> bool | None:
@@ -163,8 +169,6 @@ DETAILS: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
         "charge_port_door_open": ("is_port_open", _bool),
         "charge_port_latch": ("is_port_latched", _latch),
         "scheduled_charging_mode": ("schedule_mode", _text),
-        "scheduled_charging_pending": ("is_schedule_pending", _bool),
-        "scheduled_charging_start_time": ("schedule_at", _seconds),
         "scheduled_charging_start_time_app": ("schedule_start_min", _int(0, 1439)),
         "scheduled_departure_time_minutes": ("schedule_departure_min", _int(0, 1439)),
     },
@@ -190,6 +194,7 @@ FACT_TO_WIRE: dict[str, Callable[[Any], Any]] = {
     "power_w": lambda power_w: round(power_w / 1000.0),
     "phases": PHASES_TO_WIRE.get,
     "energy_added_wh": lambda energy_wh: round(energy_wh / 1000.0, 2),
+    "schedule_at": _seconds_to_wire,
 }
 """How a field of `VehicleFacts` is written where it is not written as it is."""
 
@@ -206,7 +211,6 @@ def _miles_to_wire(value_km: float) -> int | float:
 
 _READ_BACK: dict[Callable[[object], Any], Callable[[Any], Any]] = {
     _MILES: _miles_to_wire,
-    _seconds: lambda at: (at - EPOCH_AT) // timedelta(seconds=1),
     _latch: {True: "Engaged", False: "Disengaged"}.get,
 }
 """What writes that which another function reads."""

@@ -77,6 +77,7 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     # elsewhere: no car here, or one that is left alone whatever it does
     ReasonCode.AWAY: frozenset(Status),
     ReasonCode.PLACE_UNKNOWN: _ANY_PLUGGED,
+    ReasonCode.OWN_SCHEDULE: _ANY_PLUGGED,
     ReasonCode.NOT_PV_PLACE: _ANY_PLUGGED,
     ReasonCode.FAST_CHARGER: _ANY_PLUGGED,
     # not wished: stopped if somebody said so since plug-in, else ready; still charging until the stop has arrived
@@ -90,6 +91,7 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.CHARGING_MINIMUM: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_HELD: frozenset({Status.CHARGING}),
     ReasonCode.CHARGING_GUARANTEED: frozenset({Status.CHARGING}),
+    ReasonCode.OTHER_MANAGER: frozenset({Status.CHARGING}),
     ReasonCode.GRID_STALE_HOLD: frozenset({Status.CHARGING}),
     # wished, and held back: interrupted once it has been started since plug-in, else ready
     # (also for a car that was never seen: it is woken for a look when the sun lasts)
