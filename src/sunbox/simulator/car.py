@@ -50,6 +50,7 @@ class TeslaCar:
         never_full: bool = False,
         charges_at_plug_in: bool = True,
         ignores_low_amps: bool = False,
+        needs_signing: bool = False,
         is_plugged: bool = True,
         is_asleep: bool = False,
         sleeps_as: Availability = Availability.ASLEEP,
@@ -76,6 +77,7 @@ class TeslaCar:
             never_full: its charge never rises above 60 % (for benchmarks).
             charges_at_plug_in: it begins to charge when plugged in, as real cars do.
             ignores_low_amps: it stays at 5 A however often it is told less, as some cars do.
+            needs_signing: its cloud takes signed commands only, as for practically all real cars.
             is_plugged: the cable is in.
             is_asleep: it sleeps.
             sleeps_as: what the cloud calls a sleeping car; firmware since 2024.20 may say offline.
@@ -93,6 +95,7 @@ class TeslaCar:
         self.limit_pct = limit_pct
         self.home = (lat, lon)
         self.charges_at_plug_in, self.ignores_low_amps = charges_at_plug_in, ignores_low_amps
+        self.needs_signing = needs_signing
         self.sleeps_as = sleeps_as
         self.timezone: tzinfo = timezone or ZoneInfo("Europe/Berlin")
         self.now = now

@@ -37,6 +37,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
+    is_signed: bool = False
 
     @property
     def car(self) -> TeslaCar:
@@ -109,6 +110,8 @@ def _wake(call: Call) -> Reply:
 
 
 def _command(call: Call) -> Reply:
+    if call.car.needs_signing and not call.is_signed:
+        return failed(403, envelopes.UNSIGNED)  # the cloud knows: the car is not asked
     if call.car.is_asleep:
         return failed(408, envelopes.ASLEEP)
     call.car.contact()
