@@ -46,7 +46,7 @@ class Desk:
         query = f"?endpoints={endpoints}" if endpoints else ""
         return await self.get(f"/api/1/vehicles/{VIN}/vehicle_data{query}")
 
-    async def command(self, name: str, **body: Any) -> httpx2.Response:
+    async def command(self, name: str, /, **body: Any) -> httpx2.Response:
         return await self.post(f"/api/1/vehicles/{VIN}/command/{name}", body)
 
     async def wake(self) -> httpx2.Response:

@@ -219,6 +219,19 @@ def test_data_are_nested_twice_in_seconds_with_0_for_what_is_not_known() -> None
     at_the_desk(body, car={"phases": 3})
 
 
+def test_the_schedules_can_be_asked_for() -> None:
+    async def body(desk: Desk) -> None:
+        schedule = {**SCHEDULE, "days_of_week": "Monday", "start_time": 60, "id": 7}
+        await command(desk, "add_charge_schedule", schedule)
+        told = (await data(desk, endpoints="charge_schedule_data")).json()["response"]["response"]
+        assert set(told) == {"charge_schedule_data"}
+        (row,) = told["charge_schedule_data"]["charge_schedules"]
+        assert (row["id"], row["days_of_week"], row["start_time"]) == (7, 2, 60)
+        assert START_AT.timestamp() < told["charge_schedule_data"]["timestamp"] <= desk.clock.now().timestamp()
+
+    at_the_desk(body)
+
+
 def test_a_section_that_it_does_not_know_fails_the_whole_request() -> None:
     async def body(desk: Desk) -> None:
         answer = await data(desk, endpoints="charge_state;drive_state")

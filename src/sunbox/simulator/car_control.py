@@ -194,4 +194,5 @@ def car_truth(car: TeslaCar) -> dict[str, Any]:
         "needs_signing": car.needs_signing,
         "in_service": car.is_in_service,
         "schedule": car.schedule.mode.value,
+        "charge_schedules": [schedule.to_wire() for schedule in car.charge_schedules],
     }

@@ -12,7 +12,7 @@ from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.table import COMMANDS, REGION, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP, Endpoint
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.faults import Fault, Reply
-from sunbox.simulator.tesla_documents import facts_of, identity_of, sections_of
+from sunbox.simulator.tesla_documents import ASKED_BY_NAME, facts_of, identity_of, sections_of
 from sunbox.simulator.tesla_effects import EFFECTS, invalid_field
 
 
@@ -96,7 +96,8 @@ def _data(call: Call) -> Reply:
         facts, sections = call.fault.frozen[car.vin]
         facts = replace(facts, measured_at=facts.measured_at - timedelta(seconds=call.fault.age_s))
     asked = [part for part in call.query.get("endpoints", "").split(";") if part]
-    document = envelopes.vehicle_to_wire(identity_of(car), facts, more=sections, sections=asked)
+    more = {name: fields for name, fields in sections.items() if name in asked or name not in ASKED_BY_NAME}
+    document = envelopes.vehicle_to_wire(identity_of(car), facts, more=more, sections=asked)
     if not call.account.shows_location:
         document["response"].pop("drive_state", None)
     return ok(document)
