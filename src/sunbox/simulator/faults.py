@@ -27,6 +27,8 @@ _ORDER = {name: place for place, name in enumerate((*BY_NAME, proxies.BLE_STATE.
 SERVER_CODES = (500, 502, 503, 504, 540)
 LONGEST_S = 100_000_000
 """Longest span that may be asked for: three years."""
+LONGEST_DELAY_S = 120
+MISSING_SCOPES = "Unauthorized missing scopes"
 HTML_PAGE = "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1><hr>edge</body></html>"
 
 
@@ -79,6 +81,9 @@ class Fault:
     as_text: bool = False
     html: bool = False
     applied: bool = False
+    text_only: bool = False
+    delay_s: float = 0.0  #: until the answer is given, beyond what it takes anyway
+    base_url: str = ""  #: of the region that serves the account
     age_s: int = 0  #: how much older than the fault stale data is
     frozen: dict[str, tuple[VehicleFacts, dict[str, dict[str, Any]]]] = field(default_factory=dict)
     """Stale data by VIN: the cars as they were when the fault began."""
@@ -120,6 +125,16 @@ def _server_error(fault: Fault) -> Reply:
     if fault.html:
         return Reply(status=fault.status, body=HTML_PAGE.format(status=fault.status))
     return Reply(status=fault.status, body=envelopes.error("upstream internal error"))
+
+
+def out_of_region(base_url: str, *, text_only: bool = False) -> Reply:
+    """Return the answer to an account that another region serves; its header is what `tesla-http-proxy` follows."""
+    text = f"user out of region, use base URL: {base_url}, see https://developer.tesla.com/docs/fleet-api"
+    return Reply(status=421, body=envelopes.error(text), headers={} if text_only else {"Alt-Svc": f"h2={base_url}"})
+
+
+def _page(status: int, title: str) -> Callable[[Fault], Reply]:
+    return lambda _: Reply(status=status, body=HTML_PAGE.format(status=title))
 
 
 def _ble(text: str) -> Callable[[Fault], Reply]:
@@ -170,6 +185,24 @@ KINDS: dict[str, Kind] = {
         count=None,
         ways=frozenset({Way.SIGNED}),
     ),
+    "wrong_region": Kind(
+        _API,
+        "421: another region serves the account, until cleared; text_only: without the header Alt-Svc",
+        lambda fault: out_of_region(fault.base_url, text_only=fault.text_only),
+        count=None,
+        options=frozenset({"text_only"}),
+    ),
+    "missing_scopes": Kind(
+        _API, "403: the login lacks a scope, until cleared", _answer(403, MISSING_SCOPES), count=None
+    ),
+    "slow": Kind(_API, "the answer comes delay_s later (30, at most 120)", options=frozenset({"delay_s"})),
+    "html_ok": Kind(
+        _API,
+        "200 with a page instead of JSON; applied: the command is carried out all the same",
+        _page(200, "Welcome"),
+        options=frozenset({"applied"}),
+    ),
+    "forbidden_page": Kind(_API, "403 with a page, as of a proxy that blocks", _page(403, "Forbidden")),
     "token_expired": Kind(_API, "401: the access token has expired", _answer(401, envelopes.TOKEN_EXPIRED)),
     "login_required": Kind(
         _API | {TOKEN.name},
@@ -266,7 +299,10 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
     _check(f"{name}.retry_after_s", retry_after_s, is_allowed=is_retry, allowed="whole seconds, or null")
     age_s = row.get("age_s", 0)
     _check(f"{name}.age_s", age_s, is_allowed=_is_whole(age_s, 0) and age_s <= LONGEST_S, allowed="whole seconds")
-    for flag in ("as_text", "html", "applied"):
+    delay_s = row.get("delay_s", 30.0 if "delay_s" in kind.options else 0.0)
+    is_delay = _is_number(delay_s) and 0 <= delay_s <= LONGEST_DELAY_S
+    _check(f"{name}.delay_s", delay_s, is_allowed=is_delay, allowed=f"seconds, at most {LONGEST_DELAY_S}")
+    for flag in ("as_text", "html", "applied", "text_only"):
         _check(
             f"{name}.{flag}", row.get(flag), is_allowed=isinstance(row.get(flag, False), bool), allowed="true, false"
         )
@@ -283,6 +319,8 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
         as_text=row.get("as_text", False),
         html=row.get("html", False),
         applied=row.get("applied", False),
+        text_only=row.get("text_only", False),
+        delay_s=float(delay_s),
     )
 
 

@@ -23,8 +23,7 @@ class Account:
     cars: tuple[TeslaCar, ...]
     seems_online: Callable[[TeslaCar], bool]  #: a fault has the state call say so
     shows_location: bool
-    region: str
-    base_url: str
+    home: Callable[[], tuple[str, str]]  #: region that serves the account, and its base URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,8 @@ def answer(call: Call) -> Reply:
 
 
 def _region(call: Call) -> Reply:
-    return ok(envelopes.one({"region": call.account.region, "fleet_api_base_url": call.account.base_url}))
+    region, base_url = call.account.home()
+    return ok(envelopes.one({"region": region, "fleet_api_base_url": base_url}))
 
 
 def _summary_of(account: Account, car: TeslaCar) -> dict[str, Any]:
