@@ -39,14 +39,17 @@ class Desk:
     async def post(self, path: str, body: Any = None, *, token: str | None = None) -> httpx2.Response:
         return await self.client.post(path, json=body or {}, headers=self._headers(token))
 
+    async def state_call(self) -> httpx2.Response:
+        return await self.get(f"/api/1/vehicles/{VIN}")
+
     async def state(self) -> str:
-        return (await self.get(f"/api/1/vehicles/{VIN}")).json()["response"]["state"]
+        return (await self.state_call()).json()["response"]["state"]
 
     async def data(self, endpoints: str = "") -> httpx2.Response:
         query = f"?endpoints={endpoints}" if endpoints else ""
         return await self.get(f"/api/1/vehicles/{VIN}/vehicle_data{query}")
 
-    async def command(self, name: str, **body: Any) -> httpx2.Response:
+    async def command(self, name: str, /, **body: Any) -> httpx2.Response:
         return await self.post(f"/api/1/vehicles/{VIN}/command/{name}", body)
 
     async def wake(self) -> httpx2.Response:

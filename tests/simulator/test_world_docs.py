@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sunbox.simulator.car_control import ROWS
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.control import HELP
+from sunbox.simulator.faults import KINDS
 from sunbox.simulator.patch import patch_world
 from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.scenario_file import parse_scenario
@@ -32,6 +34,23 @@ def test_every_patch_is_accepted(body):
         patch_world(world, json.loads(body))
 
     run_in(VirtualTimeLoop, story())
+
+
+def listed(heading: str) -> set[str]:
+    """The words in code of a table's first column."""
+    table = TEXT.partition(heading)[2].partition("|---|---|\n")[2].partition("\n\n")[0]
+    return {word for row in table.splitlines() for word in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_every_key_of_a_car_and_every_fault_is_explained():
+    assert listed("What may be true of a car") == set(ROWS)
+    assert listed("## What can go wrong") == set(KINDS)
+
+
+@pytest.mark.parametrize(("kind", "option"), [(name, each) for name, row in KINDS.items() for each in row.options])
+def test_every_option_of_a_fault_is_explained(kind: str, option: str):
+    (row,) = re.findall(rf"^\| [^|]*`{kind}`[^|]*\|.*$", TEXT, flags=re.MULTILINE)
+    assert f"`{option}`" in row
 
 
 def test_the_scenario_can_be_read_and_built():

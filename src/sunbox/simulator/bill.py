@@ -1,4 +1,4 @@
-"""What Tesla would charge: every request counted by class, per local day and in all, and the last 1,000 of them."""
+"""What Tesla would charge: every request counted by class, per local day and month and in all, and the last 1,000 of them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class Bill:
         self._timezone = timezone
         self.total = Counts()
         self.days: dict[str, Counts] = {}
+        self.months: dict[str, Counts] = {}
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
 
     def add(self, request: Received) -> None:
@@ -83,11 +84,21 @@ class Bill:
         self.total.add(request)
         day = request.at.astimezone(self._timezone).date().isoformat()
         self.days.setdefault(day, Counts()).add(request)
+        self.months.setdefault(day[:7], Counts()).add(request)
+
+    def month_dollars(self, at: datetime) -> float:
+        """Return what the calendar month of an instant has cost so far."""
+        month = self.months.get(at.astimezone(self._timezone).date().isoformat()[:7])
+        return 0.0 if month is None else month.dollars
 
     def count(self, kind: RequestKind) -> int:
         """Return how many requests of a class were billed in all."""
         return self.total.billed[kind]
 
     def to_json(self) -> dict[str, Any]:
-        """Return total and days."""
-        return {"total": self.total.to_json(), "days": {day: counts.to_json() for day, counts in self.days.items()}}
+        """Return total, months and days."""
+        return {
+            "total": self.total.to_json(),
+            "months": {month: counts.to_json() for month, counts in self.months.items()},
+            "days": {day: counts.to_json() for day, counts in self.days.items()},
+        }

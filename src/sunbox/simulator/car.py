@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sunbox.clock import SystemClock
 from sunbox.core.model import Availability, Charging
 from sunbox.simulator import car_physics as physics
+from sunbox.simulator.car_charge_schedules import ChargeSchedule, next_move_at, next_start_at, schedule_from_body
 from sunbox.simulator.car_control import apply_patch, car_truth
 from sunbox.simulator.car_physics import Socket
 from sunbox.simulator.car_schedule import Schedule, ScheduleMode
@@ -50,6 +51,7 @@ class TeslaCar:
         never_full: bool = False,
         charges_at_plug_in: bool = True,
         ignores_low_amps: bool = False,
+        needs_signing: bool = False,
         is_plugged: bool = True,
         is_asleep: bool = False,
         sleeps_as: Availability = Availability.ASLEEP,
@@ -76,6 +78,7 @@ class TeslaCar:
             never_full: its charge never rises above 60 % (for benchmarks).
             charges_at_plug_in: it begins to charge when plugged in, as real cars do.
             ignores_low_amps: it stays at 5 A however often it is told less, as some cars do.
+            needs_signing: its cloud takes signed commands only, as for practically all real cars.
             is_plugged: the cable is in.
             is_asleep: it sleeps.
             sleeps_as: what the cloud calls a sleeping car; firmware since 2024.20 may say offline.
@@ -93,6 +96,7 @@ class TeslaCar:
         self.limit_pct = limit_pct
         self.home = (lat, lon)
         self.charges_at_plug_in, self.ignores_low_amps = charges_at_plug_in, ignores_low_amps
+        self.needs_signing = needs_signing
         self.sleeps_as = sleeps_as
         self.timezone: tzinfo = timezone or ZoneInfo("Europe/Berlin")
         self.now = now
@@ -105,7 +109,10 @@ class TeslaCar:
         self.added_wh = 0.0
         self.schedule = Schedule()
         self.schedule_due_at: datetime | None = None
-        self.kept_schedules: dict[int, dict[str, Any]] = {}  #: those of newer firmware: kept and told, not lived by
+        self.kept_schedules: dict[int, dict[str, Any]] = {}  #: those of newer firmware by id, as they were told
+        self.charge_due_at: datetime | None = None  #: when the next of those starts or stops charging
+        self._followed_at = self.at  #: until when those were lived by
+        self._used_schedules: set[int] = set()  #: those that have started or stopped a charge
         self.parked_away_at: datetime | None = None
         self.odometer_km = 10_432.0
         self._rng = random.Random(f"{seed}/{id}/car")
@@ -190,6 +197,8 @@ class TeslaCar:
         self.at += timedelta(seconds=dt_s)
         if self.schedule_due_at is not None and self.at >= self.schedule_due_at:
             self._begin_scheduled()
+        if self.charge_due_at is not None and self.at >= self.charge_due_at:
+            self._follow_schedules()
         before_w = self.draw_w
         if self.charging is Charging.STARTING:
             self._start_left_s -= dt_s
@@ -323,11 +332,62 @@ class TeslaCar:
         while not schedule.get("id") and number in self.kept_schedules:
             number += 1
         self.kept_schedules[number] = {**schedule, "id": number}
+        self._used_schedules.discard(number)
+        self._plan_charges()
         return None
 
     def drop_schedule(self, number: int) -> str | None:
         """Remove a schedule."""
-        return None if self.kept_schedules.pop(number, None) else "schedule_not_found"
+        word = None if self.kept_schedules.pop(number, None) else "schedule_not_found"
+        self._used_schedules.discard(number)
+        self._plan_charges()
+        return word
+
+    @property
+    def charge_schedules(self) -> list[ChargeSchedule]:
+        """Return the schedules of newer firmware."""
+        return [schedule_from_body(body) for body in self.kept_schedules.values()]
+
+    @property
+    def next_charge_at(self) -> datetime | None:
+        """Return when a schedule of newer firmware next starts charging where the car stands."""
+        return next_start_at(self._schedules_here(), self.at, self.timezone)
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether a schedule of newer firmware has it wait: it may start here, and it is not its time."""
+        here = self._schedules_here()
+        is_open = any(schedule.is_open(self.at, self.timezone) for schedule in here)
+        return not is_open and any(schedule.starts and schedule.is_enabled for schedule in here)
+
+    def _schedules_here(self) -> list[ChargeSchedule]:
+        return [schedule for schedule in self.charge_schedules if schedule.is_near(self.position)]
+
+    def _plan_charges(self) -> None:
+        self._followed_at = self.at
+        self.charge_due_at = next_move_at(self.charge_schedules, self.at, self.timezone)
+
+    def _follow_schedules(self) -> None:
+        """Do what the schedules of newer firmware have it do since the last time; a stop goes before a start."""
+        moves = [
+            (at, is_start, schedule.id)
+            for schedule in self._schedules_here()
+            for at, is_start in schedule.moves(self._followed_at, self.at, self.timezone)
+        ]
+        for _, is_start, number in sorted(moves):
+            if number in self.kept_schedules:  # one that was used up by its last move is gone
+                self._follow(schedule_from_body(self.kept_schedules[number]), is_start=is_start)
+        self._plan_charges()
+
+    def _follow(self, schedule: ChargeSchedule, *, is_start: bool) -> None:
+        if is_start and self.is_plugged and self.charging is Charging.STOPPED and not self.has_enough:
+            self._begin()
+            self._used_schedules.add(schedule.id)
+        elif not is_start and self.stop_charging() is None:
+            self._used_schedules.add(schedule.id)
+        is_last = not (is_start and schedule.ends)
+        if schedule.one_time and is_last and schedule.id in self._used_schedules:
+            self.drop_schedule(schedule.id)
 
     def _plan(self) -> None:
         needed_wh = max(0.0, self.capacity_wh * self.limit_pct / 100.0 - self.stored_wh)
@@ -361,8 +421,12 @@ class TeslaCar:
         self.amps_a = max(self.amps_a, min(physics.LOWEST_TOLD_A, self.available_a))
         self.charging = Charging.COMPLETE if self.has_enough else Charging.STOPPED
         self._plan()
-        if not self.has_enough and self.charges_at_plug_in and self.schedule.mode is ScheduleMode.OFF:
+        is_waiting = self.schedule.mode is not ScheduleMode.OFF or self.is_held
+        if not self.has_enough and self.charges_at_plug_in and not is_waiting:
             self._begin()
+            self._used_schedules.update(
+                schedule.id for schedule in self._schedules_here() if schedule.is_open(self.at, self.timezone)
+            )
 
     def unplug(self) -> None:
         """Take the cable out."""

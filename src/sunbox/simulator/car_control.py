@@ -111,6 +111,7 @@ ROWS: dict[str, Row] = {
     "never_full": Row(*_BOOL, _set("never_full")),
     "ignores_low_amps": Row(*_BOOL, _set("ignores_low_amps")),
     "charges_at_plug_in": Row(*_BOOL, _set("charges_at_plug_in")),
+    "needs_signing": Row(*_BOOL, _set("needs_signing")),
     "in_service": Row(*_BOOL, _set("is_in_service")),
     "lat": Row(*_number(-90, 90), _set_latitude),
     "lon": Row(*_number(-180, 180), _set_longitude),
@@ -190,6 +191,8 @@ def car_truth(car: TeslaCar) -> dict[str, Any]:
         "energy_added_wh": round(car.added_wh, 1),
         "capacity_wh": car.capacity_wh,
         "never_full": car.never_full,
+        "needs_signing": car.needs_signing,
         "in_service": car.is_in_service,
         "schedule": car.schedule.mode.value,
+        "charge_schedules": [schedule.to_wire() for schedule in car.charge_schedules],
     }

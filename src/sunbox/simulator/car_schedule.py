@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
+from sunbox.dialects.tesla.orders import DAYS
+
 READY_MARGIN_S = 900.0
 """How much earlier than needed the car is ready."""
 
 _TIMES = {True: "weekdays", False: "all_week"}
+
+_GROUPS = {"all": 127, "weekdays": 62}
+SHORT_DAYS: dict[str, int] = {day.lower(): 1 << place for place, day in enumerate(DAYS)}
+FULL_DAYS: dict[str, int] = {
+    day: 1 << place
+    for place, day in enumerate(("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"))
+}
+"""Days of the week as bits (`vehicle-command:pkg/proxy/command.go`): Tesla's cloud knows both, the BLE proxy whole names."""
+
+
+def days_from_text(text: str, names: Mapping[str, int]) -> int | None:
+    """Return days of the week as bits, from `All`, `Weekdays` or names with commas between; None if one is unknown."""
+    bits = 0
+    for part in text.lower().split(","):
+        bit = ({**names, **_GROUPS}).get(part.strip())
+        if bit is None:
+            return None
+        bits |= bit
+    return bits
 
 
 class ScheduleMode(StrEnum):

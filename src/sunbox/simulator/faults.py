@@ -1,7 +1,8 @@
-"""What can go wrong in Tesla's cloud, as rows: kind, which requests it hits, what it may be told, how it answers.
+"""What can go wrong on the way to a Tesla, as rows: kind, which requests it hits, what it may be told, how it answers.
 
 A fault hits `count` requests (1 if nothing is said; null = until cleared), or all for `duration_s` simulated seconds.
-`endpoint` narrows it to one call, `vehicle` to one car (its VIN or id in the cloud).
+`endpoint` narrows it to one call, `vehicle` to one car (its VIN or id in the cloud). What befalls Tesla's cloud befalls
+signed commands too; what befalls the BLE proxy has kinds of its own (`ble_…`).
 """
 
 from __future__ import annotations
@@ -9,21 +10,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sunbox.core.model import VehicleFacts
-from sunbox.dialects.tesla import envelopes
+from sunbox.dialects.tesla import envelopes, proxies
 from sunbox.dialects.tesla.table import BY_NAME, COMMANDS, TOKEN, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP
 
 _COMMANDS = frozenset(row.name for row in COMMANDS)
 _TO_CAR = _COMMANDS | {VEHICLE_DATA.name}
 _PAID = _TO_CAR | {WAKE_UP.name}
 _API = _PAID | {VEHICLE.name, VEHICLES.name}
+_BLE = proxies.BLE_COMMANDS | {proxies.BLE_WAKE_UP.name, proxies.BLE_DATA.name, proxies.BLE_STATE.name}
+_ORDER = {name: place for place, name in enumerate((*BY_NAME, proxies.BLE_STATE.name))}
 
 SERVER_CODES = (500, 502, 503, 504, 540)
 LONGEST_S = 100_000_000
 """Longest span that may be asked for: three years."""
+LONGEST_DELAY_S = 120
+MISSING_SCOPES = "Unauthorized missing scopes"
 HTML_PAGE = "<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1><hr>edge</body></html>"
+
+
+class Way(StrEnum):
+    """How a request goes to a car."""
+
+    PLAIN = "plain"  #: to Tesla's cloud, as it is
+    SIGNED = "signed"  #: to Tesla's cloud, signed by tesla-http-proxy
+    BLE = "ble"  #: over Bluetooth, by TeslaBleHttpProxy
+    BLE_WAKE = "ble_wake"  #: what TeslaBleHttpProxy does by itself when the car sleeps
+
+
+_CLOUD = frozenset({Way.PLAIN, Way.SIGNED})
+_RADIO = frozenset({Way.BLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +63,8 @@ class Kind:
     reply: Callable[[Fault], Reply] | None = None  #: None: the cloud knows what to do
     count: int | None = 1  #: if nothing is said
     options: frozenset[str] = frozenset()
+    ways: frozenset[Way] = _CLOUD
+    takes_s: float = 0.0  #: until it shows, over Bluetooth
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +81,9 @@ class Fault:
     as_text: bool = False
     html: bool = False
     applied: bool = False
+    text_only: bool = False
+    delay_s: float = 0.0  #: until the answer is given, beyond what it takes anyway
+    base_url: str = ""  #: of the region that serves the account
     age_s: int = 0  #: how much older than the fault stale data is
     frozen: dict[str, tuple[VehicleFacts, dict[str, dict[str, Any]]]] = field(default_factory=dict)
     """Stale data by VIN: the cars as they were when the fault began."""
@@ -103,6 +127,25 @@ def _server_error(fault: Fault) -> Reply:
     return Reply(status=fault.status, body=envelopes.error("upstream internal error"))
 
 
+def out_of_region(base_url: str, *, text_only: bool = False) -> Reply:
+    """Return the answer to an account that another region serves; its header is what `tesla-http-proxy` follows."""
+    text = f"user out of region, use base URL: {base_url}, see https://developer.tesla.com/docs/fleet-api"
+    return Reply(status=421, body=envelopes.error(text), headers={} if text_only else {"Alt-Svc": f"h2={base_url}"})
+
+
+def _page(status: int, title: str) -> Callable[[Fault], Reply]:
+    return lambda _: Reply(status=status, body=HTML_PAGE.format(status=title))
+
+
+def _ble(text: str) -> Callable[[Fault], Reply]:
+    """Return the reply whose body is the BLE proxy's `reason`; `{doing}` stands for what it was about to do."""
+    return lambda _: Reply(status=503, body=text)
+
+
+BLE_SCAN_S, BLE_PATIENCE_S = 5.0, 15.0
+"""How long the BLE proxy looks for a car's beacon, and how long it waits for an answer."""
+DEADLINE = "context deadline exceeded"
+
 KINDS: dict[str, Kind] = {
     "asleep": Kind(_TO_CAR, "408 although it is awake", _answer(408, envelopes.ASLEEP)),
     "asleep_while_online": Kind(
@@ -128,7 +171,38 @@ KINDS: dict[str, Kind] = {
         options=frozenset({"age_s"}),
     ),
     "limit_exceeded": Kind(_PAID, "403: the billing limit is reached", _answer(403, envelopes.EXCEEDED_LIMIT)),
-    "unsigned": Kind(_COMMANDS, "403: the car takes signed commands only", _answer(403, envelopes.UNSIGNED)),
+    "unsigned": Kind(
+        _COMMANDS,
+        "403: the car takes signed commands only",
+        _answer(403, envelopes.UNSIGNED),
+        ways=frozenset({Way.PLAIN}),
+    ),
+    "not_paired": Kind(
+        _COMMANDS,
+        "signed commands: 500, the car does not know the proxy's key, until cleared",
+        # Tesla carries the car's own answer to the proxy with a 200, and bills it.
+        _answer(200, envelopes.NOT_PAIRED),
+        count=None,
+        ways=frozenset({Way.SIGNED}),
+    ),
+    "wrong_region": Kind(
+        _API,
+        "421: another region serves the account, until cleared; text_only: without the header Alt-Svc",
+        lambda fault: out_of_region(fault.base_url, text_only=fault.text_only),
+        count=None,
+        options=frozenset({"text_only"}),
+    ),
+    "missing_scopes": Kind(
+        _API, "403: the login lacks a scope, until cleared", _answer(403, MISSING_SCOPES), count=None
+    ),
+    "slow": Kind(_API, "the answer comes delay_s later (30, at most 120)", options=frozenset({"delay_s"})),
+    "html_ok": Kind(
+        _API,
+        "200 with a page instead of JSON; applied: the command is carried out all the same",
+        _page(200, "Welcome"),
+        options=frozenset({"applied"}),
+    ),
+    "forbidden_page": Kind(_API, "403 with a page, as of a proxy that blocks", _page(403, "Forbidden")),
     "token_expired": Kind(_API, "401: the access token has expired", _answer(401, envelopes.TOKEN_EXPIRED)),
     "login_required": Kind(
         _API | {TOKEN.name},
@@ -139,8 +213,43 @@ KINDS: dict[str, Kind] = {
     "proxy_asleep": Kind(_TO_CAR, "500 with the text of a sleeping car", _answer(500, envelopes.ASLEEP)),
     "in_service": Kind(_TO_CAR, "405: the car is in service", _answer(405, envelopes.IN_SERVICE)),
     "busy": Kind(_COMMANDS, "refused with could_not_wake_buses", _refusal("could_not_wake_buses")),
-    "no_wake": Kind(frozenset({WAKE_UP.name}), "wake_up is answered, the car sleeps on, until cleared", count=None),
+    "no_wake": Kind(
+        frozenset({WAKE_UP.name}),
+        "wake_up is answered, the car sleeps on, until cleared; over Bluetooth it fails",
+        count=None,
+        ways=_CLOUD | {Way.BLE_WAKE},
+    ),
     "no_power": Kind(frozenset({"charge_start"}), "refused with no_power", _refusal("no_power")),
+    "ble_out_of_range": Kind(
+        _BLE,
+        "BLE proxy: it does not hear the car, though that is at home",
+        _ble(f"{proxies.BLE_OUT_OF_RANGE}: {DEADLINE}"),
+        ways=_RADIO,
+        takes_s=BLE_SCAN_S,
+    ),
+    "ble_not_connected": Kind(
+        _BLE,
+        "BLE proxy: the car is heard, and takes no connection (others hold all it has)",
+        _ble(f"{proxies.BLE_NOT_CONNECTED} (A): {DEADLINE}"),
+        ways=_RADIO,
+        takes_s=BLE_PATIENCE_S,
+    ),
+    "ble_no_handshake": Kind(
+        _BLE,
+        "BLE proxy: the car does not know the proxy's key, until cleared",
+        _ble(f"{proxies.BLE_NO_HANDSHAKE} (A): {envelopes.NOT_PAIRED}"),
+        count=None,
+        ways=_RADIO,
+    ),
+    "ble_timeout": Kind(
+        _BLE,
+        "BLE proxy: no answer of the car in time; applied: it did it all the same",
+        _ble(f"{{doing}}: {DEADLINE}"),
+        options=frozenset({"applied"}),
+        ways=_RADIO,
+        takes_s=BLE_PATIENCE_S,
+    ),
+    "ble_lost_reply": Kind(_BLE, "BLE proxy: carried out, and the proxy's answer never comes", ways=_RADIO),
 }
 
 _COMMON = frozenset({"kind", "endpoint", "vehicle", "count", "duration_s"})
@@ -175,7 +284,7 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
     for key in row:
         _check(f"{name}", key, is_allowed=key in allowed_keys, allowed=", ".join(sorted(allowed_keys)))
     endpoint, vehicle = row.get("endpoint"), row.get("vehicle")
-    hits = ", ".join(sorted(kind.hits, key=lambda hit: list(BY_NAME).index(hit)))
+    hits = ", ".join(sorted(kind.hits, key=_ORDER.__getitem__))
     is_hit = endpoint is None or (isinstance(endpoint, str) and endpoint in kind.hits)
     _check(f"{name}.endpoint", endpoint, is_allowed=is_hit, allowed=hits)
     _check(f"{name}.vehicle", vehicle, is_allowed=vehicle is None or isinstance(vehicle, str), allowed="a VIN or id")
@@ -190,7 +299,10 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
     _check(f"{name}.retry_after_s", retry_after_s, is_allowed=is_retry, allowed="whole seconds, or null")
     age_s = row.get("age_s", 0)
     _check(f"{name}.age_s", age_s, is_allowed=_is_whole(age_s, 0) and age_s <= LONGEST_S, allowed="whole seconds")
-    for flag in ("as_text", "html", "applied"):
+    delay_s = row.get("delay_s", 30.0 if "delay_s" in kind.options else 0.0)
+    is_delay = _is_number(delay_s) and 0 <= delay_s <= LONGEST_DELAY_S
+    _check(f"{name}.delay_s", delay_s, is_allowed=is_delay, allowed=f"seconds, at most {LONGEST_DELAY_S}")
+    for flag in ("as_text", "html", "applied", "text_only"):
         _check(
             f"{name}.{flag}", row.get(flag), is_allowed=isinstance(row.get(flag, False), bool), allowed="true, false"
         )
@@ -207,6 +319,8 @@ def fault_from_json(given: Any, at: datetime) -> Fault:
         as_text=row.get("as_text", False),
         html=row.get("html", False),
         applied=row.get("applied", False),
+        text_only=row.get("text_only", False),
+        delay_s=float(delay_s),
     )
 
 
@@ -224,11 +338,12 @@ class Faults:
         """Have none happen any more."""
         self._all.clear()
 
-    def take(self, endpoint: str, vehicle: frozenset[str], at: datetime) -> Fault | None:
+    def take(self, endpoint: str, vehicle: frozenset[str], at: datetime, way: Way = Way.PLAIN) -> Fault | None:
         """Return the fault that hits this request, counted, or None. `vehicle` holds all names of the car."""
         self._drop(at)
         for fault in self._all:
-            if endpoint in KINDS[fault.kind].hits and self._fits(fault, endpoint, vehicle):
+            kind = KINDS[fault.kind]
+            if endpoint in kind.hits and way in kind.ways and self._fits(fault, endpoint, vehicle):
                 if fault.left is not None:
                     fault.left -= 1
                 return fault

@@ -74,6 +74,7 @@ class CarScenario:
     never_full: bool | None = None  #: None = where it is always at home (for benchmarks)
     charges_at_plug_in: bool = True
     ignores_low_amps: bool = False
+    needs_signing: bool = False
     plugged: bool = True
     asleep: bool = True
 
@@ -159,6 +160,7 @@ def build_car(scenario: Scenario, number: int, clock: Clock) -> TeslaCar:
         never_full=presence is Presence.ALWAYS if car.never_full is None else car.never_full,
         charges_at_plug_in=car.charges_at_plug_in,
         ignores_low_amps=car.ignores_low_amps,
+        needs_signing=car.needs_signing,
         is_plugged=car.plugged,
         is_asleep=car.asleep,
         voltage_v=scenario.voltage_v,

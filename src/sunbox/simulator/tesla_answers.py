@@ -12,7 +12,7 @@ from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.table import COMMANDS, REGION, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP, Endpoint
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.faults import Fault, Reply
-from sunbox.simulator.tesla_documents import facts_of, identity_of, sections_of
+from sunbox.simulator.tesla_documents import ASKED_BY_NAME, facts_of, identity_of, sections_of
 from sunbox.simulator.tesla_effects import EFFECTS, invalid_field
 
 
@@ -23,8 +23,7 @@ class Account:
     cars: tuple[TeslaCar, ...]
     seems_online: Callable[[TeslaCar], bool]  #: a fault has the state call say so
     shows_location: bool
-    region: str
-    base_url: str
+    home: Callable[[], tuple[str, str]]  #: region that serves the account, and its base URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
+    is_signed: bool = False
 
     @property
     def car(self) -> TeslaCar:
@@ -69,7 +69,8 @@ def answer(call: Call) -> Reply:
 
 
 def _region(call: Call) -> Reply:
-    return ok(envelopes.one({"region": call.account.region, "fleet_api_base_url": call.account.base_url}))
+    region, base_url = call.account.home()
+    return ok(envelopes.one({"region": region, "fleet_api_base_url": base_url}))
 
 
 def _summary_of(account: Account, car: TeslaCar) -> dict[str, Any]:
@@ -95,7 +96,8 @@ def _data(call: Call) -> Reply:
         facts, sections = call.fault.frozen[car.vin]
         facts = replace(facts, measured_at=facts.measured_at - timedelta(seconds=call.fault.age_s))
     asked = [part for part in call.query.get("endpoints", "").split(";") if part]
-    document = envelopes.vehicle_to_wire(identity_of(car), facts, more=sections, sections=asked)
+    more = {name: fields for name, fields in sections.items() if name in asked or name not in ASKED_BY_NAME}
+    document = envelopes.vehicle_to_wire(identity_of(car), facts, more=more, sections=asked)
     if not call.account.shows_location:
         document["response"].pop("drive_state", None)
     return ok(document)
@@ -109,6 +111,8 @@ def _wake(call: Call) -> Reply:
 
 
 def _command(call: Call) -> Reply:
+    if call.car.needs_signing and not call.is_signed:
+        return failed(403, envelopes.UNSIGNED)  # the cloud knows: the car is not asked
     if call.car.is_asleep:
         return failed(408, envelopes.ASLEEP)
     call.car.contact()

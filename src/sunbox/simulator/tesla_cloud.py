@@ -3,48 +3,61 @@
 Behaviour: Tesla's documents as collected from clients that meet the real one (TWCManager, home-assistant, TeslaMate,
 TeslaPy, `vehicle-command`). Routes are made from the rows of `dialects/tesla/table.py`.
 
-A request goes: latency out, login, vehicle, rate limit, fault, body, car, latency back; then it is on the bill.
+A request goes: latency out, login, region, scopes, bill, vehicle, rate limit, fault, body, car, latency back; then it is on the bill.
+
+Two programs stand beside it and reach the same cars: TeslaBleHttpProxy below `/ble-proxy`, tesla-http-proxy below
+`/signing-proxy`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import math
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from sunbox.clock import Clock
 from sunbox.core.commands import RequestKind
 from sunbox.dialects.tesla import envelopes
-from sunbox.dialects.tesla.table import ENDPOINTS, TOKEN, VEHICLE, WAKE_UP, Endpoint
+from sunbox.dialects.tesla.table import BASE_URLS, ENDPOINTS, REGION, TOKEN, VEHICLE, WAKE_UP, Endpoint
 from sunbox.dialects.tesla.wire import tokens_to_wire
 from sunbox.simulator.bill import BILLED_BELOW, Bill, Received
 from sunbox.simulator.car import TeslaCar
-from sunbox.simulator.faults import KINDS, Fault, Faults, Reply, fault_from_json
+from sunbox.simulator.faults import (
+    KINDS,
+    MISSING_SCOPES,
+    Fault,
+    Faults,
+    Reply,
+    Way,
+    fault_from_json,
+    out_of_region,
+)
 from sunbox.simulator.tesla_answers import Account, Call, answer, failed, ok
+from sunbox.simulator.tesla_ble_proxy import BleProxy, BleSettings
 from sunbox.simulator.tesla_documents import facts_of, names_of, sections_of
+from sunbox.simulator.tesla_http import LostReply, json_of, pass_time, response_of
+from sunbox.simulator.tesla_limits import ALL_SCOPES, LOCATION_SCOPE, NEEDED_SCOPES, RateLimits
+from sunbox.simulator.tesla_signing_proxy import SigningProxy
 from sunbox.simulator.tesla_tokens import TokenStore
-
-RATE_WINDOW_S = 60.0
-RATE_LIMITS: dict[RequestKind, int] = {RequestKind.DATA: 60, RequestKind.COMMAND: 30, RequestKind.WAKE: 3}
-"""Requests per device and minute (tescmd `client.py`, citing Tesla's page)."""
 
 WAKE_ALIAS_PATH = "/api/1/vehicles/{vehicle}/command/wake_up"
 """Not Tesla's, but several clients and proxies use it."""
 
+SIGNED_PATH = "/api/1/vehicles/{vehicle}/signed_command"
+"""Where the signing proxy posts a command to."""
+
+BLE_PROXY, SIGNING_PROXY = "/ble-proxy", "/signing-proxy"
+"""Where the two programs stand: what follows is their own path."""
 
 LOST = frozenset({"lost_reply", "lost_request"})
 """Faults whose answer never comes."""
@@ -61,26 +74,24 @@ class CloudSettings:
     hang_s: float = 180.0  #: how long a connection stays open whose answer never comes
     access_lasts_s: float = 8 * 3600.0
     strict_refresh: bool = False  #: a refresh token is worth nothing at once when used
-    shows_location: bool = True  #: the login has the scope vehicle_location; without it drive_state is missing entirely
+    shows_location: bool = True  #: without it drive_state is missing entirely, as without the scope vehicle_location
+    scopes: frozenset[str] = ALL_SCOPES  #: of the login
     region: str = "eu"
+    other_region: str = "na"
+    other_base_url: str = BASE_URLS["na"]  #: where the other region is; what 421 sends the client to
+    is_account_elsewhere: bool = False  #: the other region serves the account: 421 to everything
+    billing_limit_dollars: float | None = None  #: per calendar month; None = none
+    ble: BleSettings = BleSettings()  # noqa: RUF009 - immutable
 
+    def __post_init__(self) -> None:
+        """Refuse scopes that there are not.
 
-class LostReply(Response):
-    """An answer that never comes: the connection hangs until the client gives up, then breaks off."""
-
-    def __init__(self, hang_s: float) -> None:
-        super().__init__(status_code=200)
-        self._hang_s = hang_s
-
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the client to go away."""
-        try:
-            async with asyncio.timeout(self._hang_s):
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            # A promised body that does not come makes any server cut the connection.
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        Raises:
+            ValueError: one of them is unknown; the text says what is allowed.
+        """
+        unknown = ", ".join(sorted(self.scopes - ALL_SCOPES))
+        if unknown:
+            raise ValueError(f"scopes: {unknown}; allowed are {', '.join(sorted(ALL_SCOPES))}")
 
 
 class TeslaCloud:
@@ -119,15 +130,16 @@ class TeslaCloud:
         self._sync = sync
         self._base_url = base_url
         self._rng = random.Random(f"{seed}/tesla-cloud")
-        self._recent: dict[tuple[str, RequestKind], deque[datetime]] = {}
+        self._limits = RateLimits()
         self._by_name = {name: car for car in self.cars for name in names_of(car)}
         self._account = Account(
             cars=self.cars,
             seems_online=self._seems_online,
-            shows_location=self.settings.shows_location,
-            region=self.settings.region,
-            base_url=base_url,
+            shows_location=self.settings.shows_location and LOCATION_SCOPE in self.settings.scopes,
+            home=self._home,
         )
+        self.ble = BleProxy(clock, self.cars, sync=sync, faults=self.faults, settings=self.settings.ble, seed=seed)
+        self.signing = SigningProxy(self._serve_signed, self._forwarded)
         self.app = Starlette(routes=self._routes())
 
     # for the world
@@ -138,6 +150,7 @@ class TeslaCloud:
             "bill": self.bill.to_json(),
             "faults": self.faults.to_json(self.clock.now()),
             "requests": [request.to_json() for request in self.bill.requests],
+            "ble_requests": [request.to_json() for request in self.ble.requests],
         }
 
     def validate_faults(self, faults: list[Any]) -> None:
@@ -164,6 +177,7 @@ class TeslaCloud:
 
     def _fault(self, given: Any) -> Fault:
         fault = fault_from_json(given, self.clock.now())
+        fault.base_url = self.settings.other_base_url
         if fault.vehicle is not None and fault.vehicle not in self._by_name:
             allowed = ", ".join(car.vin for car in self.cars)
             raise ValueError(f"{fault.kind}.vehicle: {fault.vehicle!r}; allowed is {allowed}")
@@ -174,47 +188,80 @@ class TeslaCloud:
 
     # requests
 
-    def _routes(self) -> list[Route]:
+    def _routes(self) -> list[BaseRoute]:
         rows = [row for row in ENDPOINTS if row is not TOKEN]
         return [
             Route("/status", _status, methods=["GET"]),
+            Mount(BLE_PROXY, app=self.ble.app),
+            Mount(SIGNING_PROXY, app=self.signing.app),
             Route(TOKEN.path, self._token, methods=[TOKEN.method]),
             *(Route(row.path, self._handler(row), methods=[row.method]) for row in rows),
             Route(WAKE_ALIAS_PATH, self._handler(WAKE_UP), methods=[WAKE_UP.method]),
             Route("/{rest:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
 
+    async def _forwarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what the signing proxy forwards."""
+        await self.app(scope, receive, send)
+
     def _handler(self, row: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        """Return the handler of a row: everything around what the call itself does."""
+        """Return the handler of a row."""
 
         async def handle(request: Request) -> Response:
-            came_at = self.clock.now()
             raw = await request.body()
-            latency_s = self._rng.uniform(*(self.settings.slow_s if row.method == "POST" else self.settings.quick_s))
-            await _pass(latency_s / 2)
-            self._sync()
             body, problem = _json_body(request, raw)
-            car = self._by_name.get(request.path_params.get("vehicle", ""))
-            reply, fault = self._refused(request, row, car), None
-            if reply is None:
-                fault = self.faults.take(row.name, _names(car), self.clock.now())
-                call = Call(
-                    row=row,
-                    account=self._account,
-                    vehicle=car,
-                    query=dict(request.query_params),
-                    body=body or {},
-                    fault=fault,
-                )
-                reply = self._reply(call, problem)
-            is_lost = fault is not None and fault.kind in LOST
-            self._count(row, request, came_at, body or None, None if is_lost else reply.status, reply.status)
-            if is_lost:
-                return LostReply(self.settings.hang_s)
-            await _pass(latency_s / 2)
-            return _response(reply)
+            reply = await self._serve(request, row, body, problem)
+            return LostReply(self.settings.hang_s) if reply is None else response_of(reply)
 
         return handle
+
+    async def _serve_signed(self, request: Request, row: Endpoint, body: dict[str, Any]) -> Reply | None:
+        """Return what Tesla tells the signing proxy about a command; None = the answer never comes."""
+        way = Way.SIGNED if row is not WAKE_UP else Way.PLAIN  # there is nothing to sign about waking
+        return await self._serve(request, row, body, None, way)
+
+    async def _serve(
+        self, request: Request, row: Endpoint, body: Any, problem: Reply | None, way: Way = Way.PLAIN
+    ) -> Reply | None:
+        """Return the answer to a request; None = it never comes. Everything around what the call itself does."""
+        came_at = self.clock.now()
+        latency_s = self._rng.uniform(*(self.settings.slow_s if row.method == "POST" else self.settings.quick_s))
+        await pass_time(latency_s / 2)
+        self._sync()
+        # Once the limit has disabled the application, nothing more is billed: else the bill would rise beyond it.
+        is_billed = not self._is_disabled(row)
+        car = self._by_name.get(request.path_params.get("vehicle", ""))
+        reply, fault = self._refused(request, row, car), None
+        if reply is None:
+            fault = self.faults.take(row.name, _names(car), self.clock.now(), way)
+            call = Call(
+                row=row,
+                account=self._account,
+                vehicle=car,
+                query=dict(request.query_params),
+                body=body or {},
+                fault=fault,
+                is_signed=way is Way.SIGNED,
+            )
+            reply = self._reply(call, problem)
+            if fault is None and car is not None and row.bills is not None:
+                told = self._limits.headers(car.vin, row.bills, self.clock.now())
+                reply = replace(reply, headers={**reply.headers, **told})
+        is_lost = fault is not None and fault.kind in LOST
+        path = SIGNED_PATH.format(**request.path_params) if way is Way.SIGNED else request.url.path
+        self._count(
+            row,
+            request,
+            path,
+            came_at,
+            body or None,
+            status=None if is_lost else reply.status,
+            is_billed=is_billed and reply.status < BILLED_BELOW,
+        )
+        if is_lost:
+            return None
+        await pass_time(latency_s / 2 + (0.0 if fault is None else fault.delay_s))
+        return reply
 
     def _reply(self, call: Call, problem: Reply | None) -> Reply:
         """Return the answer that is given, and carry the call out unless a fault is in the way."""
@@ -227,11 +274,17 @@ class TeslaCloud:
         return real if make is None else make(call.fault)
 
     def _refused(self, request: Request, row: Endpoint, car: TeslaCar | None) -> Reply | None:
-        """Return why a request does not even reach the car: login, vehicle, service, rate limit."""
+        """Return why a request does not even reach the car: login, region, scopes, bill, vehicle, service, rate limit."""
         now_at = self.clock.now()
         text = self.tokens.refusal(request.headers.get("authorization"), now_at)
         if text is not None:
             return failed(401, text)
+        if self.settings.is_account_elsewhere and row is not REGION:
+            return out_of_region(self.settings.other_base_url)
+        if not NEEDED_SCOPES.get(row.name, ALL_SCOPES) & self.settings.scopes:
+            return failed(403, MISSING_SCOPES)
+        if self._is_disabled(row):
+            return failed(403, envelopes.EXCEEDED_LIMIT)
         if "vehicle" not in request.path_params:
             return None
         if car is None:
@@ -243,45 +296,60 @@ class TeslaCloud:
         return self._rate_limit(car, row.bills, now_at)
 
     def _rate_limit(self, car: TeslaCar, kind: RequestKind, now_at: datetime) -> Reply | None:
-        recent = self._recent.setdefault((car.vin, kind), deque())
-        horizon_at = now_at - timedelta(seconds=RATE_WINDOW_S)
-        while recent and recent[0] <= horizon_at:
-            recent.popleft()
-        if len(recent) < RATE_LIMITS[kind]:
-            recent.append(now_at)
+        if self._limits.take(car.vin, kind, now_at):
             return None
-        left_s = str(math.ceil((recent[0] - horizon_at).total_seconds()))
-        headers = {
-            "Retry-After": left_s,
-            "RateLimit-Limit": str(RATE_LIMITS[kind]),
-            "RateLimit-Remaining": "0",
-            "RateLimit-Reset": left_s,
-        }
+        headers = self._limits.headers(car.vin, kind, now_at)
+        headers["Retry-After"] = headers["RateLimit-Reset"]
         return Reply(status=429, body=envelopes.error("too many requests"), headers=headers)
 
-    def _count(self, row: Endpoint, request: Request, at: datetime, body: Any, status: int | None, served: int) -> None:
+    def _home(self) -> tuple[str, str]:
+        """Return the region that serves the account, and where it is."""
+        if self.settings.is_account_elsewhere or self.faults.is_active("wrong_region", frozenset(), self.clock.now()):
+            return self.settings.other_region, self.settings.other_base_url
+        return self.settings.region, self._base_url
+
+    def _is_disabled(self, row: Endpoint) -> bool:
+        """Return whether a paid call is answered with EXCEEDED_LIMIT: the month's bill has reached the limit."""
+        limit = self.settings.billing_limit_dollars
+        if limit is None or row.bills is None:
+            return False
+        return self.bill.month_dollars(self.clock.now()) > limit - 1e-9  # sums of thousandths are not exact
+
+    def _count(
+        self,
+        row: Endpoint,
+        request: Request,
+        path: str,
+        at: datetime,
+        body: Any,
+        *,
+        status: int | None,
+        is_billed: bool,
+    ) -> None:
         """Put a request on the bill: a lost answer was served and is billed, a lost request never came."""
         self.bill.add(
             Received(
                 at=at,
                 method=request.method,
-                path=request.url.path,
+                path=path.removeprefix(SIGNING_PROXY),
                 endpoint=row.name,
                 kind=row.bills or (RequestKind.STATE if row is VEHICLE else None),
                 body=body,
                 status=status,
-                is_billed=served < BILLED_BELOW,
+                is_billed=is_billed,
             )
         )
 
     async def _token(self, request: Request) -> Response:
         came_at = self.clock.now()
         form = parse_qs((await request.body()).decode("utf-8", errors="replace"))
-        await _pass(self._rng.uniform(*self.settings.quick_s))
+        await pass_time(self._rng.uniform(*self.settings.quick_s))
         reply = self._token_reply({key: values[0] for key, values in form.items()})
         shown = {key: form[key][0] for key in ("grant_type", "client_id") if key in form}
-        self._count(TOKEN, request, came_at, shown, reply.status, reply.status)
-        return _response(reply)
+        self._count(
+            TOKEN, request, TOKEN.path, came_at, shown, status=reply.status, is_billed=reply.status < BILLED_BELOW
+        )
+        return response_of(reply)
 
     def _token_reply(self, form: dict[str, str]) -> Reply:
         now_at = self.clock.now()
@@ -304,8 +372,8 @@ class TeslaCloud:
         is_command = request.url.path.startswith("/api/1/vehicles/") and "/command/" in request.url.path
         status, text = (400, envelopes.INVALID_COMMAND) if is_command else (404, envelopes.NOT_FOUND)
         row = Endpoint(name="", method=request.method, path=request.url.path, help="no such call")
-        self._count(row, request, self.clock.now(), None, status, status)
-        return _response(failed(status, text))
+        self._count(row, request, row.path, self.clock.now(), None, status=status, is_billed=True)
+        return response_of(failed(status, text))
 
 
 def create_app(
@@ -323,19 +391,6 @@ async def _status(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-async def _pass(seconds: float) -> None:
-    if seconds > 0:
-        await asyncio.sleep(seconds)
-
-
-def _response(reply: Reply) -> Response:
-    headers = dict(reply.headers)
-    if isinstance(reply.body, str):
-        media_type = "text/html" if reply.body.startswith("<") else "text/plain"
-        return PlainTextResponse(reply.body, status_code=reply.status, headers=headers, media_type=media_type)
-    return JSONResponse(reply.body, status_code=reply.status, headers=headers)
-
-
 def _json_body(request: Request, raw: bytes) -> tuple[Any, Reply | None]:
     """Return a POST's JSON object ({} if it is empty) and, if it cannot be used, the answer that says so."""
     if request.method == "GET" or not raw:
@@ -343,8 +398,8 @@ def _json_body(request: Request, raw: bytes) -> tuple[Any, Reply | None]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return None, failed(406, "Content-Type must be application/json")
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
+        body = json_of(raw)
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         return None, failed(400, envelopes.INVALID_REQUEST, "the body is no JSON object")

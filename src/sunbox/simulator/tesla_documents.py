@@ -19,6 +19,9 @@ WH_PER_MILE = 240.0
 """What the car's range display assumes."""
 LIMIT_MIN_PCT = 50
 
+ASKED_BY_NAME = frozenset({"charge_schedule_data"})
+"""Sections of `vehicle_data` that are there only when they are asked for."""
+
 
 def identity_of(car: TeslaCar) -> Identity:
     """Return who a car is."""
@@ -92,8 +95,21 @@ def sections_of(car: TeslaCar) -> dict[str, dict[str, Any]]:
         "user_charge_enable_request": None,
         **car.schedule.to_wire(car.at, car.timezone, car.schedule_due_at, pending=is_pending),
     }
+    next_at = car.next_charge_at
+    if next_at is not None and car.charging is Charging.STOPPED and car.is_held:
+        charge |= {
+            "scheduled_charging_mode": ScheduleMode.START_AT.value,
+            "scheduled_charging_pending": True,
+            "scheduled_charging_start_time": round(next_at.timestamp()),
+        }
     offset = car.at.astimezone(car.timezone).utcoffset()
     return {
+        "charge_schedule_data": {
+            "charge_buffer": 0,
+            "charge_schedules": [schedule.to_wire() for schedule in car.charge_schedules],
+            "next_schedule": next_at is not None,
+            "show_schedule_complete_state": False,
+        },
         "charge_state": charge,
         "climate_state": {
             "inside_temp": 22.0,

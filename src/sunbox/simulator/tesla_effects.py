@@ -7,7 +7,7 @@ from typing import Any
 
 from sunbox.dialects.tesla.table import Endpoint, Field, FieldType
 from sunbox.simulator.car import MAX_LIMIT_PCT, STANDARD_LIMIT_PCT, TeslaCar
-from sunbox.simulator.car_schedule import Schedule, ScheduleMode
+from sunbox.simulator.car_schedule import FULL_DAYS, SHORT_DAYS, Schedule, ScheduleMode, days_from_text
 
 Effect = Callable[[TeslaCar, Mapping[str, Any]], str | None]
 """Changes the car; returns the word with which the car refuses, None if it does it."""
@@ -77,8 +77,10 @@ def _wrong(field: Field, value: Any) -> str | None:
     if field.type is FieldType.BOOL:
         return None if isinstance(value, bool) else "must be a boolean"
     if field.type is FieldType.TEXT:
-        is_fit = isinstance(value, str) and len(value) <= (field.high or 0)
-        return None if is_fit else f"must be a text of at most {field.high} characters"
+        if not isinstance(value, str) or len(value) > (field.high or 0):
+            return f"must be a text of at most {field.high} characters"
+        is_day = field.name != "days_of_week" or days_from_text(value, SHORT_DAYS | FULL_DAYS) is not None
+        return None if is_day else f"must be {field.help}"
     if field.type is FieldType.FLOAT and isinstance(value, float):
         return None if (field.low or 0) <= value <= (field.high or 0) else f"must be from {field.low} to {field.high}"
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())

@@ -62,13 +62,15 @@ BLE_SLEEP_UNKNOWN = "vehicle sleep status unknown"
 BLE_NO_KEY = "BleControl is not initialized. Maybe private.pem is missing."
 BLE_UNKNOWN = "unrecognized vehicle command"
 BLE_NOT_MADE = "not implemented"
+BLE_UNKNOWN_SECTION = "unrecognized state category"
+BLE_BAD_BODY = "Failed to decode body"
 BLE_WRONG = (
     BLE_UNKNOWN,
     BLE_NOT_MADE,
-    "unrecognized state category",
+    BLE_UNKNOWN_SECTION,
+    BLE_BAD_BODY,
     "unrecognized command",
     "not supported via BLE",
-    "failed to decode body",
     "missing '",
     "expected '",
     "invalid '",
@@ -82,6 +84,9 @@ BLE_WRONG = (
 
 SIGNING_BAD_VIN = "expected 17-character VIN in path (do not user Fleet API ID)"
 SIGNING_PREFIX = "car could not execute command: "
+SIGNING_NO_TOKEN = "client did not provide an OAuth token"  # noqa: S105 - an error text
+SIGNING_TIMEOUT_S = 10.0
+"""How long the program itself waits for Tesla; then it answers 500."""
 
 SLEEP_KEYS = ("vehicle_sleep_status", "vehicleSleepStatus")
 """Newer and older versions."""
