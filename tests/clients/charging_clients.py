@@ -42,6 +42,10 @@ class ChargingClient(Protocol):
         """Wake the car; return the state that is told."""
         ...
 
+    async def listed(self) -> list[dict[str, Any]]:
+        """Return the account's cars."""
+        ...
+
     async def state(self, vin: str = VIN) -> str:
         """Return whether the car is online, or the error that is told."""
         ...
@@ -91,6 +95,10 @@ class FleetApi:
     async def wake(self, vin: str = VIN) -> str:
         """Wake the car; return the state that is told."""
         return str((await self.call("vehicle", "wake_up", vin))["response"]["state"])
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """Return the account's cars."""
+        return list((await self.call("vehicle", "list"))["response"])
 
     async def state(self, vin: str = VIN) -> str:
         """Return whether the car is online, or the error that is told."""
@@ -181,6 +189,10 @@ class TesCmd:
     async def wake(self, vin: str = VIN) -> str:
         """Wake the car; return the state that is told."""
         return str((await self.run("vehicle", "wake", vin))["out"]["data"]["state"])
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """Return the account's cars; what is null is left out."""
+        return list((await self.run("vehicle", "list"))["out"]["data"])
 
     async def state(self, vin: str = VIN) -> str:
         """Return whether the car is online, or the error that is told."""
