@@ -106,19 +106,27 @@ class Client:
 
 
 class Stage:
-    """One address on loopback, behind which each test puts what it likes. Time is virtual, and stands still for clients.
+    """An address on loopback, behind which each test puts what it likes, and a second one beside it.
 
-    A client knows one address for its whole life, so the stage outlives the tests of a module; its loop runs only while one does.
+    Time is virtual, and stands still while a client is asked. A client knows one address for its whole life, so the stage
+    outlives the tests of a module; its loop runs only while one of them does.
     """
 
     def __init__(self) -> None:
         self.app: Any = None
+        self.side_app: Any = None
         self._runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
         self._served = self._runner.run(self._open())
 
     @property
     def url(self) -> str:
-        return self._url
+        """Where `app` is."""
+        return self._urls[0]
+
+    @property
+    def side_url(self) -> str:
+        """Where `side_app` is."""
+        return self._urls[1]
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a test's coroutine, during which the address answers."""
@@ -141,8 +149,9 @@ class Stage:
         self._ending, opened = asyncio.Event(), asyncio.Event()
 
         async def serve() -> None:
-            async with serving([Listener(app=self._answer, host="127.0.0.1", port=0)], speed=STAGE_SPEED) as (bound,):
-                self._url = bound.url
+            doors = [Listener(app=door, host="127.0.0.1", port=0) for door in (self._answer, self._answer_beside)]
+            async with serving(doors, speed=STAGE_SPEED) as bounds:
+                self._urls = [bound.url for bound in bounds]
                 opened.set()
                 await self._ending.wait()
 
@@ -156,6 +165,9 @@ class Stage:
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         await self.app(scope, receive, send)
+
+    async def _answer_beside(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.side_app(scope, receive, send)
 
 
 @contextmanager
