@@ -134,7 +134,8 @@ class Stage:
 
     async def ask(self, client: Client, **asked: Any) -> dict[str, Any]:
         """Return what came of a client's call."""
-        return await self.call(partial(client.ask, **asked))
+        answer: dict[str, Any] = await self.call(partial(client.ask, **asked))
+        return answer
 
     async def call(self, work: Any) -> Any:
         """Return what a blocking function returns, which may speak to this stage."""

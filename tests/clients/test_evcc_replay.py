@@ -186,7 +186,7 @@ def look(vehicle: Vehicle) -> Seen:
 
 
 def true_range_km(home: Home) -> float:
-    return home.car.stored_wh / WH_PER_MILE * 1.609344
+    return float(home.car.stored_wh / WH_PER_MILE * 1.609344)
 
 
 @states

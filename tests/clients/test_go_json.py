@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from go_json import Decoded, GoDecodeError, Kind, ListOf, decode
+from go_json import Decoded, GoDecodeError, Kind, ListOf, Struct, decode
 
-STRUCT = {
+STRUCT: Struct = {
     "count": Kind.INT,
     "big": Kind.UINT64,
     "level": Kind.FLOAT,

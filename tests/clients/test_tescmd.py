@@ -242,7 +242,7 @@ def test_an_expired_token_is_renewed_and_the_new_one_kept(play: Play, token_file
 
 def test_tokens_are_renewed_on_demand_and_a_used_one_is_worth_nothing(play: Play, token_file: Path) -> None:
     async def body(_: Bench, client: TesCmd) -> None:
-        for _ in range(2):
+        for _time in range(2):
             assert (await client.run("auth", "refresh"))["out"]["data"] == {"status": "refreshed"}
         assert await client.state() == "online"
         write_tokens(token_file)

@@ -144,7 +144,7 @@ def test_errors_are_those_that_the_client_knows(play: Play) -> None:
         assert (await client.send("set_charge_limit", {"percent": 30})).error == "InvalidField"
         assert (await client.send("set_charging_amps", {"charging_amps": "16"})).error == "InvalidField"
         assert (await client.send("charge_start", {}, STRANGER)).error == "NotFound"
-        for _ in range(3):
+        for _wake in range(3):
             await client.wake()
         with pytest.raises(RaisedError) as limited:
             await client.wake()
