@@ -3,10 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+CLIENTS := $(patsubst tests/clients/%/requirements.txt,%,$(wildcard tests/clients/*/requirements.txt))
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: demo test test-quick coverage check bench docs lock clean help
+.PHONY: demo clients test test-quick coverage check bench docs lock clean help
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST) | sort
@@ -26,13 +27,22 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Other people's clients: each in an environment of its own, so that what they need is nobody else's business. The stamp is
+# what was installed; tests compare it with what should be.
+.clients/%/.made: tests/clients/%/requirements.txt | $(VENV)/.run
+	$(BIN)/python -m venv --clear --without-pip .clients/$*
+	$(BIN)/python -m pip --python .clients/$*/bin/python --quiet --disable-pip-version-check install --require-hashes -r $<
+	@cp $< $@
+
+clients: $(CLIENTS:%=.clients/%/.made)  ## the environments of other people's clients, for tests/clients
+
 demo: $(VENV)/.run  ## a whole simulated home on http://127.0.0.1:5000
 	$(BIN)/sunbox demo $(ARGS)
 
-test: $(VENV)/.dev  ## every test
+test: $(VENV)/.dev clients  ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-test-quick: $(VENV)/.dev  ## without whole days and real processes
+test-quick: $(VENV)/.dev clients  ## without whole days and real processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 coverage: $(VENV)/.dev  ## every branch of the core, by its own tests
@@ -61,6 +71,7 @@ lock: $(VENV)/.dev  ## pin the dependencies again (hashes, no index)
 	$(PIP) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.txt -o requirements-dev.txt
+	for client in $(CLIENTS); do $(BIN)/uv pip compile tests/clients/$$client/requirements.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o tests/clients/$$client/requirements.txt || exit 1; done
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .clients

@@ -128,9 +128,10 @@ def test_no_file_speaks_of_one_machine():
 
 
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
+CLIENTS = sorted(ROOT.glob("tests/clients/*/requirements.txt"))
 
 
-@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*REQUIREMENTS, *CLIENTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_requirements_are_pinned_with_hashes_and_name_no_index(path):
     text = path.read_text(encoding="utf-8")
     assert "://" not in text
