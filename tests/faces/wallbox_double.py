@@ -54,8 +54,14 @@ def make_vehicle(**changes: Any) -> VehicleSnapshot:
         spend=SpendSnapshot(
             money_today=0.024,
             money_this_month=0.61,
+            money_projected=1.83,
+            per_month=2.0,
+            soft_line=0.15,
             daily_line=0.2,
             requests_today={"command": 4, "data": 0, "wake": 1},
+            requests_this_month={"command": 210, "data": 80, "wake": 12},
+            wakes_today=1,
+            wakes_line=8,
         ),
     )
     return replace(vehicle, **changes)

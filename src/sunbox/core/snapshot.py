@@ -7,7 +7,7 @@ from datetime import datetime
 from sunbox.core.belief import draw_w, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
-from sunbox.core.economy import daily_line, spend_on
+from sunbox.core.economy import daily_line, projected, soft_line, spend_on
 from sunbox.core.model import ChargerStatus, Charging
 from sunbox.core.reasons import Reason, ReasonCode, render
 from sunbox.core.settings import LoadpointSettings, VehicleSettings
@@ -80,12 +80,18 @@ def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleS
 def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: datetime) -> SpendSnapshot | None:
     if not settings.capabilities.price:
         return None
-    spend = spend_on(vehicle.memory.spend, now, state.settings.site.timezone)
+    spend, budget = spend_on(vehicle.memory.spend, now, state.settings.site.timezone), settings.budget
     return SpendSnapshot(
         money_today=spend.money_today,
         money_this_month=spend.money_this_month,
-        daily_line=daily_line(spend, settings.budget),
+        money_projected=projected(spend, budget),
+        per_month=budget.per_month,
+        soft_line=soft_line(spend, budget),
+        daily_line=daily_line(spend, budget),
         requests_today={kind.value: count for kind, count in spend.today.items()},
+        requests_this_month={kind.value: count for kind, count in spend.this_month.items()},
+        wakes_today=spend.wakes,
+        wakes_line=budget.wakes_per_day,
     )
 
 

@@ -70,12 +70,18 @@ class SetPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendSnapshot:
-    """What paid requests have cost."""
+    """What paid requests have cost, in money, and where the lines are."""
 
     money_today: float
     money_this_month: float
-    daily_line: float | None  #: money; None = unlimited
+    money_projected: float  #: for the whole month, if it goes on like this
+    per_month: float | None  #: the owner's budget; None = unlimited
+    soft_line: float | None  #: of today: beyond it only what is needed
+    daily_line: float | None  #: of today: beyond it only stops; None = unlimited
     requests_today: dict[str, int]
+    requests_this_month: dict[str, int]
+    wakes_today: int  #: sent, billed or not
+    wakes_line: int | None  #: most of a day; None = unlimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
