@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import (
     CARPORT,
+    NOON,
     Bench,
     Car,
     Ending,
@@ -15,11 +16,12 @@ from tests.core.bench import (
     facts_of,
     remembered,
     settings_of,
+    two_cars,
 )
 
-from sunbox.core.commands import Cause, CommandName, Outcome
+from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
 from sunbox.core.events import MeterRead
-from sunbox.core.evidence import HITS, NOISE_W, UNEXPLAINED_LOOK
+from sunbox.core.evidence import HITS, NOISE_W, QUIET_AGAIN_S, UNEXPLAINED_LOOK
 from sunbox.core.model import Charging, Draw, MeterReading, Mode, Override
 from sunbox.core.replies import EVIDENCE_S
 from sunbox.core.settings import LoadpointSettings
@@ -98,3 +100,80 @@ def test_until_the_house_is_known_the_surplus_is_what_the_grid_tells() -> None:
     bench = Bench(memory=remembered(facts_of(Charging.CHARGING)), has_meter=False, pv_w=1000.0)
     bench.meter(grid_w=3000.0, pv_w=1000.0)
     assert bench.state.sun == Draw(-3000.0, 1000.0 + NOISE_W)
+
+
+# A charge that nobody here began --------------------------------------------------------------------------------------
+
+
+def unseen(**about: object) -> Bench:
+    """Return a bench whose car was just seen unplugged and stays awake."""
+    bench = Bench(car=Car(is_awake=True, is_plugged=False, **about))  # type: ignore[arg-type]
+    bench.until(lambda: bench.vehicle.memory.facts is not None)
+    bench.advance(400)
+    bench.reads.clear()
+    return bench
+
+
+def plug_in(bench: Bench) -> float:
+    bench.car.is_plugged = bench.car.is_charging = True
+    bench.car.energy_added_wh = 0.0
+    return bench.until(lambda: bench.shown.is_plugged, 1800)
+
+
+@pytest.mark.parametrize("amps_a", [5, 16, 32])
+def test_a_plug_in_that_shows_in_the_grid_is_looked_into_at_once(amps_a: int) -> None:
+    bench = unseen(amps_a=amps_a)
+    assert plug_in(bench) < 60
+    assert bench.data_reads() == 1
+    bench.until(lambda: not bench.car.is_charging, 60)  # there is no sun: it is taken over at once
+
+
+def test_a_start_by_hand_of_a_car_that_we_stopped_is_noticed_too() -> None:
+    bench = charging_bench()
+    bench.pv_w = 0.0
+    bench.until(lambda: not bench.car.is_charging, 300)
+    bench.advance(200)
+    bench.reads.clear()
+    bench.car.is_charging = True
+    bench.until(lambda: bench.wish.override is Override.CHARGE, 60)
+    assert bench.data_reads() == 1
+
+
+@pytest.mark.parametrize("load_w", [300.0 + 2000.0, 300.0 + 6000.0])
+def test_what_is_no_step_of_the_car_is_not_looked_into(load_w: float) -> None:
+    bench = unseen(amps_a=16)  # 3680 W on one phase
+    bench.load_w = load_w
+    bench.advance(300)
+    assert bench.data_reads() == 0
+
+
+def test_an_oven_that_looks_like_the_car_costs_a_look_each_ten_minutes_at_most() -> None:
+    bench = unseen(amps_a=16)
+    for _ in range(20):
+        bench.load_w = 300.0 + 3700.0
+        bench.advance(60)
+        bench.load_w = 300.0
+        bench.advance(60)
+    assert 1 <= bench.data_reads() <= 2400 / QUIET_AGAIN_S + 3
+
+
+def test_a_car_that_sleeps_is_complete_or_elsewhere_draws_nothing() -> None:
+    for about in ({"is_awake": False}, {"soc_pct": 80.0}, {"latitude": 52.5, "longitude": 13.4}):
+        facts = Car(**{"is_awake": True, **about}).facts(NOON)  # type: ignore[arg-type]
+        bench = Bench(car=Car(**{"is_awake": True, **about}), memory=remembered(facts))  # type: ignore[arg-type]
+        bench.advance(600)
+        bench.reads.clear()
+        bench.load_w = 300.0 + 3700.0
+        bench.advance(300)
+        assert bench.data_reads() == 0, about
+
+
+def test_what_another_car_does_is_not_taken_for_a_plug_in() -> None:
+    cars = {"car": Car(is_awake=True, is_plugged=False), "second": Car(is_awake=True)}
+    bench = Bench(settings=two_cars(), cars=cars, car=cars["car"], pv_w=0.0)
+    bench.advance(760)
+    bench.reads.clear()
+    bench.ask(loadpoint_id="garage", override=Override.CHARGE, amps_a=16)
+    bench.until(lambda: cars["second"].is_charging, 60)
+    bench.advance(240)
+    assert [id_ for _, id_, what in bench.reads if what is ReadKind.DATA] == ["second"]

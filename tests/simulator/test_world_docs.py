@@ -47,7 +47,9 @@ def test_every_key_of_a_car_and_every_fault_is_explained():
     assert listed("## What can go wrong") == set(KINDS)
 
 
-@pytest.mark.parametrize(("kind", "option"), [(name, each) for name, row in KINDS.items() for each in row.options])
+@pytest.mark.parametrize(
+    ("kind", "option"), [(name, each) for name, row in KINDS.items() for each in sorted(row.options)]
+)
 def test_every_option_of_a_fault_is_explained(kind: str, option: str):
     (row,) = re.findall(rf"^\| [^|]*`{kind}`[^|]*\|.*$", TEXT, flags=re.MULTILINE)
     assert f"`{option}`" in row

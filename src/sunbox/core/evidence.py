@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
+from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import draw_at
 from sunbox.core.headroom import draw_here
-from sunbox.core.model import Charging, Draw
+from sunbox.core.model import Availability, Charging, Draw
 from sunbox.core.replies import proven, settle_s_of
 from sunbox.core.session import note_reading
+from sunbox.core.state import Quiet
+from sunbox.core.units import power_w
 from sunbox.core.values import replace
 
 if TYPE_CHECKING:
@@ -59,6 +63,10 @@ def on_reading(draft: Draft, grid_at: datetime) -> None:
             _weigh_step(draft, vehicle_id, consumption_w)
         elif is_charging(vehicle.memory.facts) and not vehicle.is_doubtful:
             _weigh_belief(draft, vehicle_id, consumption_w, grid_at)
+        elif vehicle.availability is Availability.ONLINE:
+            _weigh_quiet(draft, vehicle_id, consumption_w)
+        elif vehicle.quiet is not None:
+            draft.vehicle(vehicle_id, quiet=None)
 
 
 def _weigh_settling(draft: Draft, vehicle_id: str, settling: Settling, consumption_w: float, grid_at: datetime) -> None:
@@ -128,6 +136,68 @@ def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: 
     draft.vehicle(vehicle_id, unexplained=count)
     if count == UNEXPLAINED_LOOK:
         draft.vehicle(vehicle_id, data_due_at=draft.at)
+
+
+def _weigh_quiet(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
+    """Look at a car that is awake and not believed to charge, when the site begins to use what its charging would take.
+
+    It was plugged in, or started by hand: nothing else tells for nothing before the next look.
+    """
+    quiet = draft.vehicles[vehicle_id].quiet or Quiet(level_w=consumption_w)
+    expected_w = _charging_w(draft, vehicle_id) if _may_begin_unseen(draft, vehicle_id) else 0.0
+    step_w = consumption_w - quiet.level_w
+    if step_w < QUIET_DRIFT * expected_w or expected_w <= 0.0:
+        after = replace(quiet, level_w=consumption_w, hits=0, misses=0)
+    elif abs(step_w - expected_w) > MATCH * expected_w:  # on its way up, or something else
+        after = replace(quiet, hits=0, misses=quiet.misses + 1)
+    else:
+        after = replace(quiet, hits=quiet.hits + 1, misses=0)
+    if after.misses >= QUIET_MISSES or after.hits >= QUIET_HITS:
+        after = replace(after, level_w=consumption_w, hits=0, misses=0)
+        is_early = quiet.looked_at is not None and (draft.at - quiet.looked_at).total_seconds() < QUIET_AGAIN_S
+        if quiet.hits + 1 >= QUIET_HITS and not is_early:
+            after = replace(after, looked_at=draft.at)
+            draft.vehicle(vehicle_id, data_due_at=draft.at, data_wait_s=QUIET_AGAIN_S)
+    if after != quiet or draft.vehicles[vehicle_id].quiet is None:
+        draft.vehicle(vehicle_id, quiet=after)
+
+
+def _may_begin_unseen(draft: Draft, vehicle_id: str) -> bool:
+    """Return whether a charge that nobody here began would show: the car is awake and here, and no car's draw is changing."""
+    vehicle = draft.vehicles[vehicle_id]
+    facts, loadpoints = vehicle.memory.facts, draft.holders_of(vehicle_id)
+    if facts is None or not loadpoints or vehicle.is_doubtful or facts.charging is Charging.COMPLETE:
+        return False
+    for each in draft.vehicles.values():
+        is_changing = bool(each.steps) and each.steps[-1].from_at > draft.at - timedelta(seconds=QUIET_AFTER_S)
+        command = each.exchange.command if each.exchange is not None else None
+        if is_changing or command is not None or each.doubt is not None:
+            return False
+    here = whereabouts(draft.settings, loadpoints[0], draft.settings_of(vehicle_id), facts).is_here
+    return here is not False
+
+
+def _charging_w(draft: Draft, vehicle_id: str) -> float:
+    """Return what a car would take that begins to charge by itself."""
+    vehicle, settings = draft.vehicles[vehicle_id], draft.settings_of(vehicle_id)
+    facts = draft.facts_of(vehicle_id)
+    amps = max(facts.amps_requested_a or settings.capabilities.max_a, settings.capabilities.min_a)
+    amps = min(amps, available_a(facts) or amps)
+    phases = phases_of(draft.settings, None, settings, vehicle.memory)
+    return power_w(amps, phases, voltage_of(draft.settings, vehicle.memory))
+
+
+QUIET_HITS, QUIET_MISSES = 3, 5
+"""Readings in a row that must show the step; and after so many that show another one it is something else."""
+
+QUIET_DRIFT = 0.3
+"""Less than this share of it is what houses do."""
+
+QUIET_AFTER_S = 60.0
+"""So long after a change of any car's draw a step may still be its."""
+
+QUIET_AGAIN_S = 600.0
+"""Between two such looks: an oven may look like a car."""
 
 
 def _weigh_start(draft: Draft, vehicle_id: str, consumption_w: float) -> None:

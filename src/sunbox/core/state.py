@@ -47,6 +47,16 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """What the site consumes beside a car that is awake and does not charge: a step as large as its charging is looked into."""
+
+    level_w: float
+    hits: int = 0  #: readings in a row that show such a step
+    misses: int = 0  #: that show another one
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WakeAttempt:
     """A wake under way: the car is polled by the free state call."""
 
@@ -85,6 +95,7 @@ class VehicleState:
     doubt: Doubt | None = None
     baseline_w: float | None = None  #: consumption of the site when the last command was sent
     settling: Settling | None = None
+    quiet: Quiet | None = None
     wake: WakeAttempt | None = None
     refused: dict[CommandName, tuple[Command, str]] = field(default_factory=dict)
     asleep_answers: int = 0  #: 408 in a row

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from sunbox.core.asked import is_order_done, is_wish_done, request_of
 from sunbox.core.commands import Command, CommandName, Outcome
+from sunbox.core.model import Availability
 from sunbox.core.reasons import Reason, ReasonCode, render
 from sunbox.core.wallbox import LoadpointSnapshot, OrderedEnd, Rejected, Request, VehicleSnapshot
 from sunbox.dialects.tesla import envelopes
@@ -57,9 +58,17 @@ def refused_at_once(command: Command, vehicle: VehicleSnapshot, loadpoint: Loadp
     """Return why a wish cannot be taken as things are, None if it can."""
     if loadpoint is None:
         return f"{vehicle.id} is at no loadpoint of this gateway"
-    if command.name is CommandName.START and vehicle.is_plugged is False:
+    if command.name is CommandName.START and vehicle.is_plugged is False and not _may_be_plugged_by_now(vehicle):
         return DISCONNECTED
     return None
+
+
+SURE_S = 60.0
+
+
+def _may_be_plugged_by_now(vehicle: VehicleSnapshot) -> bool:
+    """Return whether an unplugged car may have been plugged in since it was read: only one that is awake."""
+    return vehicle.availability is Availability.ONLINE and (vehicle.age_s is None or vehicle.age_s > SURE_S)
 
 
 def rejected(verdict: Rejected) -> Wrong:
