@@ -107,6 +107,15 @@ def test_an_empty_file_is_all_defaults_and_some_warnings(write, tmp_path):
     assert "no loadpoint is written" in told
 
 
+def test_a_meter_that_is_read_rarely_should_not_stand_first(write):
+    meters = "meters:\n  - {id: far, driver: power, url: x, cloud: true}\n  - {id: near, driver: power, url: y}\n"
+    config = load(write(meters), REGISTRY, {})
+    assert [meter.is_cloud for meter in config.settings.meters] == [True, False]
+    assert "far stands first and is read rarely" in "\n".join(config.warnings)
+    config = load(write(meters.replace("cloud: true", "cloud: false")), REGISTRY, {})
+    assert "stands first" not in "\n".join(config.warnings)
+
+
 def test_keys_with_nothing_behind_them_are_not_written(write):
     text = "site:\n  name:\n  timezone: Europe/Berlin\nplaces:\nfaces:\n  box:\njournal:\n  enabled:\n"
     config = load(write(text), REGISTRY, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
 from sunbox.core.effects import Read, Send
-from sunbox.core.events import MeterRead, ReadFailed
+from sunbox.core.events import Event, MeterRead, ReadFailed
 from sunbox.core.settings import MeterSettings
 from sunbox.drivers.http.driver import HttpMeterDriver, instant_from_wire
 from sunbox.drivers.http.settings import HttpMeterSettings
@@ -428,15 +429,31 @@ def test_probe_says_what_to_do() -> None:
     run_in(VirtualTimeLoop, main())
 
 
-def test_takes_no_commands_and_no_reads() -> None:
+def test_takes_no_commands_and_is_read_when_asked() -> None:
     async def main() -> None:
         driver = meter({"w": 1})
         assert driver.device_id == "house"
         ended = await driver.send(Send(device_id="house", exchange_id=7, command=Command(CommandName.START)))
         assert (ended.exchange_id, ended.outcome, ended.billed) == (7, Outcome.REFUSED, 0)
-        failed = await driver.read(Read(device_id="house", exchange_id=8, what=ReadKind.DATA))
+        event = await driver.read(Read(device_id="house", exchange_id=8, what=ReadKind.DATA))
+        assert isinstance(event, MeterRead)
+        assert event.reading.grid_w == 1.0
+        failed = await meter(lambda _: httpx2.Response(429, headers={"retry-after": "60"})).read(
+            Read(device_id="house", exchange_id=9, what=ReadKind.DATA)
+        )
         assert isinstance(failed, ReadFailed)
-        assert (failed.exchange_id, failed.cause) == (8, Cause.INVALID)
+        assert (failed.exchange_id, failed.cause, failed.retry_after_s) == (9, Cause.RATE_LIMITED, 60.0)
+
+    run_in(VirtualTimeLoop, main())
+
+
+def test_one_behind_a_service_is_not_polled() -> None:
+    async def main() -> None:
+        driver = meter({"w": 1})
+        driver._meter = replace(driver._meter, is_cloud=True)
+        events: list[Event] = []
+        await driver.run(events.append)
+        assert events == []
 
     run_in(VirtualTimeLoop, main())
 

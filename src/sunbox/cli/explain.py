@@ -46,6 +46,7 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.SURPLUS_STARTING: "{start_wh} Wh missed ({missed_wh} Wh so far), or the surplus falling below {needed_w} W",
     ReasonCode.START_PRICE: "{price_wh} Wh missed: then a start pays",
     ReasonCode.GRID_STALE: "a new reading of the grid meter",
+    ReasonCode.SUN_DOWN: "sunrise",
     ReasonCode.GRID_STALE_HOLD: "a new reading of the grid meter; without one it falls to the minimum and stops",
     ReasonCode.FUSE: "the house taking less: {amps_a} A must be left by {what}",
     ReasonCode.WAKING: "the car coming online",

@@ -138,6 +138,11 @@ def look_for_oversights(reader: Reader, settings: Settings, accounts: Mapping[st
     """Warn of what is allowed and probably not meant."""
     if not settings.meters:
         reader.warn(("meters",), "no meter is written; without one nothing charges from the sun")
+    if settings.meters and settings.meters[0].is_cloud and any(not meter.is_cloud for meter in settings.meters):
+        reader.warn(
+            ("meters", 0),
+            f"{settings.meters[0].id} stands first and is read rarely (cloud); write the meter that is read often before it",
+        )
     if settings.site.phases == 1 and settings.site.unbalanced_a is not None:
         reader.warn(("site", "unbalanced_a"), "does nothing, as the site has one phase (site.phases)")
     if not settings.loadpoints:

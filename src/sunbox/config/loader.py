@@ -433,7 +433,8 @@ class _Assembly:
 def _meter(own: MeterPart, settings: BaseModel, fuses: Sequence[CircuitPart]) -> MeterSettings:
     """Return a meter; where the driver has its own word for a time, that counts: its defaults fit its device."""
     times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
-    return MeterSettings(id=own.id, is_site=all(fuse.meter != own.id for fuse in fuses), **times)
+    is_site = all(fuse.meter != own.id for fuse in fuses)
+    return MeterSettings(id=own.id, is_site=is_site, is_cloud=getattr(settings, "cloud", own.cloud), **times)
 
 
 def _circuit(own: CircuitPart) -> CircuitSettings:

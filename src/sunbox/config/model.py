@@ -161,6 +161,9 @@ class MeterPart(DevicePart):
     stale_after_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """After this its last reading no longer counts (never less than three intervals)."""
 
+    cloud: bool = False
+    """Whether it is a service that counts or bills requests: then it is read only while a car is connected and the sun is up."""
+
 
 class ChargerPart(DevicePart):
     """A wallbox."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sunbox.core.meters import is_resting
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.stance import off
 from sunbox.core.values import replace
@@ -41,7 +42,7 @@ def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float)
     age_s = (draft.at - _seen_at(draft)).total_seconds()
     stops_s = 2.0 * site.stale_grace_s
     if can.stops and (not lp.set_point.charge or blind_s >= stops_s):
-        return off(lp, Reason(ReasonCode.GRID_STALE, {"age_s": age_s}))
+        return off(lp, Reason(ReasonCode.SUN_DOWN if is_resting(draft) else ReasonCode.GRID_STALE, {"age_s": age_s}))
     is_grace = blind_s < site.stale_grace_s
     amps = min(lp.set_point.amps_a, can.max_a) if is_grace and lp.set_point.charge else can.min_a
     amps = max(amps, can.min_a)

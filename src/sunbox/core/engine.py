@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core import dealings, orders, readings, replies
+from sunbox.core import dealings, meters, orders, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
 from sunbox.core.commands import CommandName
@@ -76,6 +76,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     for vehicle_id, vehicle in draft.vehicles.items():
         if vehicle.memory.orders and all(loadpoint.vehicle_id != vehicle_id for loadpoint in state.settings.loadpoints):
             orders.serve(draft, vehicle_id)
+    meters.ask(draft)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
     effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
@@ -153,7 +154,7 @@ def _take_meter(draft: Draft, event: MeterRead) -> None:
     before = draft.meters.get(event.meter_id)
     if before is not None and before.reading is not None and reading.measured_at < before.reading.measured_at:
         return  # an older reading that was overtaken
-    draft.meters[event.meter_id] = MeterState(reading=reading)
+    draft.meters[event.meter_id] = MeterState(reading=reading, due_at=before.due_at if before is not None else None)
 
 
 def _on_meter(draft: Draft, event: MeterRead) -> None:
@@ -173,8 +174,7 @@ def _on_read_failed(draft: Draft, event: ReadFailed) -> None:
     if event.device_id in draft.vehicles:
         readings.on_read_failed(draft, event)
         return
-    state = draft.meters.get(event.device_id) or MeterState()
-    draft.meters[event.device_id] = replace(state, cause=event.cause)
+    meters.note_failed(draft, event)
 
 
 def _on_requested(draft: Draft, event: Requested) -> None:

@@ -69,6 +69,7 @@ class MeterSettings:
     delay_s: float = 0.0  #: how old a reading is when it arrives, where it carries no instant of its own
     stale_after_s: float = 30.0
     is_site: bool = True  #: it measures the site; False = a circuit below it
+    is_cloud: bool = False  #: requests are counted or cost: asked only while a car is connected and the sun is up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

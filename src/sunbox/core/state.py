@@ -21,6 +21,7 @@ class MeterState:
 
     reading: MeterReading | None = None
     cause: Cause | None = None  #: why the last attempt failed
+    due_at: datetime | None = None  #: before then it is not asked, where it is asked for at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

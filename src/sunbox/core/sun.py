@@ -6,14 +6,14 @@ import math
 from datetime import datetime
 
 
-def share_of_day(at: datetime, latitude: float, longitude: float) -> float:
-    """Return which share of a cloudless day's sun (sine of its height over the horizon, added up) has passed, 0–1.
+def is_up(at: datetime, latitude: float, longitude: float) -> bool:
+    """Return whether the sun is above the horizon. Arguments as of `share_of_day`."""
+    hour_angle, half_day, _ = _angles(at, latitude, longitude)
+    return abs(hour_angle) < half_day
 
-    Args:
-        at: an instant, UTC-aware.
-        latitude: degrees, north +.
-        longitude: degrees, east +.
-    """
+
+def _angles(at: datetime, latitude: float, longitude: float) -> tuple[float, float, float]:
+    """Return the sun's hour angle (0 at noon), half the day's length as an angle, and the declination, in radians."""
     day = at.timetuple().tm_yday
     angle = 2.0 * math.pi * (day - 81) / 364.0
     declination = math.radians(23.45) * math.sin(angle)
@@ -22,7 +22,19 @@ def share_of_day(at: datetime, latitude: float, longitude: float) -> float:
     hour_angle = math.radians(((minutes / 4.0 - 180.0) + 180.0) % 360.0 - 180.0)
     phi = math.radians(latitude)
     cosine = -math.tan(phi) * math.tan(declination) if abs(latitude) < 89.9 else -math.copysign(2.0, declination * phi)
-    half_day = math.acos(max(-1.0, min(1.0, cosine)))
+    return hour_angle, math.acos(max(-1.0, min(1.0, cosine))), declination
+
+
+def share_of_day(at: datetime, latitude: float, longitude: float) -> float:
+    """Return which share of a cloudless day's sun (sine of its height over the horizon, added up) has passed, 0–1.
+
+    Args:
+        at: an instant, UTC-aware.
+        latitude: degrees, north +.
+        longitude: degrees, east +.
+    """
+    hour_angle, half_day, declination = _angles(at, latitude, longitude)
+    phi = math.radians(latitude)
     if half_day <= 0.0:
         return 1.0 if hour_angle > 0 else 0.0
 

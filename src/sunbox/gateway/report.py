@@ -58,6 +58,7 @@ CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.SURPLUS_STARTING: Cause.DELAY,
     ReasonCode.START_PRICE: Cause.PRICE,
     ReasonCode.GRID_STALE: Cause.STALE,
+    ReasonCode.SUN_DOWN: Cause.TOO_LOW,
     ReasonCode.GRID_STALE_HOLD: Cause.STALE,
     ReasonCode.FUSE: Cause.FUSE,
     ReasonCode.WAKING: Cause.WAKING,

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ import httpx2
 from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Outcome, ReadKind
 from sunbox.core.effects import Read, Send
-from sunbox.core.events import CommandEnded, MeterRead, ReadFailed, VehicleRead
+from sunbox.core.events import CommandEnded, MeterRead, ReadFailed
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.drivers.base import Emit
@@ -96,7 +97,12 @@ class HttpMeterDriver:
         return self._meter.id
 
     async def run(self, emit: Emit) -> None:
-        """Poll for ever, at fixed instants: how long an answer takes does not shift the next one."""
+        """Poll for ever, at fixed instants: how long an answer takes does not shift the next one.
+
+        A meter behind a service that counts requests is only read when the core asks.
+        """
+        if self._meter.is_cloud:
+            return
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
@@ -124,16 +130,10 @@ class HttpMeterDriver:
             billed=0,
         )
 
-    async def read(self, effect: Read) -> VehicleRead | ReadFailed:
-        """Refuse: a meter is polled, and is no vehicle."""
-        return ReadFailed(
-            at=self._clock.now(),
-            device_id=self._meter.id,
-            exchange_id=effect.exchange_id,
-            what=effect.what,
-            cause=Cause.INVALID,
-            detail="a meter is polled by its driver",
-        )
+    async def read(self, effect: Read) -> MeterRead | ReadFailed:
+        """Read once."""
+        event = await self._poll()
+        return replace(event, exchange_id=effect.exchange_id) if isinstance(event, ReadFailed) else event
 
     async def probe(self) -> str:
         """Read once, and return the reading as people read it.
