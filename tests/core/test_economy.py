@@ -13,6 +13,7 @@ from tests.core.bench import BERLIN, PRICE, TESLA
 from sunbox.core.commands import RequestKind
 from sunbox.core.economy import (
     SOFT_SHARE,
+    allowance,
     commands_today,
     daily_line,
     is_affordable,
@@ -207,6 +208,15 @@ def test_what_a_month_will_have_cost(
 ) -> None:
     spend = replace(spent(0.0, month, day), since=since)
     assert projected(spend, budget) == pytest.approx(expected)
+
+
+def test_a_month_that_was_begun_in_has_its_days_share() -> None:
+    spend, budget = replace(spent(0.0, 0.0, 16), since=date(2026, 6, 16)), Budget(per_month=2.0, burst=3.0)
+    assert allowance(spend, budget) == pytest.approx(1.0)
+    assert daily_line(spend, budget) == pytest.approx(3.0 * 1.0 / 15)
+    assert projected(replace(spend, money_this_month=0.2), budget) == pytest.approx(1.0)
+    assert allowance(replace(spend, since=None), budget) == 2.0
+    assert allowance(spend, Budget()) is None
 
 
 def test_a_month_that_was_begun_in_is_counted_from_its_first_counted_day() -> None:

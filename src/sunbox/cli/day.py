@@ -11,22 +11,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sunbox.app import running
-from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, local_url, write_config
+from sunbox.cli.home import METER_PORT, TESLA_PORT, SimulatedHome, build_home, local_url, write_config
 from sunbox.cli.live import set_up_logs
 from sunbox.cli.options import Within, count_or_unlimited
+from sunbox.core.wallbox import SiteSnapshot
 from sunbox.net.http import client_factory
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
 from sunbox.simulator.scenario import CarScenario, MeterScenario, Scenario, build_trace
 from sunbox.simulator.score import Score
+from sunbox.simulator.tesla_cloud import BLE_PROXY, SIGNING_PROXY
 from sunbox.simulator.trace import Trace
+from sunbox.simulator.troubles import OVER_BLUETOOTH, OVER_CLOUD, Trouble
 
 METER_DELAY_S = 10.0
 DAY_S = 86400.0
+
+KINDS_OF_TROUBLE: dict[str, tuple[Trouble, ...]] = {
+    "fleet": OVER_CLOUD,
+    "signing": OVER_CLOUD,
+    "ble": OVER_BLUETOOTH,
+    "ble+fleet": (*OVER_BLUETOOTH, *OVER_CLOUD),
+}
+
+
+BLE_URL, SIGNING_URL = (local_url(TESLA_PORT) + path for path in (BLE_PROXY, SIGNING_PROXY))
+
+WAYS: dict[str, dict[str, Any]] = {
+    "fleet": {},
+    "signing": {"commands": ["proxy"], "proxy_url": SIGNING_URL, "proxy_kind": "signing"},
+    "ble": {"commands": ["proxy"], "proxy_url": BLE_URL, "proxy_kind": "ble"},
+    "ble+fleet": {"commands": ["proxy", "fleet"], "proxy_url": BLE_URL, "proxy_kind": "ble"},
+}
+"""How the cars are reached, and what the owner writes for it."""
+
+UNSIGNED_WAYS = ("fleet", "ble+fleet")
+"""Those for which the cars must take plain commands, as older ones do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +67,9 @@ class DayOptions:
     commands_per_day: int | None = None
     per_month: float | None = None
     presence: Presence = Presence.ALWAYS
+    cars: int = 1
+    way: str = "fleet"
+    troubles: bool = False
     days: float | None = None
     seed: int = 1
     journal: Path | None = None
@@ -58,12 +86,28 @@ class DayOptions:
             presence=self.presence,
             start="00:00",
             meter=MeterScenario(delay_s=METER_DELAY_S),
-            cars=(CarScenario(charges_at_plug_in=True),),
+            cars=tuple(
+                CarScenario(
+                    id=f"model3{number or ''}", charges_at_plug_in=True, needs_signing=self.way not in UNSIGNED_WAYS
+                )
+                for number in range(self.cars)
+            ),
         )
 
 
-def run_days(options: DayOptions, trace: str | None, progress: Callable[[float], None] = lambda _: None) -> Score:
+def run_days(
+    options: DayOptions,
+    trace: str | None,
+    progress: Callable[[float], None] = lambda _: None,
+    watch: Callable[[SimulatedHome, SiteSnapshot], None] = lambda _, __: None,
+) -> Score:
     """Run one trace (None = the generated summer day) from its beginning to its end and return what it was worth.
+
+    Args:
+        options: what the run is made of.
+        trace: the file.
+        progress: told the share that is done.
+        watch: told at the end, while all still runs, what is true and what the gateway shows.
 
     Raises:
         TraceError: the trace cannot be read.
@@ -75,7 +119,7 @@ def run_days(options: DayOptions, trace: str | None, progress: Callable[[float],
     if options.days is not None:
         length_s = min(length_s, options.days * DAY_S) if trace is not None else options.days * DAY_S
     with tempfile.TemporaryDirectory(prefix="sunbox-day-") as folder:
-        main = _live(options, scenario, recorded, begins_at, length_s, Path(folder), progress)
+        main = _live(options, scenario, recorded, begins_at, length_s, Path(folder), progress, watch)
         return run_in(VirtualTimeLoop, main)
 
 
@@ -87,6 +131,7 @@ async def _live(
     length_s: float,
     folder: Path,
     progress: Callable[[float], None],
+    watch: Callable[[SimulatedHome, SiteSnapshot], None],
 ) -> Score:
     clock = LoopClock(begins_at)
     home = build_home(scenario, clock, trace=trace)
@@ -105,14 +150,21 @@ async def _live(
             "commands_per_day": options.commands_per_day or "unlimited",
         },
         journal=options.journal is not None,
+        vehicle=WAYS[options.way],
     )
-    async with running(config, clients, clock, is_virtual=True):
+    async with running(config, clients, clock, is_virtual=True) as gateway:
         loop = asyncio.get_running_loop()
+        trouble = asyncio.create_task(home.trouble(KINDS_OF_TROUBLE[options.way], options.seed))
+        if not options.troubles:
+            trouble.cancel()
         ends_s = loop.time() + length_s
         while loop.time() < ends_s:
             await asyncio.sleep(min(3600.0, ends_s - loop.time()))
             progress(1.0 - (ends_s - loop.time()) / length_s)
+        trouble.cancel()
+        await asyncio.gather(trouble, return_exceptions=True)
         result = home.score()
+        watch(home, gateway.snapshot())
     if options.journal is not None:
         options.journal.mkdir(parents=True, exist_ok=True)
         for path in sorted((folder / "journal").iterdir()):
@@ -142,6 +194,7 @@ Examples:
   sunbox day                                       a generated summer day
   sunbox day --trace june.csv.gz --kwp 10 --phases 1 --max-amps 32 --min-amps 6
   sunbox day --trace a.csv --trace b.csv --json
+  sunbox day --days 7 --cars 2 --presence commuter --per-month 2 --troubles
 """
 )
 @click.option(
@@ -180,6 +233,17 @@ Examples:
     show_default=True,
     type=click.Choice([presence.value for presence in Presence]),
     help="always: home, plugged in and never full. commuter: away on workdays.",
+)
+@click.option("--cars", default=1, show_default=True, type=click.IntRange(1, 4), help="How many of them.")
+@click.option(
+    "--way",
+    default="fleet",
+    show_default=True,
+    type=click.Choice(list(WAYS)),
+    help="How the cars are reached: Tesla's Fleet API, a signing proxy, a Bluetooth proxy, or Bluetooth first.",
+)
+@click.option(
+    "--troubles", is_flag=True, help="Things go wrong as in a usual week: late, lost, refused, wrong answers."
 )
 @click.option("--days", type=click.FloatRange(min=0.01), help="Only so many days of the trace.")
 @click.option("--seed", default=1, show_default=True, type=int, help="Of everything random.")

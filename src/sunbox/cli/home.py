@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sunbox.simulator.score import BillCounts, Score, score
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
 from sunbox.simulator.tesla_tokens import FIRST_REFRESH
 from sunbox.simulator.trace import Trace
+from sunbox.simulator.troubles import Trouble, troubles
 from sunbox.simulator.world import World
 
 TESLA_PORT, METER_PORT, WORLD_PORT = 5100, 5104, 5199
@@ -40,6 +43,14 @@ class SimulatedHome:
     def apps(self, *, tesla_port: int, meter_port: int, world_port: int) -> dict[int, Any]:
         """Return what is served, by port."""
         return {tesla_port: self.cloud.app, meter_port: meter_app(self.world), world_port: world_app(self.world)}
+
+    async def trouble(self, kinds: tuple[Trouble, ...], seed: int) -> None:
+        """Have things go wrong as in a usual week, for ever."""
+        clock = self.cloud.clock
+        now = clock.now()
+        for at, fault in troubles(seed, self.world.place.timezone, now, now + timedelta(days=3660), kinds):
+            await asyncio.sleep(max(0.0, (at - clock.now()).total_seconds()))
+            self.cloud.add_faults([fault])
 
     def score(self, days: float | None = None) -> Score:
         """Return what the time so far was worth."""
@@ -98,6 +109,7 @@ def write_config(
     budget: Mapping[str, Any] | None = None,
     journal: bool = True,
     meter: Mapping[str, Any] | None = None,
+    vehicle: Mapping[str, Any] | None = None,
 ) -> Config:
     """Write the configuration that an owner of this home would have, and return it checked.
 
@@ -113,6 +125,7 @@ def write_config(
         budget: of the account; None = unlimited.
         journal: whether a journal is written to files.
         meter: further keys of the meter.
+        vehicle: further keys of each car.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = home.world.place
@@ -137,7 +150,7 @@ def write_config(
                 **(meter or {}),
             }
         ],
-        "vehicles": [{"id": car.id, "driver": "tesla", "vin": car.vin} for car in cars],
+        "vehicles": [{"id": car.id, "driver": "tesla", "vin": car.vin, **(vehicle or {})} for car in cars],
         "loadpoints": [
             {
                 "id": f"carport{number}" if number > 1 else "carport",

@@ -57,11 +57,20 @@ def spend_with(spend: Spend, kind: RequestKind, count: int, capabilities: Capabi
     )
 
 
+def allowance(spend: Spend, budget: Budget) -> float | None:
+    """Return what this month may cost, in money; None = unlimited. A month that was begun in has its days' share only."""
+    if budget.per_month is None or spend.since is None:
+        return budget.per_month
+    days = calendar.monthrange(spend.day.year, spend.day.month)[1]
+    return budget.per_month * (days - spend.since.day + 1) / days
+
+
 def daily_line(spend: Spend, budget: Budget) -> float | None:
     """Return the most that today may cost in all, in money; None = unlimited."""
-    if budget.per_month is None:
+    month = allowance(spend, budget)
+    if month is None:
         return None
-    left = max(0.0, budget.per_month - (spend.money_this_month - spend.money_today))
+    left = max(0.0, month - (spend.money_this_month - spend.money_today))
     return min(left, budget.burst * left / _days_left(spend.day))
 
 
@@ -81,7 +90,8 @@ def projected(spend: Spend, budget: Budget) -> float:
     days = (spend.day - first).days + 1
     left = _days_left(spend.day) - 1
     total = spend.money_this_month * (1.0 + left / days)
-    return total if budget.per_month is None else max(spend.money_this_month, min(total, budget.per_month))
+    most = allowance(spend, budget)
+    return total if most is None else max(spend.money_this_month, min(total, most))
 
 
 def is_affordable(

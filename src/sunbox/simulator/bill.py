@@ -27,6 +27,7 @@ class Received:
     body: Any
     status: int | None
     is_billed: bool
+    vin: str | None = None  #: of the car that it is about
 
     def to_json(self) -> dict[str, Any]:
         """Return it for people."""
@@ -76,6 +77,7 @@ class Bill:
         self.total = Counts()
         self.days: dict[str, Counts] = {}
         self.months: dict[str, Counts] = {}
+        self.cars: dict[str, Counts] = {}  #: by VIN
         self.requests: deque[Received] = deque(maxlen=KEPT_REQUESTS)
 
     def add(self, request: Received) -> None:
@@ -85,6 +87,8 @@ class Bill:
         day = request.at.astimezone(self._timezone).date().isoformat()
         self.days.setdefault(day, Counts()).add(request)
         self.months.setdefault(day[:7], Counts()).add(request)
+        if request.vin is not None:
+            self.cars.setdefault(request.vin, Counts()).add(request)
 
     def month_dollars(self, at: datetime) -> float:
         """Return what the calendar month of an instant has cost so far."""

@@ -337,6 +337,7 @@ class TeslaCloud:
                 body=body,
                 status=status,
                 is_billed=is_billed,
+                vin=car.vin if (car := self._by_name.get(request.path_params.get("vehicle", ""))) is not None else None,
             )
         )
 
