@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import (
     CARPORT,
+    HOME,
     NOON,
+    WORK,
     Bench,
     Car,
     Ending,
@@ -23,6 +25,7 @@ from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
 from sunbox.core.events import MeterRead
 from sunbox.core.evidence import HITS, NOISE_W, QUIET_AGAIN_S, UNEXPLAINED_LOOK
 from sunbox.core.model import Charging, Draw, MeterReading, Mode, Override
+from sunbox.core.reasons import ReasonCode
 from sunbox.core.replies import EVIDENCE_S
 from sunbox.core.settings import LoadpointSettings
 
@@ -128,6 +131,13 @@ def test_a_plug_in_that_shows_in_the_grid_is_looked_into_at_once(amps_a: int) ->
     bench.until(lambda: not bench.car.is_charging, 60)  # there is no sun: it is taken over at once
 
 
+def test_a_car_that_was_away_and_comes_home_is_noticed_when_it_is_plugged_in() -> None:
+    bench = unseen(latitude=WORK.lat, longitude=WORK.lon)
+    assert bench.shown.reason.code is ReasonCode.NOT_PLUGGED
+    bench.car.latitude, bench.car.longitude = HOME.lat, HOME.lon
+    assert plug_in(bench) < 60
+
+
 def test_a_start_by_hand_of_a_car_that_we_stopped_is_noticed_too() -> None:
     bench = charging_bench()
     bench.pv_w = 0.0
@@ -158,7 +168,7 @@ def test_an_oven_that_looks_like_the_car_costs_a_look_each_ten_minutes_at_most()
 
 
 def test_a_car_that_sleeps_is_complete_or_elsewhere_draws_nothing() -> None:
-    for about in ({"is_awake": False}, {"soc_pct": 80.0}, {"latitude": 52.5, "longitude": 13.4}):
+    for about in ({"is_awake": False}, {"soc_pct": 80.0}, {"latitude": WORK.lat, "longitude": WORK.lon}):
         facts = Car(**{"is_awake": True, **about}).facts(NOON)  # type: ignore[arg-type]
         bench = Bench(car=Car(**{"is_awake": True, **about}), memory=remembered(facts))  # type: ignore[arg-type]
         bench.advance(600)

@@ -118,24 +118,42 @@ def _weigh_step(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
 
 
 def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: datetime) -> None:
-    """Count readings in which the site used less than the car alone is believed to draw; three bring the next look forward."""
+    """Count readings in which the site used less than its cars are believed to draw; three bring the next look forward.
+
+    Of several cars the one that is nearest to its limit is looked at first, and the next one after three more.
+    """
     vehicle = draft.vehicles[vehicle_id]
     if vehicle.memory.facts is not None and vehicle.memory.facts.charging is Charging.STARTING:
         _weigh_start(draft, vehicle_id, consumption_w)
         return
-    loadpoint = draft.holders_of(vehicle_id)
-    if not loadpoint:
-        return
-    here = whereabouts(draft.settings, loadpoint[0], draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
-    low_w = draw_at(vehicle.steps, grid_at).low_w
-    if not here or low_w * 0.85 - 2 * NOISE_W <= consumption_w:
+    believed = {
+        id_: draw_at(draft.vehicles[id_].steps, grid_at).low_w
+        for id_ in draft.vehicles
+        if _is_charging_here(draft, id_)
+    }
+    if vehicle_id not in believed or sum(believed.values()) * 0.85 - 2 * NOISE_W <= consumption_w:
         if vehicle.unexplained:
             draft.vehicle(vehicle_id, unexplained=0)
         return
     count = vehicle.unexplained + 1
     draft.vehicle(vehicle_id, unexplained=count)
-    if count == UNEXPLAINED_LOOK:
+    suspects = sorted(believed, key=lambda id_: _left_pct(draft, id_))
+    if count == UNEXPLAINED_LOOK * (suspects.index(vehicle_id) + 1):
         draft.vehicle(vehicle_id, data_due_at=draft.at)
+
+
+def _is_charging_here(draft: Draft, vehicle_id: str) -> bool:
+    vehicle, loadpoints = draft.vehicles[vehicle_id], draft.holders_of(vehicle_id)
+    if not loadpoints or not is_charging(vehicle.memory.facts):
+        return False
+    where = whereabouts(draft.settings, loadpoints[0], draft.settings_of(vehicle_id), vehicle.memory.facts)
+    return bool(where.is_here)
+
+
+def _left_pct(draft: Draft, vehicle_id: str) -> float:
+    """Return how far a car is from its limit."""
+    facts = draft.facts_of(vehicle_id)
+    return (facts.limit_soc_pct or 100) - (facts.soc_pct or 0)
 
 
 def _weigh_quiet(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
@@ -163,7 +181,10 @@ def _weigh_quiet(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
 
 
 def _may_begin_unseen(draft: Draft, vehicle_id: str) -> bool:
-    """Return whether a charge that nobody here began would show: the car is awake and here, and no car's draw is changing."""
+    """Return whether a charge that nobody here began would show: the car is awake, and no car's draw is changing.
+
+    A car that was away when it was last read may have come home.
+    """
     vehicle = draft.vehicles[vehicle_id]
     facts, loadpoints = vehicle.memory.facts, draft.holders_of(vehicle_id)
     if facts is None or not loadpoints or vehicle.is_doubtful or facts.charging is Charging.COMPLETE:
@@ -174,7 +195,7 @@ def _may_begin_unseen(draft: Draft, vehicle_id: str) -> bool:
         if is_changing or command is not None or each.doubt is not None:
             return False
     here = whereabouts(draft.settings, loadpoints[0], draft.settings_of(vehicle_id), facts).is_here
-    return here is not False
+    return here is not False or not facts.is_plugged  # who is plugged in elsewhere is not plugged in here
 
 
 def _charging_w(draft: Draft, vehicle_id: str) -> float:

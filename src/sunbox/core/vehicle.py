@@ -60,9 +60,9 @@ class Look(StrEnum):
 
 
 LOOKS: dict[Look, tuple[float, ...]] = {
-    Look.CHARGING: (1800.0,),
+    Look.CHARGING: (3600.0,),
     Look.BLIND: (600.0,),
-    Look.DRIVING: (600.0,),
+    Look.DRIVING: (1800.0,),
     Look.UNPLUGGED: (120.0, 600.0, 1500.0, 1800.0, 3600.0),
     Look.PLUGGED: (1500.0, 1800.0, 3600.0),
 }
