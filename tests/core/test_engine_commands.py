@@ -603,3 +603,13 @@ def test_reads_are_never_commands() -> None:
     bench.advance(3 * 3600)
     assert {what for _, _, what in bench.reads} == {ReadKind.STATE, ReadKind.DATA}
     assert bench.data_reads() <= 12
+
+
+def test_who_asks_for_five_seconds_again_and_again_is_asked_less_and_less() -> None:
+    """`could_not_wake_buses` (TWCManager: wait 5 s, at most three times)."""
+    bench = Bench(car=Car(is_awake=True), pv_w=4300.0)
+    bench.endings.extend(
+        Ending(CommandName.SET_AMPS, Outcome.NOT_DELIVERED, Cause.BUSY, retry_after_s=5.0) for _ in range(100)
+    )
+    bench.advance(3600)
+    assert 3 <= len(bench.commands(CommandName.SET_AMPS)) <= 12

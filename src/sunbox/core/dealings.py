@@ -27,12 +27,13 @@ FORGET_FAILURES_S = 3600.0
 def hold_off(
     draft: Draft, vehicle_id: str, cause: Cause | None, retry_after_s: float | None, *, of_command: bool = False
 ) -> None:
-    """Wait before the next request: what the service asks for, else longer with each failure."""
+    """Wait before the next request: what the service asks for, and longer with each failure."""
     memory = draft.vehicles[vehicle_id].memory
     is_old = memory.not_before_at is not None and draft.at > memory.not_before_at + timedelta(seconds=FORGET_FAILURES_S)
     failures = 1 if is_old else memory.failures + 1
     if retry_after_s is None:
-        retry_after_s = RATE_LIMIT_S if cause is Cause.RATE_LIMITED else DELIVERY.wait_s(failures)
+        retry_after_s = RATE_LIMIT_S if cause is Cause.RATE_LIMITED else 0.0
+    retry_after_s = max(retry_after_s, DELIVERY.wait_s(failures))  # who says 5 s each time is not asked for ever
     draft.remember_vehicle(
         vehicle_id,
         failures=failures,
