@@ -47,6 +47,7 @@ class Behind:
     temperatures_c: tuple[float, ...] = (25.0, 30.0)
     temperature_limit_a: int = 32  #: 0 = too hot to charge
     load_limit_a: int | None = None  #: what load balancing grants; None = there is none
+    surplus_limit_a: int | None = None  #: what the surplus is enough for, while charging follows it
     frequency_hz: float = 50.0
     rssi_dbm: int | None = -60
     pause: Pause | None = None
@@ -180,6 +181,7 @@ def limits_a(values: Mapping[str, Json], behind: Behind) -> dict[str, int]:
         "cableCurrentLimit": behind.cable_a,
         "temperatureCurrentLimit": behind.temperature_limit_a,
         "temporaryCurrentLimit": values["tcl"],
+        "surplusLimit": behind.surplus_limit_a,
         "loadBalancingLimit": behind.load_limit_a if values["loe"] else None,
         "adapterLimit": adapter_a,
     }

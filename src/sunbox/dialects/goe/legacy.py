@@ -60,7 +60,7 @@ def legacy_from_status(values: Mapping[str, Json]) -> dict[str, Json]:
         "sse": values["sse"],
         "wss": (values.get("ccw") or {}).get("ssid", ""),
         "wke": TEXT_OF_SECRET,
-        "wen": values["wen"] if "wen" in values else 1,
+        "wen": values.get("wen", 1),
         "cdi": 0,
         "tof": round(values["tof"] / 60) + 100,
         "tds": values["tds"],
@@ -148,24 +148,32 @@ _READ: Mapping[str, tuple[str, Callable[[float], Json]]] = {
 """v1 key → v2 key and value."""
 
 
+KEPT = "v1:"
+"""Begin of the names of v1 keys that v2 has nothing for."""
+
+
 def status_from_legacy(document: Mapping[str, Json]) -> Status:
-    """Return a v1 status in the keys and units of v2. What has no such key stays in the document that it came from."""
+    """Return a v1 status in the keys and units of v2; what v2 has nothing for is kept as it came, named `v1:…`."""
     raw: dict[str, Json] = {}
+    told = dict(document)
     for name, (key, convert) in _READ.items():
-        number = _number(document.get(name))
+        number = _number(told.get(name))
         if number is not None:
             raw[key] = convert(number)
-    raw |= {name: document[name] for name in ("fwv", "sse", "tma") if name in document}
-    energies = energies_from_wire(document.get("nrg"))
+            del told[name]
+    raw |= {name: told.pop(name) for name in ("fwv", "sse", "tma") if name in told}
+    energies = energies_from_wire(told.get("nrg"))
     if energies is not None:
         raw["nrg"] = energies_to_wire(_energies_from_legacy(energies))
-    limit = _number(document.get("dwo"))
+        del told["nrg"]
+    limit = _number(told.get("dwo"))
     if limit is not None:
-        raw["dwo"] = plain(limit * 100) if str(document.get("stp")) == "2" else None
-    if all(name in document for name in _PRESETS):
-        amps = [_number(document[name]) for name in _PRESETS]
+        # the limit holds only if `stp` says so; that stays beside it, so that nothing is lost
+        raw["dwo"] = plain(limit * 100) if str(told.get("stp")) == "2" else None
+    if all(name in told for name in _PRESETS):
+        amps = [_number(told.pop(name)) for name in _PRESETS]
         raw["clp"] = [int(each) for each in amps if each]
-    return Status(raw)
+    return Status(raw | {KEPT + name: value for name, value in told.items()})
 
 
 def _energies_from_legacy(told: Energies) -> Energies:

@@ -10,6 +10,7 @@ from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.keys_later import CARDS
 from sunbox.dialects.goe.profiles import Profile, fault_to_wire, keys_of
 from sunbox.dialects.goe.state import BoxState
+from sunbox.dialects.goe.table import KEYS
 from sunbox.dialects.goe.times import local_offset_min, local_time, time_to_wire, zone_to_wire
 from sunbox.dialects.goe.wire import Energies, energies_to_wire, plain
 from sunbox.dialects.goe.words import ButtonLock, Car, PhaseMode
@@ -213,12 +214,17 @@ _READERS: Mapping[str, Callable[[View], Json]] = {
 }
 
 
+_PLACES = {key.name: place for place, key in enumerate(KEYS)}
+
+
 def read_keys(state: BoxState, profile: Profile, names: frozenset[str] = frozenset()) -> dict[str, Json]:
     """Return the values of these keys, or of all if none is named, as far as the profile has them, in its order."""
     view = View(state, profile)
+    known = keys_of(profile)
+    wanted = sorted((name for name in names if name in known), key=_PLACES.__getitem__) if names else known
     values: dict[str, Json] = {}
-    for name, key in keys_of(profile).items():
-        if key.is_readable and (not names or name in names):
+    for name in wanted:
+        if known[name].is_readable:
             read = _READERS.get(name)
             values[name] = read(view) if read is not None else state.values[name]
     values |= dict.fromkeys(profile.null_keys & names)
