@@ -53,7 +53,7 @@ def legacy_from_status(values: Mapping[str, Json]) -> dict[str, Json]:
         "dwo": 0 if dwo is None else round(dwo / 100),
         "adi": values["adi"],
         "uby": trx or 0,
-        "eto": round(values["eto"] / 100),
+        "eto": values["eto"] // 100,
         "wst": values["wst"],
         "fwv": values["fwv"],
         "nrg": [] if energies is None else nrg_to_legacy(energies),

@@ -79,6 +79,10 @@ def _with_limit(state: BoxState, told: Json) -> BoxState:
     return replace(_with(state, tcl=told), limit_at=None if told is None else state.at)
 
 
+def _with_transaction(state: BoxState, told: Json) -> BoxState:
+    return replace(_with(state, trx=told), lonely_at=None if told is None or state.is_plugged else state.at)
+
+
 def _with_total(state: BoxState, told: Json) -> BoxState:
     kept = state.values["lot"] if isinstance(state.values["lot"], dict) else {"amp": state.values["lot"]}
     return _with(state, lot={**kept, **(told if isinstance(told, dict) else {"amp": int(told)})})
@@ -105,6 +109,7 @@ _CHANGES: Mapping[str, Change] = {
     "del": lambda state, index: _with_card(state, index, Card(name=NO_CARD)),
     "ids": _with_surplus,
     "tcl": _with_limit,
+    "trx": _with_transaction,
     "lot": _with_total,
     **{f"c{index}n": _card_name(index) for index in range(CARDS)},
     **{f"c{index}e": _card_energy(index) for index in range(CARDS)},

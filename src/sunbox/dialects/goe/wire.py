@@ -7,7 +7,6 @@ What a list does not have reads as unknown and keeps its number; what does not f
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,6 +18,7 @@ from sunbox.dialects.goe.table import BUTTON_LOCKS, BY_NAME
 from sunbox.dialects.goe.words import Access, ButtonLock, Car, Fault, Force, Logic, ModelStatus, PhaseMode
 
 NRG_LENGTH = 16
+_LARGEST = 1.7976931348623157e308  # of a float
 
 _Word = TypeVar("_Word", bound=IntEnum)
 
@@ -28,12 +28,12 @@ _Word = TypeVar("_Word", bound=IntEnum)
 
 def is_integer(value: Json) -> bool:
     """Return whether a value is a whole number; `16.0` is one, true is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    return is_number(value) and value == value // 1
 
 
 def is_number(value: Json) -> bool:
-    """Return whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether a value is a finite number, in the range of a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 _FITS: dict[Kind, Callable[[Json], bool]] = {
@@ -57,11 +57,14 @@ _CALLED = {
 
 
 def fits(key: Key, value: Json) -> bool:
-    """Return whether a value that was read has the key's type. Null fits where the key may be null, and secrets are bool."""
+    """Return whether a value that was read has the key's type. Null fits where the key may be null.
+
+    Of a secret most devices say only whether there is one; some show a text.
+    """
     if value is None:
         return key.nullable
     if key.is_secret:
-        return isinstance(value, bool)
+        return isinstance(value, bool | str)
     if key.name in BUTTON_LOCKS and isinstance(value, bool):
         return True
     return _FITS[key.kind](value)
