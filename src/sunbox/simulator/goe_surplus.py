@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.state import BoxState
@@ -27,6 +28,8 @@ class SurplusLaw:
     on_s: float = 0.0  #: since it began
     wished_s: float = 0.0  #: since it wishes the other number of phases
     since_switch_s: float = 1e9
+    free_w: float = 0.0  #: at the last reading
+    told_at: datetime | None = None  #: when that was
 
     @staticmethod
     def is_followed(values: Mapping[str, Json]) -> bool:
@@ -45,8 +48,12 @@ class SurplusLaw:
         if not self.is_followed(values) or surplus is None or not surplus.is_fresh(state.at):
             self.is_on, self.on_s, self.wished_s = False, 0.0, 0.0
             return
-        # a battery that discharges is no sun
-        free_w = state.behind.power_w - surplus.grid_w + values["pgt"] - max(0.0, surplus.battery_w or 0.0)
+        if surplus.at != self.told_at:
+            # what it draws now belongs to this reading only; a battery that discharges is no sun
+            battery_w = max(0.0, surplus.battery_w or 0.0)
+            self.told_at = surplus.at
+            self.free_w = state.behind.power_w - surplus.grid_w + values["pgt"] - battery_w
+        free_w = self.free_w
         self.on_s = self.on_s + dt_s if self.is_on else 0.0
         if self.is_on:
             is_held = self.on_s * 1000 < values["fmt"]
