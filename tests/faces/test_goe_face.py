@@ -300,6 +300,54 @@ def test_v1_of_every_generation(profile: str) -> None:
     assert Port(profile).ask("/status").code == 200
 
 
+# --- what real clients ask for and can bear ----------------------------------------------------------------------------
+
+CARD_IDS = ",".join(f"c{n}i" for n in range(10))
+
+ASKED = {
+    "evcc": "alw,car,eto,nrg,wh,trx,cards",
+    "goecharger-api-lite": "acu,ama,car,dwo,err,frc,nrg,psm,tma,ust,var",
+    "goe": "sse,fna,fwv,tse,tsss,tof,tds,utc,loc,dwo,psm,spl3,clp,lck,alw,acu,tpa,car,err,cus,modelStatus,wh,nrg,pnp,"
+    "eto,rbc,rbt",
+    "openHAB": "mod,psm,trx,alw,tma,wh,dwo,frc,nrg,awp,car,amp,err,cbl,eto,fwv",
+    "Home Assistant, set-up": "oem,sse,typ,var",
+    "Home Assistant, idle": "car,modelStatus,err,nrg,tma,trx,rbt,fsptws,inva,lbp,lccfc,lccfi,lcctc,lfspt,lmsc,lpsc,lcs",
+    "Victron": "nrg,wh,eto,alw,amp,ama,car,tma,frc,cdi,lmo",
+}
+
+
+@pytest.mark.parametrize("client", ASKED)
+def test_every_key_that_a_client_needs_is_there(client: str) -> None:
+    answer = Port().ask("/api/status", f"filter={ASKED[client]}")
+    assert (answer.code, set(answer.json)) == (200, set(ASKED[client].split(",")))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_home_assistant_finds_its_cards_in_every_generation(profile: str) -> None:
+    query = f"filter=ccrv,typ,log,fwc,fwv,var,cll,adi,cards,{CARD_IDS}"
+    told = Port(profile).ask("/api/status", query).json
+    assert {"typ", "var", "fwv", "adi"} <= told.keys()
+    assert len(told["cards"]) == 10 or set(CARD_IDS.split(",")) <= told.keys()
+
+
+NEVER_NULL = "car err pha tma amp ama mca wh fmt cco rssi ust eto sse typ var fwv modelStatus nrg clp lck cus"
+
+
+@pytest.mark.parametrize("behind", [Behind(), PLUGGED, FLOWING], ids=["idle", "plugged", "charging"])
+def test_strict_clients_can_bear_what_the_standard_generation_says(behind: Behind) -> None:
+    port = Port()
+    port.state = port.box.advanced(port.state, behind, AT + timedelta(seconds=5))
+    told = port.ask("/api/status").json
+    assert {name for name in NEVER_NULL.split() if told[name] is None} == set()
+    assert told["car"] in range(1, 5)
+    assert told["modelStatus"] in {*range(21), 22, 23, 24}
+    assert (len(told["nrg"]), len(told["tma"])) == (16, 2)
+    assert (told["var"], told["adi"]) == (22, False)  # else a client lowers every current above 16 A
+    assert datetime.fromisoformat(told["utc"]).replace(tzinfo=UTC) == port.state.at
+    assert datetime.fromisoformat(told["loc"].replace(" ", "")) == port.state.at
+    assert isinstance(told["eto"], int)
+
+
 # --- whatever may arrive ---------------------------------------------------------------------------------------------
 
 WILD = Port()

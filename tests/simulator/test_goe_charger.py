@@ -11,7 +11,8 @@ from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.dialects.goe.words import Fault
 from sunbox.simulator.car_physics import into_battery_w
 from sunbox.simulator.goe_car import WallboxCar
-from sunbox.simulator.goe_charger import BOOT_S, GoeCharger, heat_limit_a
+from sunbox.simulator.goe_charger import BOOT_S, GoeCharger
+from sunbox.simulator.goe_heat import heat_limit_a
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
 
@@ -102,13 +103,14 @@ def test_frc_falls_back_to_neutral_when_it_is_unplugged() -> None:
 
 @pytest.mark.parametrize("to", [1, 2])
 def test_a_switch_of_phases_pauses_and_goes_on_by_itself(to: int) -> None:
-    bench = charging().set(psm="3" if to == 9 else str(3 - to)).live(60).set(psm=str(to))
+    bench = charging().set(psm=str(3 - to)).live(60).set(psm=str(to))
     course = bench.course(60, "car", "modelStatus", "pnp")
     before, after = (3, 1) if to == 1 else (1, 3)
     assert course[0] == (2, 15, before)
     assert (4, 23, 0) in course
     assert course[-1] == (2, 15, after)
-    assert bench("fsp", "lfspt")[0] == (to == 1)
+    assert bench["fsp"] == (to == 1)
+    assert bench["rbt"] - bench["lfspt"] < 45_000
     pauses = [state for state in course if state[1] == 23]
     assert {state[0] for state in pauses} == {2, 4}
 
@@ -135,6 +137,17 @@ def test_unplugging_is_simulated_once() -> None:
     bench = charging().set(su="true")
     assert (1, 22, False) in bench.course(40, "car", "modelStatus", "su")
     assert bench("car", "su") == (2, False)
+
+
+def test_the_least_pause_holds_but_for_a_forced_start() -> None:
+    bench = charging().set(mcpd="60000", frc="1").live(10).set(frc="0")
+    assert bench("modelStatus", "alw", "car") == (24, False, 4)
+    assert 40 < bench.until("alw", True) < 60
+    assert bench.until("car", 2) < 20
+    bench.set(frc="1").live(10).set(frc="2")
+    assert bench["modelStatus"] == 3
+    assert bench.until("car", 2) < 20
+    assert bench.set(frc="0").live(5)["modelStatus"] == 15
 
 
 def test_energy_agrees_with_the_battery() -> None:

@@ -6,41 +6,29 @@ more; after a stop the contactor opens 3 s after the current is gone; a switch o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sunbox.dialects.goe.box import Box, Readout
-from sunbox.dialects.goe.decide import LEAST_A, Behind, Pause
+from sunbox.dialects.goe.decide import Behind, Pause
 from sunbox.dialects.goe.profiles import STANDARD, Profile
 from sunbox.dialects.goe.state import DEVICE, Identity, first_state
 from sunbox.dialects.goe.words import Fault, Force, PhaseMode
 from sunbox.simulator import car_physics as physics
 from sunbox.simulator.goe_car import WallboxCar
+from sunbox.simulator.goe_heat import heat_limit_a, warmed_c
 from sunbox.simulator.goe_surplus import SurplusLaw
 
 LOGIC_S = 1.0
+STILL_S = 10.0
+"""How long a step may be without a car."""
 CLOSE_S, OPEN_S = 2.0, 3.0
 """From the car's wish until the contactor closes; from the end of the current until it opens."""
 BOOT_S = 20.0
 """How long it cannot be reached after a reboot."""
 SWITCH_BLIP_S = 2.0
 """How long it pretends to be unplugged at the end of a switch of phases, if it does."""
-
-WARM_S = 900.0
-HEAT_C = 30.0
-"""How much warmer 32 A on three phases make it in the end, and how slowly."""
-DERATES_FROM_C, HOT_C = 60.0, 80.0
-
-
-def heat_limit_a(temperature_c: float) -> int:
-    """Return the most current at a temperature: 32 A up to 60 °C, less up to 80 °C, then none."""
-    if temperature_c >= HOT_C:
-        return 0
-    share = min(1.0, (HOT_C - temperature_c) / (HOT_C - DERATES_FROM_C))
-    return max(LEAST_A, math.floor(32 * share))
 
 
 class GoeCharger:
@@ -153,7 +141,7 @@ class GoeCharger:
     @property
     def draw_w(self) -> float:
         """Return what it takes from the house."""
-        return self._behind().power_w
+        return self.state.behind.power_w
 
     @property
     def is_busy(self) -> bool:
@@ -184,9 +172,14 @@ class GoeCharger:
         """Live for `dt_s` seconds."""
         left_s = dt_s
         while left_s > 1e-9:
-            step_s = min(left_s, LOGIC_S - self._logic_s)
+            step_s = min(left_s, STILL_S if self._is_still else LOGIC_S - self._logic_s)
             self._step(step_s)
             left_s -= step_s
+
+    @property
+    def _is_still(self) -> bool:
+        """Return whether nothing can happen but by the clock's minutes: no car, and nothing under way."""
+        return not self.car.is_plugged and self._pause is None and self._down_s <= 0 and not self.law.is_on
 
     def _step(self, dt_s: float) -> None:
         at = self.state.at + timedelta(seconds=dt_s)
@@ -198,17 +191,19 @@ class GoeCharger:
         if self._logic_s >= LOGIC_S - 1e-9:
             self._logic_s = 0.0
             if self._down_s <= 0:
-                self.law.advance(self.state, LOGIC_S)
+                self.law.advance(self.state, max(dt_s, LOGIC_S))
                 self._offer = self.box.offer(self.state)
         self._run_contactor(dt_s)
         pilot_a = self._offer.amps_a if self._is_offering() else 0
         self.car.advance(dt_s, pilot_a=pilot_a, phases=self.closed_phases)
         self.car.store(flowing_w * dt_s / 3600.0, dt_s)  # as the box counts, by what flowed until now
-        self._warm(dt_s)
+        self.temperature_c = warmed_c(self.temperature_c, self.ambient_c, self.car.current_a, self.closed_phases, dt_s)
         self.state = self.box.advanced(self.state, self._behind(), at)
 
     def _is_offering(self) -> bool:
-        return self._offer.is_allowed and self._pause is None and self._down_s <= 0 and self.fault is Fault.NONE
+        # the least pause is the box's to judge: a forced start overrules it
+        is_held = self._pause not in (None, Pause.MIN_PAUSE)
+        return self._offer.is_allowed and not is_held and self._down_s <= 0 and self.fault is Fault.NONE
 
     def _wanted_phases(self) -> int:
         mode = self._offer.phase_mode
@@ -238,10 +233,12 @@ class GoeCharger:
             self._open_s = self._open_s + dt_s if is_over else 0.0
             if self._open_s >= OPEN_S:
                 self.closed_phases = 0
+                if self._pause is None and not self._offer.is_allowed and self.state.values["mcpd"] > 0:
+                    self._begin(Pause.MIN_PAUSE, self.state.values["mcpd"] / 1000)
         else:
             self._close_s = self._close_s + dt_s if self._wants_closed() else 0.0
             if self._close_s >= CLOSE_S:
-                self.closed_phases, self._open_s = self._wanted_phases(), 0.0
+                self.closed_phases, self._open_s, self._pause = self._wanted_phases(), 0.0, None
 
     def _begin(self, pause: Pause, seconds: float) -> None:
         self._pause, self._pause_s, self._close_s = pause, seconds, 0.0
@@ -256,11 +253,6 @@ class GoeCharger:
         was_switch, self._pause = self._pause is Pause.PHASE_SWITCH, None
         if was_switch and self.unplugs_at_switch:
             self._begin(Pause.SIMULATED_UNPLUG, SWITCH_BLIP_S)
-
-    def _warm(self, dt_s: float) -> None:
-        load = self.car.current_a / 32.0 * math.sqrt(max(self.closed_phases, 1) / 3) if self.closed_phases else 0.0
-        target_c = self.ambient_c + HEAT_C * load * load
-        self.temperature_c += (target_c - self.temperature_c) * (1.0 - math.exp(-dt_s / WARM_S))
 
     def _fall_down(self) -> None:
         """Boot: the contactor drops, nothing is offered, nobody answers."""
@@ -279,7 +271,7 @@ class GoeCharger:
         amps = [self.car.current_a if phase < flowing else 0.0 for phase in range(3)]
         volts = [physics.sagged_v(self.voltage_v, each) for each in amps]
         follows = SurplusLaw.is_followed(self.state.values) and self.law.is_on
-        known = Behind(
+        return Behind(
             is_plugged=self.car.is_plugged,
             is_charging=self.closed_phases > 0,
             volts_v=(volts[0], volts[1], volts[2]),
@@ -293,5 +285,6 @@ class GoeCharger:
             temperature_limit_a=heat_limit_a(self.temperature_c),
             rssi_dbm=None if self._no_wifi_s > 0 else -60,
             pause=self._pause,
+            eco=self.law.status,
+            surplus_limit_a=self.law.amps_a if follows else None,
         )
-        return replace(known, eco=self.law.status, surplus_limit_a=self.law.amps_a if follows else None)

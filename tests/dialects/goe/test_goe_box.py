@@ -264,8 +264,9 @@ def test_what_is_counted_behind_it_is_shown_as_it_is() -> None:
 def test_when_things_happened() -> None:
     bench = Bench(behind=GONE).live(5, PLUGGED).live(5, FLOWING).live(20, PLUGGED)
     assert bench("lccfi", "lcctc", "lccfc", "rbt") == (5000, 10_000, 30_000, 30_000)
-    bench.live(5, replace(FLOWING, closed=(True, True, True))).live(5, replace(FLOWING, closed=(True, False, False)))
-    assert bench["lfspt"] == 40_000
+    assert bench["lfspt"] is None
+    bench.live(5, replace(FLOWING, closed=(True, False, False)))
+    assert bench["lfspt"] == 35_000
 
 
 @pytest.mark.parametrize(("conduct", "boots", "frc"), [(DEVICE, 2, 0), (LOADPOINT, 1, 1)])

@@ -81,9 +81,7 @@ class Box:
     def advanced(self, state: BoxState, behind: Behind, at: datetime) -> BoxState:
         """Live on to `at`, at whose end `behind` stands behind it. What stood behind before counts until then."""
         elapsed_s = max(0.0, (at - state.at).total_seconds())
-        lived = _counted(state, behind, elapsed_s)
-        lived = replace(lived, at=max(at, state.at), behind=behind)
-        lived = self._noticed(lived, state.behind)
+        lived = self._noticed(_counted(state, behind, elapsed_s, max(at, state.at)), state.behind)
         return self._decided(_timed_out(lived))
 
     def rebooted(self, state: BoxState, at: datetime) -> BoxState:
@@ -100,6 +98,7 @@ class Box:
                 values=values,
                 surplus=None,
                 limit_at=None,
+                last_phases=0,
                 stamps={},
                 average_w=0.0,
             )
@@ -134,6 +133,8 @@ class Box:
     def _noticed(self, state: BoxState, before: Behind) -> BoxState:
         """Take note of what has begun or ended behind it."""
         behind, now_ms = state.behind, state.since_boot_ms
+        if _shape(behind) == _shape(before):
+            return state
         stamps, values = dict(state.stamps), dict(state.values)
         has_charged, charge_s, session_wh, lonely_at = (
             state.has_charged,
@@ -154,8 +155,9 @@ class Box:
                     session_wh = 0.0
         if behind.is_charging != before.is_charging:
             stamps["lcctc" if behind.is_charging else "lccfc"] = now_ms
-        if sum(behind.closed) != sum(before.closed) and any(before.closed) and any(behind.closed):
-            stamps["lfspt"] = now_ms
+        phases = sum(behind.closed) or state.last_phases
+        if state.last_phases and phases != state.last_phases:
+            stamps["lfspt"] = now_ms  # the contactor was open in between
         if behind.pause is Pause.SIMULATED_UNPLUG:
             values["su"] = False
         return replace(
@@ -166,6 +168,7 @@ class Box:
             charge_s=charge_s,
             session_wh=session_wh,
             lonely_at=lonely_at,
+            last_phases=phases,
         )
 
     def _decided(self, state: BoxState) -> BoxState:
@@ -188,8 +191,13 @@ class Box:
         return replace(state, status=status, stamps=stamps)
 
 
-def _counted(state: BoxState, behind: Behind, elapsed_s: float) -> BoxState:
-    """Count energy and time, by what stood behind it until now."""
+def _shape(behind: Behind) -> tuple[object, ...]:
+    """Return what of it is worth a note when it changes."""
+    return behind.is_plugged, behind.is_charging, behind.closed, behind.pause
+
+
+def _counted(state: BoxState, behind: Behind, elapsed_s: float, at: datetime) -> BoxState:
+    """Count energy and time, by what stood behind it until now; `behind` stands there from `at` on."""
     flowing_w = state.behind.power_w
     energy_wh = max(0.0, flowing_w) * elapsed_s / 3600.0
     if behind.total_wh is not None:
@@ -204,6 +212,8 @@ def _counted(state: BoxState, behind: Behind, elapsed_s: float) -> BoxState:
     fade = math.exp(-elapsed_s / AVERAGE_S)
     return replace(
         state,
+        at=at,
+        behind=behind,
         total_wh=total_wh,
         session_wh=state.session_wh + energy_wh,
         charge_s=state.charge_s + (elapsed_s if state.behind.is_charging else 0.0),
@@ -216,6 +226,8 @@ def _counted(state: BoxState, behind: Behind, elapsed_s: float) -> BoxState:
 def _timed_out(state: BoxState) -> BoxState:
     """Forget what holds for a while only: a limit that nobody renews, a transaction without a car."""
     values, lonely_at, limit_at = state.values, state.lonely_at, state.limit_at
+    if limit_at is None and lonely_at is None and (values["trx"] is None or state.is_plugged):
+        return state
     if limit_at is not None and (state.at - limit_at).total_seconds() >= LIMIT_LASTS_S:
         values, limit_at = {**values, "tcl": None}, None
     if values["trx"] is None or state.is_plugged:

@@ -85,6 +85,7 @@ class BoxState:
     behind: Behind = field(default_factory=Behind)
     status: ModelStatus = ModelStatus.FALLBACK_DEFAULT
     has_charged: bool = False  #: since it was plugged in
+    last_phases: int = 0  #: how many were closed last; 0 = none since boot
     charge_s: float = 0.0  #: how long, since it was plugged in
     session_wh: float = 0.0
     total_wh: float = 0.0
