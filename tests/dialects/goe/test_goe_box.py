@@ -318,6 +318,9 @@ def test_networks_are_merged_entry_by_entry_and_forgotten() -> None:
     ]
     bench.set(delw="0")
     assert [(wifi["ssid"], wifi["key"]) for wifi in bench["wifis"][:2]] == [("", False), ("second", True)]
+    bench.set(wifis='[{},{"key":true}]')  # as it reads: nothing new
+    assert bench["wifis"][1]["key"] is True
+    assert bench.set(wifis='[{},{"key":""}]')["wifis"][1]["key"] is False
     told = bench["wifis"]
     told[1]["staticIp"] = "10.0.0.9"
     assert bench["wifis"][1]["staticIp"] == "0.0.0.0"  # noqa: S104 - what is read is nobody's to change

@@ -181,6 +181,7 @@ def test_no_password_is_kept() -> None:
     box = Box(STANDARD, DEVICE)
     judged = box.judge(STATE, (*told, wifis))
     assert judged.is_good
+    assert "s3cret" not in repr(judged.good)
     state = box.settle(STATE, judged.good)
     assert "s3cret" not in repr(state)
     values = box.read(state).values

@@ -101,9 +101,19 @@ def _kept(key: Key, value: Json) -> Json:
         return 3 if value else 0
     if key.is_secret:
         return bool(value)  # the text itself is kept nowhere
+    if key.name == "wifis":
+        return [_kept_wifi(entry) for entry in value]
     if isinstance(value, str) and "://" in value:
         return _PASSWORD.sub(r"\1:****@", value)
     return int(value) if key.kind is Kind.INT and value is not None else plain(value)
+
+
+def _kept_wifi(entry: dict[str, Json]) -> dict[str, Json]:
+    """Return a network as it is stored: of its key whether there is one. A key as it reads changes nothing."""
+    kept = {name: value for name, value in entry.items() if name != "key"}
+    if isinstance(entry.get("key"), str):
+        kept["key"] = bool(entry["key"])
+    return kept
 
 
 # --- values that are more than one number ----------------------------------------------------------------------------

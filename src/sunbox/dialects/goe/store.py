@@ -35,13 +35,10 @@ def _with(state: BoxState, **values: Json) -> BoxState:
 
 
 def _with_wifis(state: BoxState, told: Json) -> BoxState:
-    """Merge networks entry by entry; of a key only that there is one."""
-    wifis = [dict(wifi) for wifi in state.values["wifis"]]
-    for wifi, entry in zip(wifis, told, strict=False):
-        wifi |= {name: value for name, value in entry.items() if name != "key"}
-        if isinstance(entry.get("key"), str):
-            wifi["key"] = bool(entry["key"])
-    return _with(state, wifis=wifis)
+    """Merge networks entry by entry."""
+    wifis = state.values["wifis"]
+    merged = [{**wifi, **entry} for wifi, entry in zip(wifis, told, strict=False)]
+    return _with(state, wifis=[*merged, *wifis[len(merged) :]])
 
 
 def _without_wifi(state: BoxState, index: Json) -> BoxState:
