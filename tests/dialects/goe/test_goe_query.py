@@ -149,6 +149,10 @@ WORDS = [
     (("dwo", "3.14"), True),
     (("tcl", "null"), True),
     (("lot", '{"amp":30,"ts":17}'), True),
+    (("lot", '{"amp":"x"}'), 'lot: failed: members must be numbers out of amp, dyn, sta, ts ({"amp":"x"})'),
+    (("lot", '{"x":1}'), 'lot: failed: members must be numbers out of amp, dyn, sta, ts ({"x":1})'),
+    (("map", "[true,2,3]"), "map: failed: value must be 3 integers from 1 to 3 ([true,2,3])"),
+    (("map", "[3,1,2]"), True),
 ]
 
 
@@ -173,6 +177,11 @@ def test_with_11_kw_no_current_is_above_16_a() -> None:
     judged = judge((("amp", "20"), ("ama", "16"), ("lof", "20")), STANDARD, 11)
     assert judged.good == {"ama": 16}
     assert judged.answers["amp"] == "amp: failed: Value 20 exceeds range 6 to 16 (20)"
+
+
+def test_whole_numbers_are_kept_as_such() -> None:
+    told = (("clp", "[6.0,32]"), ("amp", "16.0"), ("dwo", "500.0"), ("lot", '{"amp":30.0}'))
+    assert repr(judge(told, STANDARD).good) == "{'clp': [6, 32], 'amp': 16, 'dwo': 500, 'lot': {'amp': 30}}"
 
 
 def test_no_password_is_kept() -> None:

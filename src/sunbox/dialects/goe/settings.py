@@ -19,6 +19,8 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9.]{1,9})?Z?")
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
 _AMPS = range(6, 33)
+_INTEGER_ARRAYS = frozenset({"clp", "map"})
+_TOTAL_MEMBERS = ("amp", "dyn", "sta", "ts")
 MOST_PRESETS = 5
 MOST_SURPLUS_W = 1e7
 
@@ -101,6 +103,10 @@ def _kept(key: Key, value: Json) -> Json:
         return 3 if value else 0
     if key.is_secret:
         return bool(value)  # the text itself is kept nowhere
+    if key.name in _INTEGER_ARRAYS:
+        return [int(each) for each in value]
+    if isinstance(value, dict) and key.name == "lot":
+        return {name: plain(told) for name, told in value.items()}
     if key.name == "wifis":
         return [_kept_wifi(entry) for entry in value]
     if isinstance(value, str) and "://" in value:
@@ -134,9 +140,8 @@ def _presets_problem(value: Json) -> str | None:
 
 
 def _mapping_problem(value: Json) -> str | None:
-    return (
-        None if len(value) == 3 and all(each in (1, 2, 3) for each in value) else "value must be 3 integers from 1 to 3"
-    )
+    is_mapping = len(value) == 3 and all(is_integer(each) and 1 <= each <= 3 for each in value)
+    return None if is_mapping else "value must be 3 integers from 1 to 3"
 
 
 def _surplus_problem(value: Json) -> str | None:
@@ -149,6 +154,8 @@ def _surplus_problem(value: Json) -> str | None:
 
 
 def _total_problem(value: Json) -> str | None:
+    if isinstance(value, dict) and not all(name in _TOTAL_MEMBERS and is_number(told) for name, told in value.items()):
+        return f"members must be numbers out of {', '.join(_TOTAL_MEMBERS)}"
     amps = value.get("amp", 0) if isinstance(value, dict) else value
     return None if is_integer(amps) and 0 <= amps <= 10_000 else "value must be integer"
 
