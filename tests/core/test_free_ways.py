@@ -25,7 +25,7 @@ from sunbox.core.model import Charging, Override
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.resilience import Breaker
 from sunbox.core.settings import Budget, Settings
-from sunbox.core.vehicle import FREE_LOOKS, UNKNOWN_AGAIN_S, Look
+from sunbox.core.vehicle import CONTACT, UNKNOWN_AGAIN_S, Situation
 
 START, STOP, WAKE = CommandName.START, CommandName.STOP, CommandName.WAKE
 
@@ -59,7 +59,9 @@ def test_a_charging_car_is_looked_at_often_where_it_costs_nothing() -> None:
     bench = charging(free_bench())
     before = bench.data_reads()
     bench.advance(1200)
-    assert bench.data_reads() - before == pytest.approx(1200 / FREE_LOOKS[Look.CHARGING][0], abs=1)
+    assert bench.data_reads() - before == pytest.approx(
+        1200 / (CONTACT[Situation.CHARGING].free_looks_s or (0.0,))[0], abs=1
+    )
 
 
 def test_what_is_needed_takes_the_paid_way_when_the_free_one_fails() -> None:

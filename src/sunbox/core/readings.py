@@ -88,7 +88,7 @@ def on_read_failed(draft: Draft, event: ReadFailed) -> None:
             return  # the free state call tells at once whether it sleeps
     else:
         hold_off(draft, event.device_id, event.cause, event.retry_after_s)
-    wait_s = max(contact.STATE_POLL_S, event.retry_after_s or 0.0)
+    wait_s = max(contact.CONTACT[contact.Situation.ASLEEP].state_s, event.retry_after_s or 0.0)
     if vehicle.wake is not None:
         wait_s = contact.WAKE_POLLS_S[-1]
     draft.vehicle(event.device_id, state_due_at=draft.at + timedelta(seconds=wait_s))
