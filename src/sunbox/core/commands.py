@@ -14,6 +14,7 @@ class RequestKind(StrEnum):
     DATA = "data"
     COMMAND = "command"
     WAKE = "wake"
+    SIGNAL = "signal"  #: a value that the device streams by itself
 
 
 class ReadKind(StrEnum):

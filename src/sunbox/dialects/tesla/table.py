@@ -181,6 +181,7 @@ PRICES: dict[RequestKind, float] = {
     RequestKind.DATA: 1 / 500,
     RequestKind.COMMAND: 1 / 1000,
     RequestKind.WAKE: 1 / 50,
+    RequestKind.SIGNAL: 1 / 150_000,
 }
 """Dollars per request (Tesla's billing page). Every answer below 500 is billed, also 408 and 429."""
 
