@@ -1,10 +1,11 @@
 """`sunbox vehicle` against the real native API over loopback."""
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
 from test_status import served
-from tests.faces.wallbox_double import WallboxDouble, make_vehicle
+from tests.faces.wallbox_double import WallboxDouble, make_loadpoint, make_vehicle
 
 from sunbox.core.commands import Cause, CommandName, Outcome
 from sunbox.core.model import Override
@@ -17,8 +18,8 @@ DONE = OrderedEnd(outcome=Outcome.APPLIED, cause=None, detail="")
 
 @pytest.fixture
 def tell(run):
-    def tell_car(*words, end=DONE, car=CAR, as_json=False):
-        wallbox = WallboxDouble()
+    def tell_car(*words, end=DONE, car=CAR, as_json=False, vehicle=None):
+        wallbox = WallboxDouble(make_loadpoint(vehicle=vehicle or make_vehicle()))
         wallbox.order_end = end
         with served(create_main_app(wallbox)) as url:
             options = ["--json"] if as_json else []
@@ -141,3 +142,34 @@ def test_what_is_known_is_shown_without_asking_the_car(tell):
     assert (wallbox.orders, wallbox.requests) == ([], [])
     _, ran = tell("data", as_json=True)
     assert json.loads(ran.out)["id"] == CAR
+
+
+def test_what_was_spent_is_told_with_its_lines(tell):
+    _, ran = tell("data")
+    told = {line.strip() for line in ran.out.splitlines()}
+    for words, value in (
+        ("spent today", "0.024 of 0.200, only what is needed from 0.150 on"),
+        ("spent this month", "0.61"),
+        ("projected", "1.83 of 2.00"),
+        ("requests today", "4 command, 1 wake"),
+        ("requests this month", "210 command, 80 data, 12 wake"),
+        ("wakes today", "1 of 8"),
+    ):
+        assert any(line.startswith(words) and line.endswith(f" {value}") for line in told), words
+    _, ran = tell("data", as_json=True)
+    assert json.loads(ran.out)["spend"] == asdict(make_vehicle().spend)
+
+
+def test_without_lines_there_is_nothing_after_the_money(tell):
+    free_of_lines = replace(
+        make_vehicle().spend, per_month=None, soft_line=None, daily_line=None, wakes_line=None, requests_today={}
+    )
+    _, ran = tell("data", vehicle=make_vehicle(spend=free_of_lines))
+    lines = [line.strip() for line in ran.out.splitlines()]
+    for words, value in (("spent today", "0.024"), ("projected", "1.83"), ("requests today", "none"), ("wakes", "1")):
+        assert any(line.startswith(words) and line.endswith(f" {value}") for line in lines), words
+
+
+def test_of_a_car_that_costs_nothing_no_spend_is_told(tell):
+    _, ran = tell("data", vehicle=make_vehicle(spend=None))
+    assert (ran.code, "spent" in ran.out, "projected" in ran.out) == (0, False, False)

@@ -75,9 +75,20 @@ def test_the_site() -> None:
     assert loadpoint["vehicle"]["spend"] == {
         "money_today": 0.024,
         "money_this_month": 0.61,
+        "money_projected": 1.83,
+        "per_month": 2.0,
+        "soft_line": 0.15,
         "daily_line": 0.2,
         "requests_today": {"command": 4, "data": 0, "wake": 1},
+        "requests_this_month": {"command": 210, "data": 80, "wake": 12},
+        "wakes_today": 1,
+        "wakes_line": 8,
     }
+
+
+def test_a_car_that_costs_nothing_has_no_spend() -> None:
+    site = ask(WallboxDouble(make_loadpoint(vehicle=make_vehicle(spend=None))), "/api/v1/site").json()
+    assert site["vehicles"][0]["spend"] is None
 
 
 def test_numbers_that_are_none_become_null() -> None:

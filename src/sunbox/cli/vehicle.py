@@ -12,6 +12,7 @@ import click
 
 from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
+from sunbox.cli.spending import spend_rows
 from sunbox.cli.status import kilowatts, read_site
 from sunbox.errors import SunboxError
 
@@ -264,10 +265,7 @@ def data(car: Car) -> None:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     rows = [(words, "–" if found.get(key) is None else show(found[key])) for key, words, show in ROWS]
-    spend = found.get("spend")
-    if spend is not None:
-        rows.append(("spent today", f"{spend['money_today']:.3f}"))
-        rows.append(("spent this month", f"{spend['money_this_month']:.2f}"))
+    rows += spend_rows(found.get("spend"))
     draws = [lp for lp in site["loadpoints"] if (lp.get("vehicle") or {}).get("id") == found["id"]]
     rows += [(f"draws at {lp['name']}", kilowatts(lp.get("draw_w"))) for lp in draws]
     print_table(str(found.get("name", car.name)), ("", ""), rows)

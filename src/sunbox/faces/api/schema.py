@@ -54,12 +54,22 @@ class SetPointView(View):
 
 
 class SpendView(View):
-    """What paid requests have cost."""
+    """What paid requests have cost, in money, and where the lines are. Days and months are the site's own."""
 
     money_today: float
     money_this_month: float
-    daily_line: Annotated[float | None, Field(description="no more than this a day; null = unlimited")]
-    requests_today: dict[str, int]
+    money_projected: Annotated[float, Field(description="of the whole month, if it goes on like this")]
+    per_month: Annotated[float | None, Field(description="the owner's budget; null = unlimited")]
+    soft_line: Annotated[
+        float | None, Field(description="of today: beyond it only what is needed is paid for; null = unlimited")
+    ]
+    daily_line: Annotated[
+        float | None, Field(description="of today: beyond it nothing is paid for but stops; null = unlimited")
+    ]
+    requests_today: Annotated[dict[str, int], Field(description="billed, by kind: data, command, wake")]
+    requests_this_month: Annotated[dict[str, int], Field(description="billed, by kind")]
+    wakes_today: Annotated[int, Field(description="sent, billed or not")]
+    wakes_line: Annotated[int | None, Field(description="most of a day; null = unlimited")]
 
 
 class VehicleView(View):
