@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox.core.wallbox import Wallbox
-from sunbox.faces import api, tesla, teslalogger, tlwb, ui
+from sunbox.faces import api, metrics, tesla, teslalogger, tlwb, ui
 
 
 class MainApp:
@@ -56,6 +56,7 @@ def create_main_app(wallbox: Wallbox) -> ASGIApp:
             "/fleet/api/1": tesla.create_app(wallbox),
             "/ble/api/1": tesla.create_app(wallbox, tesla.Shape.DOUBLE),
             "/healthz": api.create_health_app(wallbox),
+            "/metrics": metrics.create_app(wallbox),
             **teslalogger.create_apps(wallbox),
         },
         fallback=ui.create_app(),
