@@ -22,7 +22,7 @@ from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
-from sunbox.faces import twc3
+from sunbox.faces import tesla, twc3
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.gateway.days import days_in, path_of, spoken
@@ -38,7 +38,7 @@ REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
-    faces={"twc3": FaceKind(twc3.Twc3Settings, is_list=True)},
+    faces={"tesla": FaceKind(tesla.TeslaFaceSettings), "twc3": FaceKind(twc3.Twc3Settings, is_list=True)},
     parse_geofence=parse_geofence,
 )
 """Every driver and face that brings keys of its own to the configuration file."""
@@ -154,7 +154,10 @@ OWN_DOORS: dict[str, Callable[[Wallbox, Any], Door]] = {"twc3": _twc3_door}
 
 def doors_of(wallbox: Wallbox, faces: FacesConfig) -> list[Door]:
     """Return what is to be served: the main port first, then each instance of the others; behind the password if there is one."""
-    doors = [Door("page and APIs", faces.port, create_main_app(wallbox))]
+    (about_tesla,) = cast("tuple[tesla.TeslaFaceSettings, ...]", faces.by_name.get("tesla")) or (
+        tesla.TeslaFaceSettings(),
+    )
+    doors = [Door("page and APIs", faces.port, create_main_app(wallbox, tesla_shape=about_tesla.shape))]
     doors += [make(wallbox, own) for name, make in OWN_DOORS.items() for own in faces.by_name.get(name, ())]
     if faces.password is None:
         return doors

@@ -14,12 +14,13 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_vehicle
+from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_vehicle
 
 from sunbox.app import REGISTRY, Served, running, serving_faces
 from sunbox.cli.run import _live
 from sunbox.clock import SystemClock
 from sunbox.config.loader import Config, load
+from sunbox.core.model import VehicleFacts
 from sunbox.errors import ConfigError, ListenError
 from sunbox.net.http import client_factory
 
@@ -129,6 +130,35 @@ def test_a_running_gateway_has_them_beside_its_main_port(tmp_path: Path) -> None
         assert (vitals["vehicle_connected"], vitals["evse_state"]) == (False, 1)  # a car that was never seen
 
 
+def is_double(answer: httpx2.Response) -> bool:
+    response = answer.json()["response"]
+    assert "charge_state" in response.get("response", response)
+    return "response" in response
+
+
+@pytest.mark.parametrize(
+    ("faces", "at_api_1"),
+    [("", False), (", tesla: {}", False), (", tesla: {shape: single}", False), (", tesla: {shape: double}", True)],
+)
+def test_the_shape_of_api_1_is_as_written_and_the_others_stay(tmp_path: Path, faces: str, at_api_1: bool) -> None:
+    (port,) = free_ports(1)
+    config = config_of(tmp_path, f"{{port: {port}{faces}}}")
+    wallbox = WallboxDouble(make_loadpoint(vehicle=make_vehicle(is_plugged=False, facts=VehicleFacts(measured_at=AT))))
+
+    async def work(served: tuple[Served, ...], client: httpx2.AsyncClient) -> None:
+        for prefix, expected in (("", at_api_1), ("/fleet", False), ("/ble", True)):
+            path = f"{served[0].bound.url}{prefix}/api/1/vehicles/1"
+            assert is_double(await client.get(f"{path}/vehicle_data?endpoints=charge_state")) is expected
+            # what is refused has TeslaBleHttpProxy's code there, too
+            refused = await client.post(f"{path}/command/charge_start", content="true")
+            assert (refused.status_code, refused.json()["response"]["result"]) == (503 if expected else 200, False)
+            wrong = await client.post(f"{path}/command/set_charging_amps", content='{"charging_amps": 100}')
+            assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_field")
+            assert (wrong.json()["response"] is not None) is expected
+
+    at_the_doors(config, wallbox, work)
+
+
 def test_it_is_said_where_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = two_walls(tmp_path)
 
@@ -173,6 +203,10 @@ def test_a_port_that_another_program_has_is_told_and_nothing_is_served(tmp_path:
         ("{twc3: [{port: 5003}, {port: 5003}]}", "twc3[1].port: 5003 is already taken by faces.twc3; use another port"),
         ("{twc3: [{port: 5003, prot: 1}]}", "twc3[0].prot: there is no such key; did you mean port?"),
         ("{twc3: {port: 5003}}", "twc3: a map is not a list"),
+        ("{tesla: {shape: twice}}", "tesla.shape: 'twice' is none of single, double"),
+        ("{tesla: {shape: doubel}}", "tesla.shape: 'doubel' is none of single, double; did you mean double?"),
+        ("{tesla: {shap: single}}", "tesla.shap: there is no such key; did you mean shape?"),
+        ("{tesla: [{shape: single}]}", "tesla: a list is not a map"),
     ],
 )
 def test_mistakes(tmp_path: Path, faces: str, said: str) -> None:

@@ -46,14 +46,14 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-def create_main_app(wallbox: Wallbox) -> ASGIApp:
-    """Return the app of the main port."""
+def create_main_app(wallbox: Wallbox, *, tesla_shape: tesla.Shape = tesla.Shape.SINGLE) -> ASGIApp:
+    """Return the app of the main port; `tesla_shape` is that of `/api/1`, where clients leave no room for a prefix."""
     return MainApp(
         {
             "/tlwb": tlwb.create_app(wallbox),
             "/api/v1": api.create_app(wallbox),
-            "/api/1": tesla.create_app(wallbox),
-            "/fleet/api/1": tesla.create_app(wallbox),
+            "/api/1": tesla.create_app(wallbox, tesla_shape),
+            "/fleet/api/1": tesla.create_app(wallbox, tesla.Shape.SINGLE),
             "/ble/api/1": tesla.create_app(wallbox, tesla.Shape.DOUBLE),
             "/healthz": api.create_health_app(wallbox),
             "/metrics": metrics.create_app(wallbox),
