@@ -14,7 +14,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_sit
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
-from sunbox.core.model import Limit, Mode, Override
+from sunbox.core.model import ChargeSchedule, Limit, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Request
 from sunbox.faces.api import schema
@@ -45,6 +45,7 @@ LEFT_OUT = {"facts"}
         (schema.VehicleView, core.VehicleSnapshot),
         (schema.SpendView, core.SpendSnapshot),
         (schema.SetPointView, core.SetPoint),
+        (schema.ScheduleView, ChargeSchedule),
     ],
 )
 def test_a_view_shows_all_of_its_snapshot(view: Any, snapshot: Any) -> None:
@@ -242,6 +243,7 @@ def test_it_describes_itself() -> None:
         "/site",
         "/loadpoints/{loadpoint_id}",
         "/vehicles/{vehicle_id}/command/{name}",
+        "/vehicles/{vehicle_id}/schedules",
         "/decisions",
         "/limit",
         "/report",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
-from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override
+from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override, Weekday
 from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
 from sunbox.core.wallbox import Pending
 
@@ -94,6 +94,32 @@ class VehicleView(View):
     is_at_fast_charger: bool
     login_required: bool
     spend: SpendView | None
+
+
+class ScheduleView(View):
+    """A schedule that a car keeps. Minutes are after its local midnight."""
+
+    id: int
+    name: str
+    days: tuple[Weekday, ...]
+    starts: Annotated[bool, Field(description="it begins to charge at start_min")]
+    start_min: int | None
+    ends: Annotated[bool, Field(description="it stops at end_min")]
+    end_min: int | None
+    is_once: bool
+    is_enabled: bool
+    latitude: Annotated[float | None, Field(description="of the place where it applies")]
+    longitude: float | None
+
+
+class SchedulesView(View):
+    """The schedules that a car keeps, as it told them last."""
+
+    vehicle_id: str
+    age_s: Annotated[float | None, Field(description="since the car's data was read; null = never")]
+    schedules: Annotated[
+        tuple[ScheduleView, ...] | None, Field(description="null = it did not tell; empty = it keeps none")
+    ]
 
 
 class CommandView(View):
