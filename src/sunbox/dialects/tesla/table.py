@@ -196,4 +196,10 @@ AUTH_URLS: dict[str, str] = {
     "cn": "https://auth.tesla.cn",
 }
 SCOPES = "openid offline_access vehicle_device_data vehicle_location vehicle_cmds vehicle_charging_cmds"
-VEHICLE_DATA_ENDPOINTS = "charge_state;climate_state;drive_state;location_data;vehicle_state;vehicle_config"
+CHARGE_SCHEDULES = "charge_schedule_data"
+"""Section of `vehicle_data` that is there only when it is asked for by name; cars have it since firmware 2024.26."""
+
+VEHICLE_DATA_ENDPOINTS = (
+    f"charge_state;climate_state;drive_state;location_data;vehicle_state;vehicle_config;{CHARGE_SCHEDULES}"
+)
+"""All that is of use: a request costs the same whatever it asks for."""
