@@ -21,7 +21,7 @@ from tests.core.bench import (
 
 from sunbox.core.commands import CommandName, ReadKind
 from sunbox.core.economy import SOFT_SHARE
-from sunbox.core.model import Charging, Override
+from sunbox.core.model import Charging, Override, VehicleDetails
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.resilience import Breaker
 from sunbox.core.settings import Budget, Settings
@@ -176,3 +176,22 @@ def test_a_way_that_failed_rests() -> None:
     breaker = breaker.failed(NOON, 300.0)
     assert breaker.is_resting(after_s(299))
     assert not breaker.is_resting(after_s(300))
+
+
+def test_what_a_reading_by_radio_does_not_tell_stays_known() -> None:
+    told = VehicleDetails(version="2025.2", odometer_km=1000.0, inside_c=20.0)
+    bench = Bench(car=Car(is_awake=True))
+    bench.advance(30)
+    bench.push(details=told)
+    bench.advance(10)
+    bench.push(details=VehicleDetails(inside_c=25.0), is_near=True)
+    facts = bench.vehicle.memory.facts
+    assert facts is not None
+    assert facts.details == VehicleDetails(version="2025.2", odometer_km=1000.0, inside_c=25.0)
+    bench.advance(10)
+    bench.push(details=None, is_near=True)
+    assert bench.vehicle.memory.facts is not None
+    assert bench.vehicle.memory.facts.details == facts.details
+    bench.advance(10)
+    bench.push(details=VehicleDetails(inside_c=26.0))
+    assert bench.vehicle.memory.facts.details == VehicleDetails(inside_c=26.0)

@@ -64,6 +64,16 @@ ONE_SHOTS = frozenset(
 KEEPS = ONE_SHOTS - {CommandName.LIMIT_STANDARD, CommandName.LIMIT_MAX}
 """Those that leave the charge limit as it is."""
 
+SCHEDULING = frozenset(
+    {
+        CommandName.SCHEDULE_CHARGING,
+        CommandName.SCHEDULE_DEPARTURE,
+        CommandName.ADD_SCHEDULE,
+        CommandName.REMOVE_SCHEDULE,
+    }
+)
+"""Those after which the car has other plans: it is read again."""
+
 Detail = bool | int | float | str
 Details = tuple[tuple[str, Detail], ...]
 """Further words of a one-shot command, in its driver's own terms: the core passes them on and reads none of them."""
