@@ -19,9 +19,12 @@ from tests.core.bench import (
     with_budget,
 )
 
-from sunbox.core.commands import CommandName, ReadKind
+from sunbox.core.commands import Cause, CommandName, ReadKind
+from sunbox.core.draft import Draft
 from sunbox.core.economy import SOFT_SHARE
+from sunbox.core.events import ReadFailed
 from sunbox.core.model import Charging, Override, VehicleDetails
+from sunbox.core.prices import price_wh
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.resilience import Breaker
 from sunbox.core.settings import Budget, Settings
@@ -195,3 +198,29 @@ def test_what_a_reading_by_radio_does_not_tell_stays_known() -> None:
     bench.advance(10)
     bench.push(details=VehicleDetails(inside_c=26.0))
     assert bench.vehicle.memory.facts.details == VehicleDetails(inside_c=26.0)
+
+
+def test_a_car_that_is_out_of_range_is_looked_for_steadily() -> None:
+    bench = free_bench(car=Car(is_awake=True))
+    charging(bench)
+    failed = ReadFailed(
+        at=bench.at,
+        device_id="car",
+        exchange_id=None,
+        what=ReadKind.STATE,
+        cause=Cause.OUT_OF_RANGE,
+        retry_after_s=120.0,
+    )
+    for _ in range(12):
+        bench.feed(replace(failed, at=bench.at))
+        assert bench.vehicle.memory.not_before_at == after_s(120.0, bench.at)
+        bench.advance(60)
+
+
+def test_what_costs_nothing_has_no_price_whatever_the_budget() -> None:
+    car = replace(CAR, capabilities=replace(TESLA, price={}), budget=Budget(per_month=2.0))
+    draft = Draft(Bench(settings=settings_of(vehicles=(car,))).state, NOON)
+    assert price_wh(draft, "car") == 0.0
+    counted = replace(car, budget=Budget(commands_per_day=10))
+    draft = Draft(Bench(settings=settings_of(vehicles=(counted,))).state, NOON)
+    assert price_wh(draft, "car") > 0.0
