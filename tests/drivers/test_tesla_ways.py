@@ -393,6 +393,7 @@ def test_a_signing_proxy_gets_commands_and_tesla_the_rest(tmp_path: Path) -> Non
             Cause.ASLEEP,
             1,  # Tesla said 408 to the proxy, and charges for it
         ),
+        (500, {"error": "context deadline exceeded"}, Outcome.UNCONFIRMED, Cause.SERVER_ERROR, 1),
         (
             500,
             {"error": "vehicle rejected request: your public key has not been paired with the vehicle"},

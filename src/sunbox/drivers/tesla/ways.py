@@ -155,9 +155,10 @@ class SigningWay(FleetWay):
         return False
 
     async def send(self, command: Command) -> Ended:
-        """Send one command. That a car sleeps comes as 500, and Tesla charged for saying so."""
+        """Send one command. What Tesla said with another code comes as 500: where it may have charged, it is taken to have."""
         ended = await super().send(command)
-        return replace(ended, billed=1) if ended.cause is Cause.ASLEEP and not ended.billed else ended
+        may_be_billed = ended.cause is Cause.ASLEEP or ended.outcome is Outcome.UNCONFIRMED
+        return replace(ended, billed=1) if may_be_billed and not ended.billed else ended
 
 
 class BleWay:
