@@ -21,6 +21,7 @@ from sunbox.core.model import Availability, Charging
 from sunbox.dialects.tesla import proxies
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaVehicleSettings, capabilities, may_follow, needs_account, ways_in_order
+from sunbox.errors import SunboxError
 from sunbox.net.http import make_client
 
 PROXY, SIGNER = "http://127.0.0.1:8080", "https://127.0.0.1:4443"
@@ -502,3 +503,11 @@ def test_it_is_not_followed_in_a_circle(tmp_path: Path) -> None:
 )
 def test_where_an_answer_may_send_us(from_url: str, to_url: str, *, may: bool) -> None:
     assert may_follow(from_url, to_url) is may
+
+
+def test_a_certificate_that_cannot_be_read_is_told_with_its_car(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    for path in (tmp_path / "none.pem", broken):
+        with pytest.raises(SunboxError, match="zora: proxy_ca .* is no certificate that can be read"):
+            Paths(tmp_path, proxy_url=SIGNER, proxy_ca=path)
