@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from sunbox.dialects.tesla.table import AUTHORIZE, BASE_URLS, SCOPES
 
@@ -63,7 +63,7 @@ def authorize_url(login_url: str, request: LoginRequest) -> str:
         "code_challenge_method": CHALLENGE_METHOD,
         "prompt_missing_scopes": "true",
     }
-    return f"{login_url}{AUTHORIZE.path}?{urlencode(query)}"
+    return f"{login_url}{AUTHORIZE.path}?{urlencode(query, quote_via=quote)}"
 
 
 def code_from_pasted(pasted: str, state: str) -> str:
@@ -79,13 +79,16 @@ def code_from_pasted(pasted: str, state: str) -> str:
         if _CODE.fullmatch(text):
             return text
         raise ValueError("this is neither an address nor a code; paste the whole address that the browser ended at")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("this is no address; paste the whole address that the browser ended at") from None
     query = parse_qs(parts.query or parts.fragment or ("" if "://" in text else text))
     told = {key: values[0] for key, values in query.items()}
     if parts.path.endswith(AUTHORIZE.path):
         raise ValueError("this is the address to be opened; paste the one that the browser ends at after the login")
     if "error" in told:
-        detail = ": ".join(_line(told[key]) for key in ("error", "error_description") if told.get(key))
+        detail = ": ".join(_printable(told[key]) for key in ("error", "error_description") if told.get(key))
         raise ValueError(f"Tesla sent the browser back with {detail}: {advice(detail) or 'log in again'}")
     if "code" not in told:
         raise ValueError("this address has no code=…; paste the whole address that the browser ended at")
@@ -183,6 +186,9 @@ class ListedVehicle:
 
 
 MOST_VEHICLES = 100
+LONGEST_WORDS = 60
+"""Of a car's name (as in the configuration), and of what an error says."""
+
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 
 
@@ -205,11 +211,9 @@ def vehicles_from_wire(document: Mapping[str, Any]) -> tuple[ListedVehicle, ...]
 
 
 def _printable(value: object) -> str:
-    return _line("".join(each for each in value if each.isprintable()))[:60] if isinstance(value, str) else ""
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:200]
+    if not isinstance(value, str):
+        return ""
+    return "".join(each for each in " ".join(value.split()) if each.isprintable())[:LONGEST_WORDS]
 
 
 _STALE_CODE = "the code is used up or too old; open the address again, and paste what it leads to at once"
