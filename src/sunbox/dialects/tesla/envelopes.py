@@ -35,6 +35,13 @@ NOT_FOUND = "not_found"
 INVALID_COMMAND = "invalid_command"
 INVALID_FIELD = "invalid_field"
 INVALID_REQUEST = "invalid_request"
+INVALID_AUTH_CODE = "invalid_auth_code"
+INVALID_REDIRECT = "invalid_redirect_url"
+UNAUTHORIZED_CLIENT = "unauthorized_client"
+UNREGISTERED = (
+    "Account {client} must be registered in the current region {base_url}, please see "
+    "https://developer.tesla.com/docs/fleet-api/endpoints/partner-endpoints#register"
+)
 """Error texts of Tesla's cloud."""
 
 LOCATION_KEYS = frozenset(
