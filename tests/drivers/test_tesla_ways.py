@@ -509,5 +509,5 @@ def test_a_certificate_that_cannot_be_read_is_told_with_its_car(tmp_path: Path) 
     broken = tmp_path / "broken.pem"
     broken.write_text("no certificate")
     for path in (tmp_path / "none.pem", broken):
-        with pytest.raises(SunboxError, match="zora: proxy_ca .* is no certificate that can be read"):
+        with pytest.raises(SunboxError, match=r"zora: proxy_ca .* is no certificate that can be read"):
             Paths(tmp_path, proxy_url=SIGNER, proxy_ca=path)
