@@ -511,3 +511,11 @@ def test_a_certificate_that_cannot_be_read_is_told_with_its_car(tmp_path: Path) 
     for path in (tmp_path / "none.pem", broken):
         with pytest.raises(SunboxError, match=r"zora: proxy_ca .* is no certificate that can be read"):
             Paths(tmp_path, proxy_url=SIGNER, proxy_ca=path)
+
+
+def test_a_signing_proxy_is_not_left_for_the_right_region(tmp_path: Path) -> None:
+    paths = by_signer(tmp_path, "proxy")
+    paths.proxy = lambda _: httpx2.Response(421, json={"error": TOLD.replace("http://", "https://x.tesla.com/")})
+    paths.send(START)
+    assert paths.asked == ["proxy charge_start", "fleet charge_start"]  # the way behind it, not the address it names
+    assert all("x.tesla.com" not in str(request.url) for request in paths.requests)

@@ -211,7 +211,7 @@ def _ways(
         elif settings.is_ble:
             yield BleWay(to_proxy, settings.proxy_url or "", settings.vin, clock)
         else:
-            yield SigningWay(TeslaClient(account, to_proxy, settings.proxy_url), settings.vin, clock)
+            yield SigningWay(TeslaClient(account, to_proxy, settings.proxy_url, is_proxy=True), settings.vin, clock)
 
 
 def _trusting_its_own(device_id: str, settings: TeslaVehicleSettings, clients: ClientFactory) -> ClientFactory:
