@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from sunbox.clock import Clock
-from sunbox.config.loader import Config
-from sunbox.config.registry import DriverKind, Registry
+from sunbox.config.loader import Config, FacesConfig
+from sunbox.config.registry import DriverKind, FaceKind, Registry
 from sunbox.core.settings import MeterSettings
-from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay
+from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
 from sunbox.drivers.http.driver import HttpMeterDriver
@@ -22,6 +22,7 @@ from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
+from sunbox.faces import tesla, twc3
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.gateway.days import days_in, path_of, spoken
@@ -29,7 +30,7 @@ from sunbox.gateway.gateway import Gateway
 from sunbox.gateway.journal import Journal
 from sunbox.gateway.recorded import Record, driven, read_record
 from sunbox.gateway.report import bounds_of, is_able, report_of
-from sunbox.net.http import ClientFactory
+from sunbox.net.http import AsgiApp, ClientFactory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
 
@@ -37,6 +38,7 @@ REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
+    faces={"tesla": FaceKind(tesla.TeslaFaceSettings), "twc3": FaceKind(twc3.Twc3Settings, is_list=True)},
     parse_geofence=parse_geofence,
 )
 """Every driver and face that brings keys of its own to the configuration file."""
@@ -124,19 +126,56 @@ async def running(
         await composed.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one port serves, in words and as an app."""
+
+    name: str
+    port: int
+    app: AsgiApp
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A door that is open, and where."""
+
+    name: str
+    bound: Bound
+
+
+def _twc3_door(wallbox: Wallbox, own: twc3.Twc3Settings) -> Door:
+    of = own.loadpoint or "the first loadpoint"
+    return Door(f"{of} as a Wall Connector (twc3)", own.port, twc3.create_app(wallbox, own.loadpoint))
+
+
+OWN_DOORS: dict[str, Callable[[Wallbox, Any], Door]] = {"twc3": _twc3_door}
+"""Faces that have a port of their own, by their name below `faces`."""
+
+
+def doors_of(wallbox: Wallbox, faces: FacesConfig) -> list[Door]:
+    """Return what is to be served: the main port first, then each instance of the others; behind the password if there is one."""
+    (about_tesla,) = cast("tuple[tesla.TeslaFaceSettings, ...]", faces.by_name.get("tesla")) or (
+        tesla.TeslaFaceSettings(),
+    )
+    doors = [Door("page and APIs", faces.port, create_main_app(wallbox, tesla_shape=about_tesla.shape))]
+    doors += [make(wallbox, own) for name, make in OWN_DOORS.items() for own in faces.by_name.get(name, ())]
+    if faces.password is None:
+        return doors
+    guard = Guard(doors[0].app, faces.password.get_secret_value())
+    return [replace(door, app=guard.beside(door.app)) for door in doors]
+
+
 @asynccontextmanager
-async def serving_faces(gateway: Gateway, config: Config, *, speed: float = 1.0) -> AsyncIterator[Bound]:
-    """Serve the faces while the body runs, behind the password if there is one.
+async def serving_faces(gateway: Wallbox, config: Config, *, speed: float = 1.0) -> AsyncIterator[tuple[Served, ...]]:
+    """Serve the faces while the body runs; it gets the open doors, that of the main port first.
 
     Raises:
-        ListenError: the address cannot be served.
+        ListenError: an address cannot be served; the text names every one.
     """
-    app = create_main_app(gateway)
-    if config.faces.password is not None:
-        app = Guard(app, config.faces.password.get_secret_value())
-    listener = Listener(app=app, host=config.faces.listen, port=config.faces.port)
-    async with serving([listener], speed=speed) as (bound,):
-        yield bound
+    doors = doors_of(gateway, config.faces)
+    listeners = [Listener(app=door.app, host=config.faces.listen, port=door.port) for door in doors]
+    async with serving(listeners, speed=speed) as bounds:
+        yield tuple(Served(door.name, bound) for door, bound in zip(doors, bounds, strict=True))
 
 
 def report_day(folder: Path, day: date) -> DayReport:

@@ -153,3 +153,22 @@ def test_what_runs_is_pinned_as_what_is_tested():
     assert {name: develop[name] for name in run if name in develop} == {
         name: run[name] for name in run if name in develop
     }
+
+
+EXAMPLES = [
+    (path, block)
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
+    for block in re.findall(r"```yaml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    if re.search(r"^meters:", block, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("path", "block"), EXAMPLES, ids=lambda each: getattr(each, "name", ""))
+def test_the_plain_meter_is_first_in_every_example(path, block):
+    """A meter that is read often, in the house and for nothing: people begin with what they copy."""
+    first = yaml.safe_load(block)["meters"][0]
+    assert (first["driver"], first.get("cloud", False)) == ("http", False), path.name
+
+
+def test_there_are_examples():
+    assert {path.name for path, _ in EXAMPLES} >= {"README.md", "configuration.md"}

@@ -12,7 +12,10 @@ from source import PACKAGE, ROOT
 
 import sunbox
 
-HEAVY = ("fastapi", "starlette", "pydantic", "rich", "httpx2", "uvicorn", "structlog", "yaml", "sqlite3", "asyncio")
+HEAVY = (
+    "fastapi", "starlette", "pydantic", "rich", "httpx2", "uvicorn", "structlog", "yaml", "sqlite3", "asyncio",
+    "prometheus_client",
+)  # fmt: skip
 """What --version and --help must not load."""
 
 PROBE = """

@@ -40,6 +40,7 @@ ALL = dict(every_command())
 def test_the_commands_are_those_that_are_documented():
     assert list(COMMANDS) == [
         "demo",
+        "setup",
         "run",
         "check",
         "status",
@@ -102,7 +103,7 @@ def test_help_lists_every_command_with_its_words(run):
     ("words", "hint"),
     [
         (["statsu"], "There is no command 'statsu'. Did you mean status?"),
-        (["zzz"], "There is no command 'zzz'. There are: demo, run, check"),
+        (["zzz"], "There is no command 'zzz'. There are: demo, setup, run, check"),
         (["--nope"], "No such option"),
         (["status", "--nope"], "No such option"),
         (["replay"], "Missing argument 'FILE'"),

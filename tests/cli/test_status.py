@@ -92,6 +92,12 @@ def test_a_loadpoint_without_car(show):
     assert row(show(make_loadpoint(vehicle=None, draw_w=None)), "1").count("–") == 3
 
 
+def test_what_requests_have_cost_is_told_of_cars_that_cost_something(show):
+    told = "requests to Model 3: today 0.024 of 0.200, this month 0.61, projected 1.83 of 2.00, wakes today 1 of 8"
+    assert told in show().out.splitlines()
+    assert "requests to" not in show(make_loadpoint(vehicle=make_vehicle(spend=None))).out
+
+
 def test_no_loadpoint_is_said(show):
     assert "No loadpoint" in show(loadpoints=()).out
 

@@ -53,7 +53,7 @@ def at_home(stage: Stage, body: Callable[[Home], Awaitable[None]], **about_car: 
         cloud = CloudSettings(slow_s=(0, 0), quick_s=(0, 0))
         async with living(car=CarScenario(**about), loadpoint={"mode": "off"}, cloud=cloud) as home:
             stage.app = home.app
-            stage.side_app = twc3.create_app(home.gateway, 1)
+            stage.side_app = twc3.create_app(home.gateway)
             await home.sleep(30)
             await body(home)
 

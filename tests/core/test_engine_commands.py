@@ -32,7 +32,7 @@ from sunbox.core.reconcile import AMPS_GAP_S, LOW_AMPS_GAP_S
 from sunbox.core.replies import EVIDENCE_S
 from sunbox.core.resilience import DELIVERY
 from sunbox.core.resilience import WAKE as WAKE_BACKOFF
-from sunbox.core.vehicle import LOOKS, Look
+from sunbox.core.vehicle import CONTACT, Situation
 from sunbox.core.wallbox import Pending, Request
 
 START, STOP, AMPS, LIMIT, WAKE = (
@@ -341,7 +341,7 @@ def test_what_is_in_doubt_is_not_settled_until_the_car_was_looked_at_though_nobo
     bench.advance(EVIDENCE_S + 10)
     assert (bench.shown.pending, bench.shown.is_settled) == (Pending.SETTING_AMPS, False)
     reads = bench.data_reads()
-    bench.until(lambda: bench.data_reads() > reads, LOOKS[Look.PLUGGED][0] + 60)
+    bench.until(lambda: bench.data_reads() > reads, CONTACT[Situation.PLUGGED].looks_s[0] + 60)
     bench.advance(1)
     assert bench.shown.is_settled
     assert [command.name for command in bench.commands()] == [AMPS]

@@ -31,7 +31,7 @@ from sunbox.core.resilience import WAKE as WAKE_BACKOFF
 from sunbox.core.session import CAR_APP
 from sunbox.core.surplus import stale_after_s
 from sunbox.core.target import RESTART_BELOW_PCT
-from sunbox.core.vehicle import LOOKS, WAKE_GIVE_UP_S, WAKE_POLLS_S, Look
+from sunbox.core.vehicle import CONTACT, WAKE_GIVE_UP_S, WAKE_POLLS_S, Situation
 from sunbox.core.wallbox import Pending
 
 START, STOP, AMPS, LIMIT, WAKE = (
@@ -376,7 +376,7 @@ def test_when_a_soft_target_is_reached_is_foreseen_from_the_cars_own_percent(
     bench.meter()
     bench.push(soc_pct=soc_pct)
     bench.meter()
-    look_at = after_s(LOOKS[Look.CHARGING][0], bench.at)
+    look_at = after_s(CONTACT[Situation.CHARGING].looks_s[0], bench.at)
     assert bench.vehicle.data_due_at is not None
     assert (bench.vehicle.data_due_at < look_at) is is_foreseen
 

@@ -19,13 +19,16 @@ from tests.core.bench import (
     with_budget,
 )
 
-from sunbox.core.commands import CommandName, ReadKind
+from sunbox.core.commands import Cause, CommandName, ReadKind
+from sunbox.core.draft import Draft
 from sunbox.core.economy import SOFT_SHARE
-from sunbox.core.model import Charging, Override
+from sunbox.core.events import ReadFailed
+from sunbox.core.model import Charging, Override, VehicleDetails
+from sunbox.core.prices import price_wh
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.resilience import Breaker
 from sunbox.core.settings import Budget, Settings
-from sunbox.core.vehicle import FREE_LOOKS, UNKNOWN_AGAIN_S, Look
+from sunbox.core.vehicle import CONTACT, UNKNOWN_AGAIN_S, Situation
 
 START, STOP, WAKE = CommandName.START, CommandName.STOP, CommandName.WAKE
 
@@ -59,7 +62,9 @@ def test_a_charging_car_is_looked_at_often_where_it_costs_nothing() -> None:
     bench = charging(free_bench())
     before = bench.data_reads()
     bench.advance(1200)
-    assert bench.data_reads() - before == pytest.approx(1200 / FREE_LOOKS[Look.CHARGING][0], abs=1)
+    assert bench.data_reads() - before == pytest.approx(
+        1200 / (CONTACT[Situation.CHARGING].free_looks_s or (0.0,))[0], abs=1
+    )
 
 
 def test_what_is_needed_takes_the_paid_way_when_the_free_one_fails() -> None:
@@ -174,3 +179,48 @@ def test_a_way_that_failed_rests() -> None:
     breaker = breaker.failed(NOON, 300.0)
     assert breaker.is_resting(after_s(299))
     assert not breaker.is_resting(after_s(300))
+
+
+def test_what_a_reading_by_radio_does_not_tell_stays_known() -> None:
+    told = VehicleDetails(version="2025.2", odometer_km=1000.0, inside_c=20.0)
+    bench = Bench(car=Car(is_awake=True))
+    bench.advance(30)
+    bench.push(details=told)
+    bench.advance(10)
+    bench.push(details=VehicleDetails(inside_c=25.0), is_near=True)
+    facts = bench.vehicle.memory.facts
+    assert facts is not None
+    assert facts.details == VehicleDetails(version="2025.2", odometer_km=1000.0, inside_c=25.0)
+    bench.advance(10)
+    bench.push(details=None, is_near=True)
+    assert bench.vehicle.memory.facts is not None
+    assert bench.vehicle.memory.facts.details == facts.details
+    bench.advance(10)
+    bench.push(details=VehicleDetails(inside_c=26.0))
+    assert bench.vehicle.memory.facts.details == VehicleDetails(inside_c=26.0)
+
+
+def test_a_car_that_is_out_of_range_is_looked_for_steadily() -> None:
+    bench = free_bench(car=Car(is_awake=True))
+    charging(bench)
+    failed = ReadFailed(
+        at=bench.at,
+        device_id="car",
+        exchange_id=None,
+        what=ReadKind.STATE,
+        cause=Cause.OUT_OF_RANGE,
+        retry_after_s=120.0,
+    )
+    for _ in range(12):
+        bench.feed(replace(failed, at=bench.at))
+        assert bench.vehicle.memory.not_before_at == after_s(120.0, bench.at)
+        bench.advance(60)
+
+
+def test_what_costs_nothing_has_no_price_whatever_the_budget() -> None:
+    car = replace(CAR, capabilities=replace(TESLA, price={}), budget=Budget(per_month=2.0))
+    draft = Draft(Bench(settings=settings_of(vehicles=(car,))).state, NOON)
+    assert price_wh(draft, "car") == 0.0
+    counted = replace(car, budget=Budget(commands_per_day=10))
+    draft = Draft(Bench(settings=settings_of(vehicles=(counted,))).state, NOON)
+    assert price_wh(draft, "car") > 0.0

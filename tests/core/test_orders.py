@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CAR, CARPORT, NOON, Bench, Car, Ending, after_s, facts_of, remembered, settings_of
 
-from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome
+from sunbox.core.commands import SCHEDULING, Cause, Command, CommandName, Exchange, Outcome
 from sunbox.core.events import Ordered
 from sunbox.core.model import Mode, Override
 from sunbox.core.orders import EXPIRES_S, MOST_ORDERS, end_of
@@ -283,3 +283,12 @@ def test_a_remembered_order_under_way_that_is_known_no_more_ends_nothing() -> No
     bench = Bench(memory=remembered(facts_of(), mode=Mode.OFF, exchange=exchange))
     assert bench.vehicle.order_ends == ()
     assert ordered(bench) > 7
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULING))
+def test_a_car_that_was_given_other_plans_is_read_again(name: CommandName) -> None:
+    bench = awake()
+    reads = bench.data_reads()
+    ordered(bench, Command(name))
+    bench.advance(30)
+    assert bench.data_reads() == reads + 1

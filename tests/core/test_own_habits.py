@@ -26,7 +26,7 @@ from sunbox.core.model import Charging, Mode, Override
 from sunbox.core.reasons import ReasonCode, ReasonKind, render
 from sunbox.core.session import CAR_APP, CAR_SCHEDULE, MEDDLED_REST_S, OURS_S
 from sunbox.core.settings import LoadpointSettings
-from sunbox.core.stance import SCHEDULE_GRACE_S
+from sunbox.core.stance import SCHEDULE_AHEAD_S, SCHEDULE_GRACE_S
 
 START, STOP, AMPS = CommandName.START, CommandName.STOP, CommandName.SET_AMPS
 AT_2 = NOON + timedelta(hours=2)
@@ -75,6 +75,17 @@ def test_a_car_that_does_not_begin_at_its_time_does_not_wait_any_more() -> None:
     bench = waiting(after_s(900))
     bench.until(lambda: bench.car.is_charging, 900 + SCHEDULE_GRACE_S)
     assert bench.at >= after_s(900 + SCHEDULE_GRACE_S)
+
+
+def test_a_schedule_for_another_day_does_not_forbid_the_sun_of_this_one() -> None:
+    bench = waiting(after_s(SCHEDULE_AHEAD_S + 1800))
+    assert bench.car.is_charging
+    bench.car.is_charging = False
+    bench.push(charging=Charging.STOPPED)
+    bench.ask(override=Override.NONE)
+    bench.pv_w = 0.0
+    bench.advance(1800)
+    assert bench.code is ReasonCode.OWN_SCHEDULE
 
 
 @pytest.mark.parametrize("sleeps_before", [False, True])

@@ -16,7 +16,7 @@ from sunbox.core.model import Availability, Charging, Draw, Override, VehicleFac
 from sunbox.core.readings import EXPECTED_STALE_S
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.resilience import DELIVERY
-from sunbox.core.vehicle import LOOKS, UNKNOWN_AGAIN_S, Look
+from sunbox.core.vehicle import CONTACT, UNKNOWN_AGAIN_S, Situation
 
 AMPS, START, STOP, WAKE = CommandName.SET_AMPS, CommandName.START, CommandName.STOP, CommandName.WAKE
 NOTHING = Draw(0.0, 0.0)
@@ -219,7 +219,7 @@ def test_a_service_that_repeats_itself_proves_nothing_and_is_asked_less_and_less
         assert bench.vehicle.memory == memory
         assert bench.vehicle.data_due_at is not None
         waits_s.append((bench.vehicle.data_due_at - bench.at).total_seconds())
-    first_s = 2 * LOOKS[Look.UNPLUGGED][0]
+    first_s = 2 * CONTACT[Situation.UNPLUGGED].looks_s[0]
     assert waits_s == [first_s, 2 * first_s, 4 * first_s, 8 * first_s, 3600.0, 3600.0]
 
 
@@ -269,4 +269,4 @@ def test_a_start_that_brought_no_current_is_forgotten_once_it_flows() -> None:
 def test_a_car_on_the_road_is_looked_at_now_and_then() -> None:
     bench = reading_bench()
     tell(bench, replace(bench.car.facts(bench.at), charging=Charging.DISCONNECTED, is_driving=True))
-    assert bench.vehicle.data_due_at == after_s(LOOKS[Look.DRIVING][0], bench.at)
+    assert bench.vehicle.data_due_at == after_s(CONTACT[Situation.DRIVING].looks_s[0], bench.at)

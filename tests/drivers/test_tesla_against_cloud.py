@@ -17,7 +17,7 @@ from tesla_wire import AUTH, BASE, VIN
 from sunbox.core.commands import KIND_OF, Cause, Command, CommandName, Outcome, ReadKind, RequestKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, ReadFailed, VehicleRead
-from sunbox.core.model import Availability, Charging
+from sunbox.core.model import Availability, Charging, Weekday
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings
 from sunbox.drivers.tesla.tokens import TeslaAccount
@@ -331,6 +331,37 @@ def test_a_cloud_that_breaks_off_is_no_answer(tmp_path: Path) -> None:
 
     # the cloud closes the connection before the driver gives up
     play(tmp_path, act, cloud=CloudSettings(hang_s=3.0))
+
+
+def test_the_schedules_of_the_car_come_with_its_data_at_no_further_cost(tmp_path: Path) -> None:
+    noon = {
+        "lat": 52.394,
+        "lon": 13.542,
+        "days_of_week": "Sat,Sun",
+        "name": "Noon",
+        "id": 7,
+        "start_enabled": True,
+        "start_time": 660,
+        "end_enabled": False,
+        "enabled": True,
+        "one_time": False,
+    }
+
+    async def act(garage: Garage) -> None:
+        assert (await garage.facts()).details.schedules == ()
+        added = await garage.send(Command(CommandName.ADD_SCHEDULE, details=tuple(noon.items())))
+        assert added.outcome is Outcome.APPLIED
+        (schedule,) = (await garage.facts()).details.schedules
+        assert (schedule.id, schedule.name, schedule.days) == (7, "Noon", (Weekday.SUN, Weekday.SAT))
+        assert (schedule.starts, schedule.start_min, schedule.ends, schedule.is_enabled) == (True, 660, False, True)
+        assert (schedule.latitude, schedule.longitude) == (52.394, 13.542)
+        assert garage.cloud.bill.count(RequestKind.DATA) == 2
+        assert (
+            await garage.send(Command(CommandName.REMOVE_SCHEDULE, details=(("id", 7),)))
+        ).outcome is Outcome.APPLIED
+        assert (await garage.facts()).details.schedules == ()
+
+    play(tmp_path, act)
 
 
 def test_the_standard_transport_tells_the_same(tmp_path: Path) -> None:

@@ -383,6 +383,7 @@ def test_capabilities() -> None:
         RequestKind.DATA: 0.002,
         RequestKind.COMMAND: 0.001,
         RequestKind.WAKE: 0.02,
+        RequestKind.SIGNAL: 1 / 150_000,
     }
     cheap = TeslaAccountSettings(prices=TeslaPrices(wake=0.0))
     assert capabilities(TeslaVehicleSettings(vin=VIN, max_a=48), cheap).price[RequestKind.WAKE] == 0

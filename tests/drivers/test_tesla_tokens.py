@@ -377,6 +377,24 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert stored(path) == {"access_token": "", "refresh_token": "new"}
 
 
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `sudo sunbox setup tesla` the service can still read, renew and lock."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda _, user, group: given.append((user, group)))
+    file, folder = TokenFile(tmp_path / "tokens.json"), tmp_path.stat()
+
+    async def write() -> None:
+        async with file.locked():
+            file.write(TeslaTokens(refresh_token="new"))
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    asyncio.run(write())
+    assert given == []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    asyncio.run(write())
+    assert given == [(folder.st_uid, folder.st_gid)] * 2
+
+
 def test_tokens_never_show(tmp_path: Path) -> None:
     cloud = Cloud()
     path = token_file(

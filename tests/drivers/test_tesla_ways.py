@@ -21,6 +21,7 @@ from sunbox.core.model import Availability, Charging
 from sunbox.dialects.tesla import proxies
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaVehicleSettings, capabilities, may_follow, needs_account, ways_in_order
+from sunbox.errors import SunboxError
 from sunbox.net.http import make_client
 
 PROXY, SIGNER = "http://127.0.0.1:8080", "https://127.0.0.1:4443"
@@ -153,7 +154,7 @@ def test_a_schedule_has_whole_names_of_days(tmp_path: Path) -> None:
 def test_a_wake_is_below_command_and_proves_nothing(tmp_path: Path) -> None:
     paths = Paths(tmp_path, proxy_url=PROXY)
     assert paths.send(WAKE).outcome is Outcome.UNCONFIRMED
-    assert paths.requests[0].url.path == f"/api/1/vehicles/{VIN}/command/wake_up"
+    assert str(paths.requests[0].url) == f"{PROXY}/api/1/vehicles/{VIN}/command/wake_up"  # and is not waited for
 
 
 @pytest.mark.parametrize(
@@ -393,6 +394,7 @@ def test_a_signing_proxy_gets_commands_and_tesla_the_rest(tmp_path: Path) -> Non
             Cause.ASLEEP,
             1,  # Tesla said 408 to the proxy, and charges for it
         ),
+        (500, {"error": "context deadline exceeded"}, Outcome.UNCONFIRMED, Cause.SERVER_ERROR, 1),
         (
             500,
             {"error": "vehicle rejected request: your public key has not been paired with the vehicle"},
@@ -501,3 +503,19 @@ def test_it_is_not_followed_in_a_circle(tmp_path: Path) -> None:
 )
 def test_where_an_answer_may_send_us(from_url: str, to_url: str, *, may: bool) -> None:
     assert may_follow(from_url, to_url) is may
+
+
+def test_a_certificate_that_cannot_be_read_is_told_with_its_car(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    for path in (tmp_path / "none.pem", broken):
+        with pytest.raises(SunboxError, match=r"zora: proxy_ca .* is no certificate that can be read"):
+            Paths(tmp_path, proxy_url=SIGNER, proxy_ca=path)
+
+
+def test_a_signing_proxy_is_not_left_for_the_right_region(tmp_path: Path) -> None:
+    paths = by_signer(tmp_path, "proxy")
+    paths.proxy = lambda _: httpx2.Response(421, json={"error": TOLD.replace("http://", "https://x.tesla.com/")})
+    paths.send(START)
+    assert paths.asked == ["proxy charge_start", "fleet charge_start"]  # the way behind it, not the address it names
+    assert all("x.tesla.com" not in str(request.url) for request in paths.requests)

@@ -14,7 +14,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_sit
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
-from sunbox.core.model import Limit, Mode, Override
+from sunbox.core.model import ChargeSchedule, Limit, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Request
 from sunbox.faces.api import schema
@@ -45,6 +45,7 @@ LEFT_OUT = {"facts"}
         (schema.VehicleView, core.VehicleSnapshot),
         (schema.SpendView, core.SpendSnapshot),
         (schema.SetPointView, core.SetPoint),
+        (schema.ScheduleView, ChargeSchedule),
     ],
 )
 def test_a_view_shows_all_of_its_snapshot(view: Any, snapshot: Any) -> None:
@@ -75,9 +76,20 @@ def test_the_site() -> None:
     assert loadpoint["vehicle"]["spend"] == {
         "money_today": 0.024,
         "money_this_month": 0.61,
+        "money_projected": 1.83,
+        "per_month": 2.0,
+        "soft_line": 0.15,
         "daily_line": 0.2,
         "requests_today": {"command": 4, "data": 0, "wake": 1},
+        "requests_this_month": {"command": 210, "data": 80, "wake": 12},
+        "wakes_today": 1,
+        "wakes_line": 8,
     }
+
+
+def test_a_car_that_costs_nothing_has_no_spend() -> None:
+    site = ask(WallboxDouble(make_loadpoint(vehicle=make_vehicle(spend=None))), "/api/v1/site").json()
+    assert site["vehicles"][0]["spend"] is None
 
 
 def test_numbers_that_are_none_become_null() -> None:
@@ -231,6 +243,7 @@ def test_it_describes_itself() -> None:
         "/site",
         "/loadpoints/{loadpoint_id}",
         "/vehicles/{vehicle_id}/command/{name}",
+        "/vehicles/{vehicle_id}/schedules",
         "/decisions",
         "/limit",
         "/report",

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from test_api_face import JSON, ask
-from wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_site, make_vehicle
+from wallbox_double import AT, CHARGING, WallboxDouble, make_facts, make_loadpoint, make_site, make_vehicle
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
-from sunbox.core.model import Override
+from sunbox.core.model import Override, VehicleFacts
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import OrderedEnd, Request
 from sunbox.dialects.tesla.table import COMMANDS
@@ -139,6 +139,53 @@ def test_unknown_cars_and_commands_bad_bodies_and_foreign_pages() -> None:
     )
     assert ask(wallbox, path).status_code == 405
     assert (wallbox.requests, wallbox.orders) == ([], [])
+
+
+def schedules(car: str = CAR, **changes: Any) -> Any:
+    wallbox = WallboxDouble(make_loadpoint(vehicle=make_vehicle(**changes)))
+    answer = ask(wallbox, f"/api/v1/vehicles/{car}/schedules")
+    assert (wallbox.requests, wallbox.orders) == ([], [])
+    return answer
+
+
+@pytest.mark.parametrize("name", [CAR, "LRW3F7EK4NC700000", "lrw3f7ek4nc700000"])
+def test_the_schedules_that_a_car_keeps(name: str) -> None:
+    answer = schedules(name, facts=make_facts())
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["vehicle_id"], told["age_s"]) == (CAR, 12.3)
+    noon, once = told["schedules"]
+    assert noon == {
+        "id": 7,
+        "name": "Noon",
+        "days": ["mon", "tue", "wed", "thu", "fri"],
+        "starts": True,
+        "start_min": 660,
+        "ends": True,
+        "end_min": 780,
+        "is_once": False,
+        "is_enabled": True,
+        "latitude": 52.394,
+        "longitude": 13.542,
+    }
+    assert (once["days"], once["is_once"], once["latitude"]) == (["sun", "wed"], True, None)
+
+
+def test_no_schedules_are_not_the_same_as_untold_ones() -> None:
+    assert schedules(facts=make_facts(())).json()["schedules"] == []
+    for facts in (make_facts(None), VehicleFacts(measured_at=AT), None):
+        assert schedules(facts=facts).json()["schedules"] is None
+    assert schedules(facts=None, age_s=None).json() == {"vehicle_id": CAR, "age_s": None, "schedules": None}
+
+
+def test_schedules_of_a_car_that_is_not_there_and_other_methods() -> None:
+    answer = schedules("bike")
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "there is no such vehicle", "field": "vehicle_id", "value": "bike", "allowed": CAR},
+    )
+    answer = ask(WallboxDouble(), f"/api/v1/vehicles/{CAR}/schedules", "POST", content=b"{}", headers=JSON)
+    assert (answer.status_code, answer.json()["allowed"]) == (405, "GET")
 
 
 def test_a_car_is_found_by_its_vin_and_one_at_no_loadpoint_takes_orders_only() -> None:

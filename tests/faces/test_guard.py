@@ -269,8 +269,8 @@ def test_the_composition_puts_it_before_the_faces(password: str | None, code: in
 
     async def main() -> None:
         async with (
-            serving_faces(WallboxDouble(), Served()) as bound,  # type: ignore[arg-type]
-            httpx2.AsyncClient(base_url=bound.url, trust_env=False) as client,
+            serving_faces(WallboxDouble(), Served()) as (main,),  # type: ignore[arg-type]
+            httpx2.AsyncClient(base_url=main.bound.url, trust_env=False) as client,
         ):
             assert (await client.get("/api/v1/site")).status_code == code
             if password is not None:

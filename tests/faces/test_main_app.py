@@ -36,6 +36,7 @@ def ask(path: str, method: str = "GET", **how: Any) -> httpx2.Response:
         ("/tlwb/1/status", 200, "application/json"),
         ("/api/v1/site", 200, "application/json"),
         ("/healthz", 200, "application/json"),
+        ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"),
         ("/api/1/vehicles", 200, "application/json"),
         ("/fleet/api/1/vehicles", 200, "application/json"),
         ("/ble/api/1/vehicles", 200, "application/json"),

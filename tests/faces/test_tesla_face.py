@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 from structlog.testing import capture_logs
-from wallbox_double import WallboxDouble, make_loadpoint, make_vehicle
+from wallbox_double import SCHEDULES, WallboxDouble, make_facts, make_loadpoint, make_vehicle
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.model import Availability, Charging, Override, VehicleDetails, VehicleFacts
@@ -72,6 +72,7 @@ FACTS = VehicleFacts(
         schedule_mode="StartAt",
         schedule_start_min=1320,
         schedule_departure_min=480,
+        schedules=SCHEDULES,
     ),
 )
 
@@ -196,6 +197,35 @@ def test_the_location_is_told_to_those_who_ask_for_it() -> None:
     asked = ask(wallbox(), f"/api/1/vehicles/{VIN}/vehicle_data?endpoints=location_data%3Bx").json()["response"]
     assert asked["drive_state"]["latitude"] == 52.39
     assert "charge_state" not in asked
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_schedules_are_told_to_those_who_ask_for_them_by_name(prefix: str) -> None:
+    path = f"{prefix}/vehicles/{VIN}/vehicle_data"
+    for query in ("", "?endpoints=charge_state%3Blocation_data"):
+        assert "charge_schedule_data" not in inner(prefix, ask(wallbox(), path + query))
+    told = inner(prefix, ask(wallbox(), f"{path}?endpoints=charge_schedule_data"))
+    assert "charge_state" not in told
+    noon, once = told["charge_schedule_data"]["charge_schedules"]
+    assert noon == {
+        "id": 7,
+        "name": "Noon",
+        "days_of_week": 62,
+        "start_enabled": True,
+        "start_time": 660,
+        "end_enabled": True,
+        "end_time": 780,
+        "one_time": False,
+        "enabled": True,
+        "latitude": 52.394,
+        "longitude": 13.542,
+    }
+    assert (once["id"], once["days_of_week"], once["one_time"]) == (1752393600, 9, True)
+    none = inner(prefix, ask(wallbox(make_facts(())), f"{path}?endpoints=charge_schedule_data"))
+    assert none["charge_schedule_data"]["charge_schedules"] == []
+    for facts in (make_facts(None), replace(FACTS, details=None)):
+        untold = inner(prefix, ask(wallbox(facts), f"{path}?endpoints=charge_schedule_data"))
+        assert "charge_schedule_data" not in untold
 
 
 def test_starting_is_shown_as_charging() -> None:

@@ -38,9 +38,9 @@ TYPES: dict[str, type] = {
 class Wall:
     """The face, asked again and again."""
 
-    def __init__(self, number: int = 1, **loadpoint: Any) -> None:
+    def __init__(self, which: str | None = None, **loadpoint: Any) -> None:
         self.box = WallboxDouble(make_loadpoint(**loadpoint))
-        self.app = twc3.create_app(self.box, number)
+        self.app = twc3.create_app(self.box, which)
 
     def get(self, path: str = "/api/1/vitals", method: str = "GET") -> httpx2.Response:
         async def main() -> httpx2.Response:
@@ -119,10 +119,24 @@ def test_the_session_lasts_from_plug_in_to_unplug() -> None:
 
 
 def test_what_is_not_there() -> None:
-    assert Wall().get("/api/1/lifetime").status_code == 404
-    assert Wall().get(method="POST").status_code == 405
-    answer = Wall(number=2).get()
-    assert (answer.status_code, answer.json()) == (404, {"error": "there is no loadpoint 2"})
+    answer = Wall().get("/api/1/lifetime")
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is nothing here"})
+    answer = Wall().get(method="POST")
+    assert (answer.status_code, answer.json()) == (405, {"error": "POST is not allowed"})
+    assert answer.headers["allow"] == "GET"
+    answer = Wall("garage").get()
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is no loadpoint garage"})
+    empty = Wall()
+    empty.box.site = replace(empty.box.site, loadpoints=())
+    assert empty.get().json() == {"error": "there is no loadpoint"}
+
+
+def test_the_loadpoint_is_the_first_or_the_one_that_is_named() -> None:
+    box = WallboxDouble(make_loadpoint(), make_loadpoint(id="garage", number=2, is_plugged=False))
+    for which, is_connected in ((None, True), ("carport", True), ("garage", False)):
+        wall = Wall(which)
+        wall.app = twc3.create_app(box, which)
+        assert wall.get().json()["vehicle_connected"] is is_connected
 
 
 def test_looking_changes_nothing() -> None:

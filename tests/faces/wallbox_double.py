@@ -8,7 +8,19 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sunbox.core.commands import Command
-from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override
+from sunbox.core.model import (
+    Availability,
+    ChargerStatus,
+    ChargeSchedule,
+    Charging,
+    Limit,
+    MeterReading,
+    Mode,
+    Override,
+    VehicleDetails,
+    VehicleFacts,
+    Weekday,
+)
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import (
     Accepted,
@@ -65,6 +77,28 @@ def make_vehicle(**changes: Any) -> VehicleSnapshot:
         ),
     )
     return replace(vehicle, **changes)
+
+
+SCHEDULES = (
+    ChargeSchedule(
+        id=7,
+        name="Noon",
+        days=(Weekday.MON, Weekday.TUE, Weekday.WED, Weekday.THU, Weekday.FRI),
+        starts=True,
+        start_min=660,
+        ends=True,
+        end_min=780,
+        is_enabled=True,
+        latitude=52.394,
+        longitude=13.542,
+    ),
+    ChargeSchedule(id=1752393600, days=(Weekday.SUN, Weekday.WED), starts=True, start_min=65, end_min=0, is_once=True),
+)
+
+
+def make_facts(schedules: tuple[ChargeSchedule, ...] | None = SCHEDULES) -> VehicleFacts:
+    """Return what a car said that tells its schedules, or does not (None)."""
+    return VehicleFacts(measured_at=AT, details=VehicleDetails(schedules=schedules))
 
 
 def make_loadpoint(**changes: Any) -> LoadpointSnapshot:

@@ -12,18 +12,20 @@ from typing import Any
 
 import pytest
 from tests.core.bench import HOUSE, NOON, after_s, settings_of
+from tests.faces.wallbox_double import SCHEDULES
 from tests.scenarios.home import CarScenario, live, living
 
 from sunbox import __version__
+from sunbox.core.commands import ReadKind
 from sunbox.core.effects import Effect
 from sunbox.core.engine import step
-from sunbox.core.events import Began, Event, MeterRead, Requested, Tick
-from sunbox.core.model import MeterReading, Mode
+from sunbox.core.events import Began, Event, MeterRead, Requested, Tick, VehicleRead
+from sunbox.core.model import Availability, MeterReading, Mode, VehicleDetails, VehicleFacts
 from sunbox.core.state import State
 from sunbox.core.wallbox import Request
 from sunbox.errors import JournalError
 from sunbox.gateway.days import FORMAT
-from sunbox.gateway.journal import EVENTS, MEMORY_LINES, MEMORY_S, Journal
+from sunbox.gateway.journal import EVENTS, MEMORY_LINES, MEMORY_S, Journal, line_of
 from sunbox.gateway.replay import replay_file
 
 OFF = Requested(at=NOON, request=Request(loadpoint_id="carport", by="tlwb", mode=Mode.OFF))
@@ -104,6 +106,16 @@ def test_a_file_is_a_head_and_a_line_an_event(tmp_path: Path) -> None:
     assert all(line["event"] in EVENTS for line in lines)
     assert "decided" in lines[0]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("schedules", [None, (), SCHEDULES])
+def test_what_a_car_keeps_of_schedules_is_in_the_journal_and_read_again(schedules: Any) -> None:
+    facts = VehicleFacts(measured_at=NOON, details=VehicleDetails(schedules=schedules))
+    event = VehicleRead(
+        at=NOON, vehicle_id="model3", exchange_id=1, what=ReadKind.DATA, availability=Availability.ONLINE, facts=facts
+    )
+    line = json.loads(line_of(event, (), {}))
+    assert EVENTS["VehicleRead"].validate_python(line["with"]) == event
 
 
 def test_a_decision_is_written_where_it_changed(tmp_path: Path) -> None:

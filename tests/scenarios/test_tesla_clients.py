@@ -9,7 +9,7 @@ from tests.scenarios.home import CarScenario, Home, live, living
 from sunbox.dialects.tesla.wire import vehicle_from_wire
 
 BASE = "/ble/api/1/vehicles/1"
-ALL = "charge_state;drive_state;location_data;vehicle_state;climate_state"
+ALL = "charge_state;drive_state;location_data;vehicle_state;climate_state;charge_schedule_data"
 
 
 async def data(home: Home) -> dict[str, Any]:

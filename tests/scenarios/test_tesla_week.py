@@ -208,7 +208,7 @@ def test_over_bluetooth_it_costs_nothing() -> None:
     assert [bill["dollars"] for bill in week.bills.values()] == [0.0, 0.0]
     assert set(week.meters.values()) == {0.0}
     assert week.over_bluetooth > 500
-    assert week.solar_kwh > 0.9 * week.charged_kwh > 0
+    assert week.solar_kwh > 0.8 * week.charged_kwh > 0
     check_nothing_twice(week)
 
 

@@ -6,20 +6,24 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
 from cloud_bench import START_AT, VIN, Desk, at_the_desk
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.model import Charging
-from sunbox.dialects.tesla.table import COMMANDS, ENDPOINTS, PRICES, TOKEN
+from sunbox.dialects.tesla.login import challenge_of, scopes_from_token
+from sunbox.dialects.tesla.table import COMMANDS, ENDPOINTS, PRICES, SCOPES, TOKEN
 from sunbox.dialects.tesla.wire import vehicle_from_wire
 from sunbox.simulator.bill import KEPT_REQUESTS, Bill, Received
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.tesla_answers import ANSWERS
 from sunbox.simulator.tesla_cloud import CloudSettings, create_app
 from sunbox.simulator.tesla_effects import EFFECTS
+from sunbox.simulator.tesla_login import Application
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
 
 OK = {"response": {"result": True, "reason": ""}}
@@ -90,11 +94,135 @@ def test_access_tokens_expire_and_wrong_ones_are_refused() -> None:
     at_the_desk(body)
 
 
+BACK = "https://x.test/back"
+VERIFIER = "a-verifier-that-nobody-else-knows"
+
+
+async def open_page(desk: Desk, **changes: str) -> httpx2.Response:
+    """Open the login page as a browser does."""
+    query = {
+        "response_type": "code",
+        "client_id": "c",
+        "redirect_uri": BACK,
+        "scope": SCOPES,
+        "state": "s",
+        "code_challenge": challenge_of(VERIFIER),
+        "code_challenge_method": "S256",
+    }
+    return await desk.client.get("/oauth2/v3/authorize", params={**query, **changes})
+
+
+async def come_back(desk: Desk, **changes: str) -> dict[str, list[str]]:
+    """Return what the browser is sent back with."""
+    answer = await open_page(desk, **changes)
+    assert answer.status_code == 302
+    address, _, query = answer.headers["location"].partition("?")
+    assert address == BACK
+    return parse_qs(query)
+
+
+async def trade(desk: Desk, code: str, **changes: str) -> httpx2.Response:
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": "c",
+        "code": code,
+        "code_verifier": VERIFIER,
+        "redirect_uri": BACK,
+        "audience": "https://fleet-api.test",
+    }
+    return await desk.client.post("/oauth2/v3/token", data={**form, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"code": "abc"}, "invalid_auth_code"),
+        ({"redirect_uri": "https://elsewhere.test"}, "invalid_redirect_url"),
+        ({"code_verifier": "guessed"}, "invalid_request"),
+        ({"audience": ""}, "invalid_request"),
+        ({"client_id": ""}, "unauthorized_client"),
+        ({"client_id": "another"}, "invalid_auth_code"),
+    ],
+)
+def test_a_code_is_good_for_the_login_that_asked_for_it(changes: dict[str, str], error: str) -> None:
+    async def body(desk: Desk) -> None:
+        (code,) = (await come_back(desk))["code"]
+        answer = await trade(desk, changes.pop("code", code), **changes)
+        assert (answer.status_code >= 400, answer.json()["error"]) == (True, error)
+
+    at_the_desk(body)
+
+
+def test_a_code_is_good_once_and_not_for_long() -> None:
+    async def body(desk: Desk) -> None:
+        (code,), (late,) = [(await come_back(desk))["code"] for _ in range(2)]
+        assert (await trade(desk, code)).status_code == 200
+        assert (await trade(desk, code)).json()["error"] == "invalid_auth_code"
+        await asyncio.sleep(121)
+        assert (await trade(desk, late)).json()["error"] == "invalid_auth_code"
+
+    at_the_desk(body)
+
+
+def test_an_application_has_its_id_its_secret_and_its_address() -> None:
+    async def body(desk: Desk) -> None:
+        for wrong in ({"client_id": "other"}, {"redirect_uri": "https://other.test"}):
+            page = await open_page(desk, **wrong)
+            assert (page.status_code, f"this {next(iter(wrong))}" in page.text) == (400, True)
+        (code,) = (await come_back(desk))["code"]
+        for secret in ({}, {"client_secret": "wrong"}):
+            assert (await trade(desk, code, **secret)).json()["error"] == "unauthorized_client"
+        assert (await trade(desk, code, client_secret="right")).status_code == 200
+
+    application = Application(client_id="c", client_secret="right", redirect_uri=BACK)
+    at_the_desk(body, settings=CloudSettings(application=application))
+
+
+def test_what_the_browser_is_sent_back_with() -> None:
+    async def body(desk: Desk) -> None:
+        assert await come_back(desk, response_type="token") == {"error": ["invalid_request"], "state": ["s"]}
+        assert await come_back(desk, code_challenge_method="plain") == {"error": ["invalid_request"], "state": ["s"]}
+
+    at_the_desk(body)
+
+    async def denied(desk: Desk) -> None:
+        assert (await come_back(desk))["error"] == ["access_denied"]
+
+    at_the_desk(denied, settings=CloudSettings(denies_login=True))
+
+
+def test_a_login_has_the_scopes_that_were_asked_for_and_allowed() -> None:
+    async def body(desk: Desk) -> None:
+        asked = "openid vehicle_device_data vehicle_cmds"
+        (code,) = (await come_back(desk, scope=asked))["code"]
+        tokens = (await trade(desk, code)).json()
+        assert scopes_from_token(tokens["access_token"]) == {"openid", "vehicle_device_data"}
+        assert tokens["refresh_token"] is None
+        assert (await desk.get("/api/1/vehicles", token=tokens["access_token"])).status_code == 200
+        path = f"/api/1/vehicles/{VIN}/wake_up"
+        assert (await desk.post(path, token=tokens["access_token"])).status_code == 403
+
+    allowed = frozenset(SCOPES.split()) - {"vehicle_cmds", "vehicle_charging_cmds"}
+    at_the_desk(body, settings=CloudSettings(scopes=allowed))
+
+
+def test_an_application_that_is_not_registered_is_told_so() -> None:
+    async def body(desk: Desk) -> None:
+        answer = await desk.get("/api/1/vehicles")
+        assert answer.status_code == 412
+        assert "must be registered in the current region" in answer.json()["error"]
+
+    at_the_desk(body, settings=CloudSettings(is_registered=False))
+
+
 def test_logging_in_with_a_code_and_other_grants() -> None:
     async def body(desk: Desk) -> None:
-        form = {"grant_type": "authorization_code", "client_id": "c", "code": "abc", "redirect_uri": "https://x.test"}
-        tokens = (await desk.client.post("/oauth2/v3/token", data=form)).json()
+        code = (await come_back(desk))["code"][0]
+        tokens = (await trade(desk, code)).json()
         assert (await desk.get("/api/1/vehicles", token=tokens["access_token"])).status_code == 200
+        assert scopes_from_token(tokens["access_token"]) == frozenset(SCOPES.split())
+        renewed = (await desk.refresh(tokens["refresh_token"])).json()
+        assert scopes_from_token(renewed["access_token"]) == frozenset(SCOPES.split())
         assert (await desk.client.post("/oauth2/v3/token", data={"grant_type": "password"})).status_code == 400
 
     at_the_desk(body)

@@ -15,6 +15,7 @@ import pytest
 
 from sunbox.core.commands import Cause, Command, CommandName, Exchange, RequestKind
 from sunbox.core.model import (
+    ChargeSchedule,
     Charging,
     LoadpointMemory,
     Memory,
@@ -22,8 +23,10 @@ from sunbox.core.model import (
     Override,
     Session,
     Spend,
+    VehicleDetails,
     VehicleFacts,
     VehicleMemory,
+    Weekday,
     Wish,
 )
 from sunbox.errors import StoreError
@@ -49,6 +52,23 @@ FACTS = VehicleFacts(
     longitude=-13.542,
     is_fast_charger=False,
     is_driving=None,
+    details=VehicleDetails(
+        range_km=412.5,
+        schedules=(
+            ChargeSchedule(
+                id=1752393600,
+                name="Noon – Süd",
+                days=(Weekday.SUN, Weekday.SAT),
+                starts=True,
+                start_min=660,
+                end_min=0,
+                is_once=True,
+                is_enabled=True,
+                latitude=52.394,
+                longitude=-13.542,
+            ),
+        ),
+    ),
 )
 FULL = Memory(
     vehicles={

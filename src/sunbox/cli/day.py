@@ -19,8 +19,10 @@ from sunbox.app import running
 from sunbox.cli.home import METER_PORT, TESLA_PORT, SimulatedHome, build_home, local_url, write_config
 from sunbox.cli.live import set_up_logs
 from sunbox.cli.options import Within, count_or_unlimited
+from sunbox.core.commands import RequestKind
 from sunbox.core.wallbox import SiteSnapshot
 from sunbox.net.http import client_factory
+from sunbox.simulator.bill import Counts
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
 from sunbox.simulator.scenario import CarScenario, MeterScenario, Scenario, build_trace
@@ -261,16 +263,25 @@ def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object
     """
     if options["phases"] == 2:
         raise click.BadParameter("2 is not possible; allowed are 1 and 3", param_hint="--phases")
-    set_up_logs(is_quiet=True)
+    set_up_logs(is_quiet=True, is_silent=bool(options["troubles"]))  # what goes wrong on purpose is no news
     chosen = DayOptions(traces=traces, presence=Presence(presence), **options)  # type: ignore[arg-type]
     results = []
+    cars: dict[str | None, list[dict[str, Any]]] = {}
     for trace in traces or (None,):
         began_s = time.perf_counter()
-        result = run_days(chosen, trace, _progress(trace or "a summer day"))
+        cars[trace] = []
+        result = run_days(chosen, trace, _progress(trace or "a summer day"), _collector(cars[trace]))
         took_s = time.perf_counter() - began_s
         results.append((trace, result, took_s))
     if as_json:
-        entries = [{**({"trace": trace} if trace else {}), **result.to_json()} for trace, result, _ in results]
+        entries = [
+            {
+                **({"trace": trace} if trace else {}),
+                **result.to_json(),
+                **({"cars": cars[trace]} if chosen.cars > 1 else {}),
+            }
+            for trace, result, _ in results
+        ]
         click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2))
         return
     for trace, result, took_s in results:
@@ -279,6 +290,28 @@ def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object
         for key, words, unit in ROWS:
             value = values[key]
             click.echo(f"  {words:<36}{'-' if value is None else f'{value:g}':>10} {unit}".rstrip())
+        for car in cars[trace]:
+            click.echo(
+                f"  {car['id']}: {car['wake']} wakes, {car['data']} data reads, {car['command']} commands, "
+                f"{car['dollars']:.3f} $ by Tesla's bill, {car['spend_meter']:.3f} $ by the spend meter"
+            )
+
+
+def _collector(cars: list[dict[str, Any]]) -> Callable[[SimulatedHome, SiteSnapshot], None]:
+    """Return what takes down what each car cost: by Tesla's bill, and by the meter that its owner sees."""
+
+    def collect(home: SimulatedHome, shown: SiteSnapshot) -> None:
+        for vehicle in shown.vehicles:
+            billed = home.cloud.bill.cars.get(str(vehicle.vin), Counts())
+            counts = {
+                kind.value: billed.billed[kind] for kind in (RequestKind.WAKE, RequestKind.DATA, RequestKind.COMMAND)
+            }
+            meter = vehicle.spend.money_this_month if vehicle.spend is not None else 0.0
+            cars.append(
+                {"id": vehicle.id, **counts, "dollars": round(billed.dollars, 4), "spend_meter": round(meter, 4)}
+            )
+
+    return collect
 
 
 def _progress(name: str) -> Callable[[float], None]:

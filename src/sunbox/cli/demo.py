@@ -140,9 +140,9 @@ async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folde
         clients = client_factory(speed=speed)
         async with (
             running(config, clients, LoopClock(home.world.clock.now())) as gateway,
-            serving_faces(gateway, config, speed=speed) as bound,
+            serving_faces(gateway, config, speed=speed) as (main, *_),
         ):
-            click.echo(_welcome(bound, speed, ports, folder))
+            click.echo(_welcome(main.bound, speed, ports, folder))
             await stop.wait()
 
 

@@ -43,14 +43,15 @@ async def _guarded(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -
             loop.remove_signal_handler(number)
 
 
-def set_up_logs(*, is_verbose: bool = False, is_quiet: bool = False) -> None:
-    """Log to standard error: what an owner may want to know, everything, or warnings alone; as JSON where nobody watches."""
+def set_up_logs(*, is_verbose: bool = False, is_quiet: bool = False, is_silent: bool = False) -> None:
+    """Log to standard error: what an owner may want to know, everything, warnings or errors alone; as JSON where nobody watches."""
     import logging
     import sys
 
     import structlog
 
     level = logging.DEBUG if is_verbose else logging.WARNING if is_quiet else logging.INFO
+    level = logging.ERROR if is_silent else level
     is_watched = sys.stderr.isatty()
     structlog.configure(
         processors=[

@@ -27,6 +27,7 @@ class Row(NamedTuple):
 
 COMMANDS: dict[str, Row] = {
     "demo": Row("sunbox.cli.demo", "demo", "Live a simulated summer day on http://127.0.0.1:5000."),
+    "setup": Row("sunbox.cli.setup", "setup", "Log in at Tesla, and get the lines for the configuration."),
     "run": Row("sunbox.cli.run", "run", "Run the gateway of a real home."),
     "check": Row("sunbox.cli.check", "check", "Explain every mistake in a configuration and try its devices."),
     "status": Row("sunbox.cli.status", "status", "Show what a running gateway does, and why."),
@@ -81,6 +82,7 @@ class LazyGroup(click.Group):
 EXAMPLES = """\b
 Examples:
   sunbox demo                          a whole simulated home, to look at and to play with
+  sunbox setup tesla                   log in at Tesla
   sunbox check -c sunbox.yaml          explain each mistake, then try each device
   sunbox run -c sunbox.yaml            charge from the sun
   sunbox status                        what happens now, and why

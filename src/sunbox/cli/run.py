@@ -43,8 +43,10 @@ def run(path: Path, *, verbose: bool) -> None:
 async def _live(config: Config, stop: asyncio.Event) -> None:
     async with (
         running(config, client_factory(), SystemClock()) as gateway,
-        serving_faces(gateway, config) as bound,
+        serving_faces(gateway, config) as (main, *others),
     ):
-        click.echo(f"sunbox runs on {bound.url} (Ctrl-C stops it)", err=True)
+        click.echo(f"sunbox runs on {main.bound.url} (Ctrl-C stops it)", err=True)
+        for served in others:
+            click.echo(f"{served.name} is on {served.bound.url}", err=True)
         await stop.wait()
         click.echo("stopping: nothing new is begun, what is under way may end", err=True)

@@ -10,6 +10,7 @@ import click
 
 from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
+from sunbox.cli.spending import spend_line
 from sunbox.errors import SunboxError
 
 SITE = "/api/v1/site"
@@ -95,6 +96,10 @@ def show_site(site: dict[str, Any]) -> None:
     colours = [COLOURS.get((row.get("reason") or {}).get("kind", ""), "") for row in loadpoints]
     columns = ("no.", "loadpoint", "car", "charge", "mode", "draws", "why")
     print_table("", columns, [loadpoint_row(row) for row in loadpoints], colours)
+    for vehicle in site.get("vehicles") or []:
+        line = spend_line(vehicle.get("spend"))
+        if line:
+            say(f"requests to {vehicle.get('name', vehicle.get('id'))}: {line}")
 
 
 @click.command(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
 
 from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
+from sunbox.cli.spending import spend_rows
 from sunbox.cli.status import kilowatts, read_site
+from sunbox.core.model import Weekday
 from sunbox.errors import SunboxError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 WAIT_S = 40.0
 """The gateway answers after 25 s at the latest."""
@@ -38,12 +42,16 @@ class Car:
         if self.as_json:
             click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         elif answer.status != 200:
-            allowed = f"; allowed: {told['allowed']}" if told.get("allowed") else ""
-            raise SunboxError(f"{self.name}: {told.get('error') or f'the gateway answers {answer.status}'}{allowed}")
+            raise SunboxError(self.why_not(answer.status, told))
         else:
             say(*self._words(command, told))
         if answer.status != 200 or told.get("result") is False:
             raise click.exceptions.Exit(1)
+
+    def why_not(self, status: int, told: Mapping[str, Any]) -> str:
+        """Return what is wrong with a request, as the gateway told it."""
+        allowed = f"; allowed: {told['allowed']}" if told.get("allowed") else ""
+        return f"{self.name}: {told.get('error') or f'the gateway answers {status}'}{allowed}"
 
     def _words(self, command: str, told: Mapping[str, Any]) -> tuple[str, str]:
         reason = f": {told['reason']}" if told.get("reason") else ""
@@ -197,36 +205,117 @@ def schedule_departure(
     car.tell("set_scheduled_departure", body if off_peak_end is None else {**body, "end_off_peak_time": off_peak_end})
 
 
-@vehicle.group(epilog=_example("schedule remove 7"))
+def with_json(command: F) -> F:
+    """Give a command that shows something an option `--json` of its own; before the name it is the group's."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the gateway's answer as it is.")(command)
+
+
+@vehicle.group(epilog=_example("schedule list", "schedule remove 7"))
 def schedule() -> None:
-    """Add or remove one of the schedules that cars with firmware 2024.26 and later keep."""
+    """List, add or remove the schedules that cars with firmware 2024.26 and later keep."""
 
 
-@schedule.command("add", epilog=_example("schedule add --days Weekdays --start 01:00 --lat 52.4 --lon 13.5"))
+@schedule.command("list", epilog=_example("schedule list", "schedule list --json"))
+@with_json
+@click.pass_obj
+def list_schedules(car: Car, *, as_json: bool) -> None:
+    """Show the schedules as the car told them last, without asking it: that costs nothing and lets it sleep.
+
+    What was added or removed since the car was read last is not in it yet.
+    """
+    answer = call(car.url, f"/api/v1/vehicles/{quote(car.name, safe='')}/schedules", password=car.password)
+    told = answer.document if isinstance(answer.document, dict) else {}
+    if answer.status != 200:
+        raise SunboxError(car.why_not(answer.status, told))
+    if as_json or car.as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    age = "never read" if told.get("age_s") is None else f"read {told['age_s'] / 60:.0f} min ago"
+    rows = told.get("schedules")
+    if rows is None:
+        raise SunboxError(
+            f"{car.name} has not told its schedules ({age}); cars with firmware 2024.26 and later tell them with their data, "
+            f"though not over Bluetooth, so the next read brings them: if it sleeps, `sunbox vehicle {car.name} wake` wakes "
+            "and reads it, which costs money"
+        )
+    if not rows:
+        say(f"{car.name} keeps no schedules ({age})")
+        return
+    print_table(f"schedules of {car.name}, {age}", SCHEDULE_COLUMNS, [schedule_row(row) for row in rows])
+
+
+SCHEDULE_COLUMNS = ("id", "name", "days", "from", "until", "once", "is")
+
+DAY_GROUPS: dict[frozenset[str], str] = {
+    frozenset(Weekday): "every day",
+    frozenset(Weekday) - {Weekday.SAT, Weekday.SUN}: "weekdays",
+    frozenset({Weekday.SAT, Weekday.SUN}): "weekends",
+    frozenset(): "–",
+}
+
+
+def schedule_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a schedule in words."""
+    days = row["days"]
+    return (
+        str(row["id"]),
+        row["name"] or "–",
+        DAY_GROUPS.get(frozenset(days)) or ", ".join(day.capitalize() for day in days),
+        clock_time(row["start_min"]) if row["starts"] else "–",
+        clock_time(row["end_min"]) if row["ends"] else "–",
+        "yes" if row["is_once"] else "–",
+        "on" if row["is_enabled"] else "off",
+    )
+
+
+def clock_time(minutes: int) -> str:
+    """Return minutes after midnight as people write them."""
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+@schedule.command(
+    "add",
+    epilog=_example(
+        "schedule add --days Weekdays --start 01:00 --lat 52.4 --lon 13.5",
+        "schedule add --id 7 --days Sat,Sun --start 11:00 --end 15:30 --name Noon --off --lat 52.4 --lon 13.5",
+    ),
+)
 @click.option("--days", default="All", show_default=True, help="All, Weekdays, or days such as Mon,Tues.")
 @click.option("--start", type=DayTime(), help="When to start charging.")
 @click.option("--end", type=DayTime(), help="When to stop charging.")
 @click.option("--lat", type=click.FloatRange(-90, 90), required=True, help="Of the place where it applies, in degrees.")
 @click.option("--lon", type=click.FloatRange(-180, 180), required=True)
 @click.option("--once", is_flag=True, help="Once only.")
+@click.option("--on/--off", "enabled", default=True, show_default=True, help="Whether the car keeps to it.")
+@click.option("--name", help="What the car's screen calls it, at most 64 characters.")
 @click.option("--id", "number", type=click.IntRange(1), help="Of the one to change; default a new one.")
 @click.pass_obj
 def add(
-    car: Car, days: str, start: int | None, end: int | None, lat: float, lon: float, *, once: bool, number: int | None
+    car: Car,
+    days: str,
+    start: int | None,
+    end: int | None,
+    lat: float,
+    lon: float,
+    *,
+    once: bool,
+    enabled: bool,
+    name: str | None,
+    number: int | None,
 ) -> None:
-    """Add a schedule, or change one."""
+    """Add a schedule, or change one: all of it is written anew."""
     if start is None and end is None:
         raise click.UsageError("say when: --start HH:MM, --end HH:MM, or both")
     body: dict[str, Any] = {
         "days_of_week": days,
         "lat": lat,
         "lon": lon,
-        "enabled": True,
+        "enabled": enabled,
         "start_enabled": start is not None,
         "end_enabled": end is not None,
         "one_time": once,
     }
-    more = {"start_time": start, "end_time": end, "id": number}
+    more = {"start_time": start, "end_time": end, "id": number, "name": name}
     car.tell("add_charge_schedule", body | {key: value for key, value in more.items() if value is not None})
 
 
@@ -251,23 +340,21 @@ ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 
 
-@vehicle.command(epilog=_example("data"))
+@vehicle.command(epilog=_example("data", "data --json"))
+@with_json
 @click.pass_obj
-def data(car: Car) -> None:
+def data(car: Car, *, as_json: bool) -> None:
     """Show what is known of the car, without asking it: that costs nothing and lets it sleep."""
     site = read_site(car.url, car.password)
     cars = {str(each.get("id")): each for each in site.get("vehicles") or []}
     found = cars.get(car.name) or next((each for each in cars.values() if each.get("vin") == car.name.upper()), None)
     if found is None:
         raise SunboxError(f"there is no vehicle {car.name!r}; there are: {', '.join(cars) or 'none'}")
-    if car.as_json:
+    if as_json or car.as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     rows = [(words, "–" if found.get(key) is None else show(found[key])) for key, words, show in ROWS]
-    spend = found.get("spend")
-    if spend is not None:
-        rows.append(("spent today", f"{spend['money_today']:.3f}"))
-        rows.append(("spent this month", f"{spend['money_this_month']:.2f}"))
+    rows += spend_rows(found.get("spend"))
     draws = [lp for lp in site["loadpoints"] if (lp.get("vehicle") or {}).get("id") == found["id"]]
     rows += [(f"draws at {lp['name']}", kilowatts(lp.get("draw_w"))) for lp in draws]
     print_table(str(found.get("name", car.name)), ("", ""), rows)

@@ -245,7 +245,7 @@ class FacesPart(Part):
     listen: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address to serve at. Any other than this machine itself asks for a password."""
     port: Annotated[int, Field(ge=1, le=65535)] = 5000
-    """Port of the page, of /api/v1 and of /tlwb."""
+    """Port of the page, of every API that is a path, and of /metrics."""
     password: Annotated[SecretStr | None, Field(min_length=8)] = None
     """What clients must know; `file:…`, `env:…` or `credential:…` keeps it out of this file. At least 8 characters."""
 

@@ -14,6 +14,7 @@ class RequestKind(StrEnum):
     DATA = "data"
     COMMAND = "command"
     WAKE = "wake"
+    SIGNAL = "signal"  #: a value that the device streams by itself
 
 
 class ReadKind(StrEnum):
@@ -62,6 +63,16 @@ ONE_SHOTS = frozenset(
 )
 KEEPS = ONE_SHOTS - {CommandName.LIMIT_STANDARD, CommandName.LIMIT_MAX}
 """Those that leave the charge limit as it is."""
+
+SCHEDULING = frozenset(
+    {
+        CommandName.SCHEDULE_CHARGING,
+        CommandName.SCHEDULE_DEPARTURE,
+        CommandName.ADD_SCHEDULE,
+        CommandName.REMOVE_SCHEDULE,
+    }
+)
+"""Those after which the car has other plans: it is read again."""
 
 Detail = bool | int | float | str
 Details = tuple[tuple[str, Detail], ...]

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 RATE_LIMIT_S = 300.0
 """Wait after a 429 that does not say how long (TeslaMate's default)."""
 
+RANGE_S = 120.0
+
+USUAL_S: dict[Cause, float] = {Cause.RATE_LIMITED: RATE_LIMIT_S, Cause.OUT_OF_RANGE: RANGE_S}
+"""Waits where nobody says how long, beside those that grow with each failure."""
+
 
 FORGET_FAILURES_S = 3600.0
 """After so long without trouble the back-off begins anew."""
@@ -32,8 +37,9 @@ def hold_off(
     is_old = memory.not_before_at is not None and draft.at > memory.not_before_at + timedelta(seconds=FORGET_FAILURES_S)
     failures = 1 if is_old else memory.failures + 1
     if retry_after_s is None:
-        retry_after_s = RATE_LIMIT_S if cause is Cause.RATE_LIMITED else 0.0
-    retry_after_s = max(retry_after_s, DELIVERY.wait_s(failures))  # who says 5 s each time is not asked for ever
+        retry_after_s = USUAL_S.get(cause, 0.0) if cause is not None else 0.0
+    if cause is not Cause.OUT_OF_RANGE:  # a car that is away costs nothing to look for, and comes home some time
+        retry_after_s = max(retry_after_s, DELIVERY.wait_s(failures))  # who says 5 s each time is not asked for ever
     draft.remember_vehicle(
         vehicle_id,
         failures=failures,

@@ -73,6 +73,35 @@ class MeterReading:
     grid_phases_a: tuple[float, float, float] | None = None  #: per phase, + = import
 
 
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    SUN = "sun"
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeSchedule:
+    """A schedule that a vehicle keeps: when it charges by itself on some days at a place. Minutes are after its local midnight."""
+
+    id: int
+    name: str = ""
+    days: tuple[Weekday, ...] = ()
+    starts: bool = False  #: it begins to charge at `start_min`
+    start_min: int | None = None
+    ends: bool = False  #: it stops at `end_min`
+    end_min: int | None = None
+    is_once: bool = False
+    is_enabled: bool = False
+    latitude: float | None = None
+    longitude: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleDetails:
     """What a vehicle said of itself that no rule needs: only shown. None = it did not say."""
@@ -100,6 +129,7 @@ class VehicleDetails:
     schedule_mode: str | None = None  #: its own words: Off, StartAt, DepartBy
     schedule_start_min: int | None = None  #: after its local midnight
     schedule_departure_min: int | None = None
+    schedules: tuple[ChargeSchedule, ...] | None = None  #: of newer software; () = it keeps none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

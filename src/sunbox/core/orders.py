@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core import vehicle as contact
-from sunbox.core.commands import KEEPS, ONE_SHOTS, Cause, CommandName, Outcome
+from sunbox.core.commands import KEEPS, ONE_SHOTS, SCHEDULING, Cause, CommandName, Outcome
 from sunbox.core.model import Order
 from sunbox.core.state import OrderEnd
 from sunbox.core.values import replace
@@ -117,6 +117,8 @@ def on_order_ended(draft: Draft, event: CommandEnded, order_id: int) -> bool:
 
 def _note(draft: Draft, vehicle_id: str, name: CommandName, *, is_proven: bool) -> None:
     """Take what an order changed of what is known: a limit set by hand is no longer ours."""
+    if name in SCHEDULING:
+        draft.vehicle(vehicle_id, data_due_at=draft.at, data_wait_s=0.0)
     if name in KEEPS:
         return
     vehicle = draft.vehicles[vehicle_id]

@@ -72,7 +72,8 @@ def shadow_wh(draft: Draft, vehicle_id: str) -> float:
     """Return the shadow price of the day's budget in Wh per command; 0 without a budget."""
     settings = draft.settings_of(vehicle_id)
     budget = settings.budget
-    if budget.commands_per_day is None and budget.per_month is None:
+    is_free = not settings.capabilities.price.get(RequestKind.COMMAND)
+    if budget.commands_per_day is None and (budget.per_month is None or is_free):
         return 0.0
     spend = draft.spend_of(vehicle_id)
     used = share_used(spend, budget) or 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from sunbox.core.belief import LOADED_V, draw_w, is_charging, is_flowing, phases
 from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.dealings import draw_as_believed, hold_off, note_asleep_answer
 from sunbox.core.draw import became, draw_at
-from sunbox.core.model import Availability, Charging, VehicleFacts, VehicleMemory
+from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts, VehicleMemory
 from sunbox.core.resilience import START
 from sunbox.core.state import LowAmps
 from sunbox.core.target import is_reached, is_soft
@@ -88,7 +89,7 @@ def on_read_failed(draft: Draft, event: ReadFailed) -> None:
             return  # the free state call tells at once whether it sleeps
     else:
         hold_off(draft, event.device_id, event.cause, event.retry_after_s)
-    wait_s = max(contact.STATE_POLL_S, event.retry_after_s or 0.0)
+    wait_s = max(contact.CONTACT[contact.Situation.ASLEEP].state_s, event.retry_after_s or 0.0)
     if vehicle.wake is not None:
         wait_s = contact.WAKE_POLLS_S[-1]
     draft.vehicle(event.device_id, state_due_at=draft.at + timedelta(seconds=wait_s))
@@ -135,6 +136,7 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
             vehicle_id, is_doubtful=False, data_due_at=draft.at + timedelta(seconds=wait_s), data_wait_s=wait_s
         )
         return
+    facts = _with_what_was_known(before, facts)
     is_ours = (
         vehicle.exchange is not None and vehicle.exchange.command is not None
     )  # done perhaps, and not answered yet
@@ -164,6 +166,19 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         low_amps=_low_amps_seen(draft, vehicle_id, facts),
     )
     contact.plan_look(draft, vehicle_id, before)
+
+
+def _with_what_was_known(before: VehicleFacts | None, now: VehicleFacts) -> VehicleFacts:
+    """Return a reading by radio, which tells little, with the details that an earlier one told beside it."""
+    if not now.is_near or before is None or before.details is None:
+        return now
+    details = now.details or VehicleDetails()
+    known = {
+        each.name: getattr(before.details, each.name)
+        for each in fields(VehicleDetails)
+        if getattr(details, each.name) is None
+    }
+    return replace(now, details=replace(details, **known))
 
 
 def _is_on_its_way(draft: Draft, vehicle_id: str, before: VehicleFacts, now: VehicleFacts) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeVar
 
 from sunbox.core.belief import draw_w, is_charging, is_flowing, phases_of, voltage_of
 from sunbox.core.circuits import available_a
@@ -16,6 +17,8 @@ from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import balance
 from sunbox.core.vehicle import ASLEEP
 from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
+
+M = TypeVar("M", float, float | None)
 
 
 def snapshot(state: State, now: datetime) -> SiteSnapshot:
@@ -82,17 +85,22 @@ def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: 
         return None
     spend, budget = spend_on(vehicle.memory.spend, now, state.settings.site.timezone), settings.budget
     return SpendSnapshot(
-        money_today=spend.money_today,
-        money_this_month=spend.money_this_month,
-        money_projected=projected(spend, budget),
+        money_today=_money(spend.money_today),
+        money_this_month=_money(spend.money_this_month),
+        money_projected=_money(projected(spend, budget)),
         per_month=budget.per_month,
-        soft_line=soft_line(spend, budget),
-        daily_line=daily_line(spend, budget),
+        soft_line=_money(soft_line(spend, budget)),
+        daily_line=_money(daily_line(spend, budget)),
         requests_today={kind.value: count for kind, count in spend.today.items()},
         requests_this_month={kind.value: count for kind, count in spend.this_month.items()},
         wakes_today=spend.wakes,
         wakes_line=budget.wakes_per_day,
     )
+
+
+def _money(amount: M) -> M:
+    """Return an amount without the dust that sums of thousandths leave."""
+    return amount if amount is None else round(amount, 6)
 
 
 def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: datetime) -> LoadpointSnapshot:

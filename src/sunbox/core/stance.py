@@ -123,6 +123,9 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
     )
 
 
+SCHEDULE_AHEAD_S = 24 * 3600.0
+"""A schedule for another day does not forbid the sun of this one."""
+
 SCHEDULE_GRACE_S = 300.0
 """A car that has not begun so long after its own time does not wait for it any more."""
 
@@ -135,6 +138,10 @@ def _own_schedule(draft: Draft, settings: LoadpointSettings, facts: VehicleFacts
     if begins_at is None:
         return Reason(ReasonCode.OWN_SCHEDULE, {"start": "it does not say when"})
     over_at = begins_at + timedelta(seconds=SCHEDULE_GRACE_S)
+    waits_at = begins_at - timedelta(seconds=SCHEDULE_AHEAD_S)
+    if draft.at < waits_at:
+        draft.wait_for(waits_at)
+        return None
     if draft.at >= over_at:
         return None
     draft.wait_for(over_at)

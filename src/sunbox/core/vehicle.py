@@ -1,7 +1,7 @@
 """The contact policy: when a vehicle is asked how it is, woken, or left asleep.
 
 The free state call neither wakes nor keeps awake, so it comes first and often. A data read costs money and keeps the car
-awake, so it is made for a reason: the table `LOOKS`. A wake is the dearest request of all: once per need, then a long back-off.
+awake, so it is made for a reason: the table `CONTACT`. A wake is the dearest request of all: once per need, then a long back-off.
 
 Sources: HA's tesla_fleet (wake once, then poll at 5, 10, 15 s), TeslaMate (15 minutes idle, then 21 minutes of silence so
 that it can fall asleep), both as described in their code and docs.
@@ -9,6 +9,7 @@ that it can fall asleep), both as described in their code and docs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,15 +21,11 @@ from sunbox.core.economy import is_affordable
 from sunbox.core.model import Availability, Charging, VehicleFacts
 from sunbox.core.resilience import WAKE
 from sunbox.core.state import WakeAttempt
+from sunbox.core.values import replace
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
     from sunbox.core.state import VehicleState
-
-STATE_POLL_S = 60.0
-STATE_POLL_NIGHT_S = 300.0
-STATE_POLL_CHARGING_S = 300.0
-"""A charging car is awake: commands and the grid tell more than this call."""
 
 NIGHT_PV_W = 30.0
 FRESH_S = 75.0
@@ -49,36 +46,55 @@ ASLEEP = (Availability.ASLEEP, Availability.OFFLINE)
 """Firmware since 2024.20 reports sleeping cars as offline: both must be woken."""
 
 
-class Look(StrEnum):
-    """Why the next data read is worth its price."""
+class Situation(StrEnum):
+    """How a vehicle is, as far as asking it is concerned."""
 
+    ASLEEP = "asleep"
+    ASLEEP_AT_NIGHT = "asleep, and the sun is down"
+    UNPLUGGED = "awake, not plugged in"
+    DRIVING = "driving"
+    PLUGGED = "awake, plugged in, waiting"
     CHARGING = "charging"
     BLIND = "charging without a meter that would show its end"
-    DRIVING = "driving"
-    UNPLUGGED = "unplugged"
-    PLUGGED = "plugged in"
+    NEAR_TARGET = "charging, near a target that only sunbox keeps"
 
 
-LOOKS: dict[Look, tuple[float, ...]] = {
-    Look.CHARGING: (3600.0,),
-    Look.BLIND: (600.0,),
-    Look.DRIVING: (1800.0,),
-    Look.UNPLUGGED: (120.0, 600.0, 1500.0, 1800.0, 3600.0),
-    Look.PLUGGED: (1500.0, 1800.0, 3600.0),
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """One row: what may be asked, and how often while nothing changes."""
+
+    state_s: float  #: between two free state calls
+    looks_s: tuple[float, ...]  #: before the next data read, the last one repeats; () = it is not read
+    free_looks_s: tuple[float, ...] | None = None  #: the same where a read costs nothing, if it differs
+
+
+CONTACT: dict[Situation, Asks] = {
+    Situation.ASLEEP: Asks(60.0, ()),
+    Situation.ASLEEP_AT_NIGHT: Asks(300.0, ()),
+    Situation.UNPLUGGED: Asks(60.0, (120.0, 600.0, 1500.0, 1800.0, 3600.0)),
+    Situation.DRIVING: Asks(60.0, (1800.0,)),
+    Situation.PLUGGED: Asks(60.0, (1500.0, 1800.0, 3600.0)),
+    Situation.CHARGING: Asks(300.0, (3600.0,), (120.0,)),
+    Situation.BLIND: Asks(300.0, (600.0,), (60.0,)),
+    Situation.NEAR_TARGET: Asks(300.0, (target.LOOK_AGAIN_S,)),
 }
-"""Waits in s before the next look while nothing changes; the last one repeats. From the third on a car can fall asleep between."""
+"""The contact policy. What somebody wants done is not in it: for that a vehicle is woken and read as needed (`reach`).
 
-FREE_LOOKS: dict[Look, tuple[float, ...]] = {**LOOKS, Look.CHARGING: (120.0,), Look.BLIND: (60.0,)}
-"""The same where a look costs nothing: a charging car is awake anyway, the others must be able to sleep all the same."""
+A read keeps a car awake for about a quarter of an hour, so where nothing happens the waits soon are 25 minutes and more. One that
+charges is awake anyway: commands and the grid tell more of it than the state call.
+"""
 
 
-def look_of(draft: Draft, facts: VehicleFacts) -> Look:
-    """Return which row of the table applies."""
+def situation_of(draft: Draft, vehicle: VehicleState, facts: VehicleFacts | None) -> Situation:
+    """Return which row of the table applies to a vehicle with these facts."""
+    if vehicle.availability in ASLEEP:
+        is_night = draft.site.pv_w is not None and draft.site.pv_w < NIGHT_PV_W
+        return Situation.ASLEEP_AT_NIGHT if is_night else Situation.ASLEEP
     if is_charging(facts):
-        return Look.CHARGING if draft.site.consumption_w is not None else Look.BLIND
-    if facts.is_driving:
-        return Look.DRIVING
-    return Look.PLUGGED if facts.is_plugged else Look.UNPLUGGED
+        return Situation.CHARGING if draft.site.consumption_w is not None else Situation.BLIND
+    if facts is not None and facts.is_driving:
+        return Situation.DRIVING
+    return Situation.PLUGGED if facts is not None and facts.is_plugged else Situation.UNPLUGGED
 
 
 def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> None:
@@ -87,7 +103,8 @@ def plan_look(draft: Draft, vehicle_id: str, before: VehicleFacts | None) -> Non
     facts = draft.facts_of(vehicle_id)
     capabilities = draft.settings_of(vehicle_id).capabilities
     is_free = capabilities.has_free_way or not capabilities.price.get(RequestKind.DATA)
-    waits_s = (FREE_LOOKS if is_free else LOOKS)[look_of(draft, facts)]
+    row = CONTACT[situation_of(draft, replace(vehicle, availability=Availability.ONLINE), facts)]
+    waits_s = row.free_looks_s if is_free and row.free_looks_s is not None else row.looks_s
     unchanged = before is not None and before.charging is facts.charging and before.is_driving is facts.is_driving
     wait_s = waits_s[0]
     if unchanged:
@@ -110,7 +127,9 @@ def foresee_target(draft: Draft, vehicle_id: str) -> None:
     wait_s = target.wait_s(settings, facts, wanted, vehicle.energy_wh, now_w)
     if wait_s is None:
         return
-    at = max(draft.at + timedelta(seconds=wait_s), read_at + timedelta(seconds=target.LOOK_AGAIN_S))
+    at = max(
+        draft.at + timedelta(seconds=wait_s), read_at + timedelta(seconds=CONTACT[Situation.NEAR_TARGET].looks_s[0])
+    )
     if vehicle.data_due_at is None or at < vehicle.data_due_at:
         draft.vehicle(vehicle_id, data_due_at=at)
 
@@ -119,10 +138,10 @@ def state_wait_s(draft: Draft, vehicle: VehicleState) -> float:
     """Return the wait before the next free state call while nothing is wanted of the vehicle."""
     if vehicle.wake is not None:
         return WAKE_POLLS_S[min(vehicle.wake.polls, len(WAKE_POLLS_S) - 1)]
-    if _is_surely_charging(vehicle):
-        return STATE_POLL_CHARGING_S
-    is_night = draft.site.pv_w is not None and draft.site.pv_w < NIGHT_PV_W
-    return STATE_POLL_NIGHT_S if is_night and vehicle.availability in ASLEEP else STATE_POLL_S
+    facts = vehicle.memory.facts
+    if is_charging(facts) and not _is_surely_charging(vehicle):
+        facts = None  # it may not any more
+    return CONTACT[situation_of(draft, vehicle, facts)].state_s
 
 
 def is_online(draft: Draft, vehicle: VehicleState) -> bool:

@@ -16,6 +16,7 @@ import ipaddress
 import json
 import secrets
 from collections import OrderedDict
+from copy import copy
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -62,6 +63,12 @@ class Guard:
         self._key = secrets.token_bytes(32)  # digests of one process say nothing about a password
         self._right = self._digest(password.encode())
         self._guessers: OrderedDict[str, _Guesser] = OrderedDict()
+
+    def beside(self, app: ASGIApp) -> Guard:
+        """Return the same guard before another app: what is guessed at one port slows guesses at all of them."""
+        twin = copy(self)
+        twin._app = app  # noqa: SLF001 - its own class
+        return twin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""

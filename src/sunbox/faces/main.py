@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox.core.wallbox import Wallbox
-from sunbox.faces import api, tesla, teslalogger, tlwb, ui
+from sunbox.faces import api, metrics, tesla, teslalogger, tlwb, ui
 
 
 class MainApp:
@@ -46,16 +46,17 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-def create_main_app(wallbox: Wallbox) -> ASGIApp:
-    """Return the app of the main port."""
+def create_main_app(wallbox: Wallbox, *, tesla_shape: tesla.Shape = tesla.Shape.SINGLE) -> ASGIApp:
+    """Return the app of the main port; `tesla_shape` is that of `/api/1`, where clients leave no room for a prefix."""
     return MainApp(
         {
             "/tlwb": tlwb.create_app(wallbox),
             "/api/v1": api.create_app(wallbox),
-            "/api/1": tesla.create_app(wallbox),
-            "/fleet/api/1": tesla.create_app(wallbox),
+            "/api/1": tesla.create_app(wallbox, tesla_shape),
+            "/fleet/api/1": tesla.create_app(wallbox, tesla.Shape.SINGLE),
             "/ble/api/1": tesla.create_app(wallbox, tesla.Shape.DOUBLE),
             "/healthz": api.create_health_app(wallbox),
+            "/metrics": metrics.create_app(wallbox),
             **teslalogger.create_apps(wallbox),
         },
         fallback=ui.create_app(),

@@ -292,7 +292,8 @@ class BleProxy:
         if task.needs_awake:
             if car.is_asleep and not task.wakes:
                 return _Ended(problem=BLE_ASLEEP)
-            if not await self._is_awake(car, names):
+            is_only_wake = task.row is BLE_WAKE_UP  # answered by the body controller, which does not wait for the rest
+            if not await self._is_awake(car, names, waits=not is_only_wake):
                 return _Ended(problem=f"{BLE_NOT_WOKEN}: {DEADLINE}")
             car.contact()
         result = task.work(car)
@@ -300,14 +301,16 @@ class BleProxy:
             return _Ended(problem=f"{task.doing}: {result}")
         return _Ended(response=result)
 
-    async def _is_awake(self, car: TeslaCar, names: frozenset[str]) -> bool:
-        """Wake a car if it sleeps, which takes as long as it takes, and return whether it is awake then."""
+    async def _is_awake(self, car: TeslaCar, names: frozenset[str], *, waits: bool) -> bool:
+        """Wake a car if it sleeps, which takes as long as it takes, and return whether it is awake then, or is told to be."""
         if not car.is_asleep:
             return True
         if self._faults.take(BLE_WAKE_UP.name, names, self._clock.now(), Way.BLE_WAKE) is not None:
             await pass_time(BLE_PATIENCE_S)
             return False
         car.wake()
+        if not waits:
+            return True
         for _ in range(round(self.settings.wake_patience_s)):
             await asyncio.sleep(1.0)
             self._sync()

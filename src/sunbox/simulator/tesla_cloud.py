@@ -28,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 from sunbox.clock import Clock
 from sunbox.core.commands import RequestKind
 from sunbox.dialects.tesla import envelopes
-from sunbox.dialects.tesla.table import BASE_URLS, ENDPOINTS, REGION, TOKEN, VEHICLE, WAKE_UP, Endpoint
+from sunbox.dialects.tesla.table import AUTHORIZE, BASE_URLS, ENDPOINTS, REGION, TOKEN, VEHICLE, WAKE_UP, Endpoint
 from sunbox.dialects.tesla.wire import tokens_to_wire
 from sunbox.simulator.bill import BILLED_BELOW, Bill, Received
 from sunbox.simulator.car import TeslaCar
@@ -47,6 +47,7 @@ from sunbox.simulator.tesla_ble_proxy import BleProxy, BleSettings
 from sunbox.simulator.tesla_documents import facts_of, names_of, sections_of
 from sunbox.simulator.tesla_http import LostReply, json_of, pass_time, response_of
 from sunbox.simulator.tesla_limits import ALL_SCOPES, LOCATION_SCOPE, NEEDED_SCOPES, RateLimits
+from sunbox.simulator.tesla_login import Application, LoginPage
 from sunbox.simulator.tesla_signing_proxy import SigningProxy
 from sunbox.simulator.tesla_tokens import TokenStore
 
@@ -75,7 +76,10 @@ class CloudSettings:
     access_lasts_s: float = 8 * 3600.0
     strict_refresh: bool = False  #: a refresh token is worth nothing at once when used
     shows_location: bool = True  #: without it drive_state is missing entirely, as without the scope vehicle_location
-    scopes: frozenset[str] = ALL_SCOPES  #: of the login
+    scopes: frozenset[str] = ALL_SCOPES  #: of the login: what the person agreed to, or will agree to
+    application: Application = Application()  # noqa: RUF009 - immutable
+    is_registered: bool = True  #: that application, in this region: else 412 to everything
+    denies_login: bool = False  #: the person agrees to nothing at the login page
     region: str = "eu"
     other_region: str = "na"
     other_base_url: str = BASE_URLS["na"]  #: where the other region is; what 421 sends the client to
@@ -125,8 +129,13 @@ class TeslaCloud:
         self.bill = Bill(timezone or ZoneInfo("Europe/Berlin"))
         self.faults = Faults()
         self.tokens = TokenStore(
-            seed, clock.now(), lasts_s=self.settings.access_lasts_s, is_strict=self.settings.strict_refresh
+            seed,
+            clock.now(),
+            lasts_s=self.settings.access_lasts_s,
+            is_strict=self.settings.strict_refresh,
+            scopes=self.settings.scopes,
         )
+        self.login = LoginPage(seed, self.settings.application, self.settings.scopes, denies=self.settings.denies_login)
         self._sync = sync
         self._base_url = base_url
         self._rng = random.Random(f"{seed}/tesla-cloud")
@@ -194,6 +203,7 @@ class TeslaCloud:
             Route("/status", _status, methods=["GET"]),
             Mount(BLE_PROXY, app=self.ble.app),
             Mount(SIGNING_PROXY, app=self.signing.app),
+            Route(AUTHORIZE.path, self._authorize, methods=[AUTHORIZE.method]),
             Route(TOKEN.path, self._token, methods=[TOKEN.method]),
             *(Route(row.path, self._handler(row), methods=[row.method]) for row in rows),
             Route(WAKE_ALIAS_PATH, self._handler(WAKE_UP), methods=[WAKE_UP.method]),
@@ -279,9 +289,13 @@ class TeslaCloud:
         text = self.tokens.refusal(request.headers.get("authorization"), now_at)
         if text is not None:
             return failed(401, text)
+        if not self.settings.is_registered:
+            client = self.settings.application.client_id or "of this application"
+            return failed(412, envelopes.UNREGISTERED.format(client=client, base_url=self._base_url))
         if self.settings.is_account_elsewhere and row is not REGION:
             return out_of_region(self.settings.other_base_url)
-        if not NEEDED_SCOPES.get(row.name, ALL_SCOPES) & self.settings.scopes:
+        needed = NEEDED_SCOPES.get(row.name)
+        if needed is not None and not needed & self.tokens.scopes_of(request.headers.get("authorization")):
             return failed(403, MISSING_SCOPES)
         if self._is_disabled(row):
             return failed(403, envelopes.EXCEEDED_LIMIT)
@@ -341,6 +355,12 @@ class TeslaCloud:
             )
         )
 
+    async def _authorize(self, request: Request) -> Response:
+        came_at = self.clock.now()
+        reply = self.login.open(dict(request.query_params), came_at)
+        self._count(AUTHORIZE, request, AUTHORIZE.path, came_at, None, status=reply.status, is_billed=False)
+        return response_of(reply)
+
     async def _token(self, request: Request) -> Response:
         came_at = self.clock.now()
         form = parse_qs((await request.body()).decode("utf-8", errors="replace"))
@@ -360,8 +380,11 @@ class TeslaCloud:
         match form.get("grant_type"):
             case "refresh_token":
                 tokens = self.tokens.refresh(form.get("refresh_token", ""), now_at)
-            case "authorization_code" if form.get("code"):
-                tokens = self.tokens.log_in(now_at)
+            case "authorization_code":
+                granted = self.login.trade(form, now_at)
+                if isinstance(granted, Reply):
+                    return granted
+                tokens = self.tokens.log_in(granted.scopes, now_at)
             case _:
                 return Reply(status=400, body={"error": envelopes.INVALID_REQUEST, "error_description": "grant_type"})
         if tokens is None:

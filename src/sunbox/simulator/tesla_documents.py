@@ -10,6 +10,7 @@ from typing import Any
 from sunbox.core.model import Charging, VehicleFacts
 from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.envelopes import Identity
+from sunbox.dialects.tesla.table import CHARGE_SCHEDULES
 from sunbox.dialects.tesla.wire import KM_PER_MILE
 from sunbox.simulator.car import MAX_LIMIT_PCT, STANDARD_LIMIT_PCT, TeslaCar
 from sunbox.simulator.car_physics import into_battery_w
@@ -19,7 +20,7 @@ WH_PER_MILE = 240.0
 """What the car's range display assumes."""
 LIMIT_MIN_PCT = 50
 
-ASKED_BY_NAME = frozenset({"charge_schedule_data"})
+ASKED_BY_NAME = frozenset({CHARGE_SCHEDULES})
 """Sections of `vehicle_data` that are there only when they are asked for."""
 
 
@@ -104,7 +105,7 @@ def sections_of(car: TeslaCar) -> dict[str, dict[str, Any]]:
         }
     offset = car.at.astimezone(car.timezone).utcoffset()
     return {
-        "charge_schedule_data": {
+        CHARGE_SCHEDULES: {
             "charge_buffer": 0,
             "charge_schedules": [schedule.to_wire() for schedule in car.charge_schedules],
             "next_schedule": next_at is not None,

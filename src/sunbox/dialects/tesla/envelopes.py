@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from sunbox.core.model import Availability, VehicleDetails, VehicleFacts
+from sunbox.dialects.tesla.table import CHARGE_SCHEDULES
 from sunbox.dialects.tesla.wire import (
     AVAILABILITY_WORDS,
     CHARGE_STATE,
@@ -34,6 +35,13 @@ NOT_FOUND = "not_found"
 INVALID_COMMAND = "invalid_command"
 INVALID_FIELD = "invalid_field"
 INVALID_REQUEST = "invalid_request"
+INVALID_AUTH_CODE = "invalid_auth_code"
+INVALID_REDIRECT = "invalid_redirect_url"
+UNAUTHORIZED_CLIENT = "unauthorized_client"
+UNREGISTERED = (
+    "Account {client} must be registered in the current region {base_url}, please see "
+    "https://developer.tesla.com/docs/fleet-api/endpoints/partner-endpoints#register"
+)
 """Error texts of Tesla's cloud."""
 
 LOCATION_KEYS = frozenset(
@@ -180,7 +188,7 @@ def vehicle_to_wire(
             told by `shift_state`, where null means parked: the key is missing if that is not known.
         more: further fields by section (they win over the facts); a section exists if it is named here, charge_state and
             drive_state always do.
-        sections: the `endpoints` asked for; empty = all but the location.
+        sections: the `endpoints` asked for; empty = all but the location and the charge schedules.
         availability: whether it can be talked to; Tesla's cloud answers only for a vehicle that is online.
     """
     stamp = instant_to_wire(facts.measured_at)
@@ -204,6 +212,8 @@ def vehicle_to_wire(
     if facts.is_driving is None:
         del drive["shift_state"]
     asked = set(sections)
+    if CHARGE_SCHEDULES not in asked:
+        told.pop(CHARGE_SCHEDULES, None)
     if "location_data" not in asked:
         drive = {key: value for key, value in drive.items() if key not in LOCATION_KEYS}
     charge |= told.pop("charge_state", {})
@@ -232,6 +242,8 @@ def _details_to_wire(facts: VehicleFacts) -> dict[str, dict[str, Any]]:
         name: {key: _written(getattr(details, field), DETAIL_TO_WIRE.get(field)) for key, (field, _) in keys.items()}
         for name, keys in DETAILS.items()
     }
+    if details.schedules is None:
+        del sections[CHARGE_SCHEDULES]
     left_min = details.left_to_charge_min
     sections["charge_state"]["time_to_full_charge"] = None if left_min is None else round(left_min / 60, 2)
     return sections

@@ -73,6 +73,9 @@ def _minutes(name: str) -> Field:
 
 
 TOKEN = Endpoint(name="token", method="POST", path="/oauth2/v3/token", help="exchange or refresh tokens")
+AUTHORIZE = Endpoint(
+    name="authorize", method="GET", path="/oauth2/v3/authorize", help="where a person logs in, with a browser"
+)
 REGION = Endpoint(name="region", method="GET", path="/api/1/users/region", help="which region serves this account")
 VEHICLES = Endpoint(name="vehicles", method="GET", path="/api/1/vehicles", help="the account's vehicles", bills=None)
 VEHICLE = Endpoint(
@@ -181,6 +184,7 @@ PRICES: dict[RequestKind, float] = {
     RequestKind.DATA: 1 / 500,
     RequestKind.COMMAND: 1 / 1000,
     RequestKind.WAKE: 1 / 50,
+    RequestKind.SIGNAL: 1 / 150_000,
 }
 """Dollars per request (Tesla's billing page). Every answer below 500 is billed, also 408 and 429."""
 
@@ -194,5 +198,18 @@ AUTH_URLS: dict[str, str] = {
     "eu": "https://fleet-auth.prd.vn.cloud.tesla.com",
     "cn": "https://auth.tesla.cn",
 }
+LOGIN_URLS: dict[str, str] = {
+    "na": "https://auth.tesla.com",
+    "eu": "https://auth.tesla.com",
+    "cn": "https://auth.tesla.cn",
+}
+"""Where a person logs in."""
+
 SCOPES = "openid offline_access vehicle_device_data vehicle_location vehicle_cmds vehicle_charging_cmds"
-VEHICLE_DATA_ENDPOINTS = "charge_state;climate_state;drive_state;location_data;vehicle_state;vehicle_config"
+CHARGE_SCHEDULES = "charge_schedule_data"
+"""Section of `vehicle_data` that is there only when it is asked for by name; cars have it since firmware 2024.26."""
+
+VEHICLE_DATA_ENDPOINTS = (
+    f"charge_state;climate_state;drive_state;location_data;vehicle_state;vehicle_config;{CHARGE_SCHEDULES}"
+)
+"""All that is of use: a request costs the same whatever it asks for."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts
+from sunbox.core.model import Availability, ChargeSchedule, Charging, VehicleDetails, VehicleFacts, Weekday
 from sunbox.core.values import replace
 from sunbox.dialects.tesla.outcomes import Ended, Failed, outcome_from_wire, read_failure_from_wire
 from sunbox.dialects.tesla.proxies import SLEEP_KEYS
+from sunbox.dialects.tesla.table import CHARGE_SCHEDULES
 
 __all__ = [
     "AVAILABILITY_WORDS",
@@ -155,6 +156,68 @@ def _latch(value: object) -> bool | None:
 
 _MILES = _float(0, 10_000_000, KM_PER_MILE)
 
+DAY_BITS: dict[Weekday, int] = {day: 1 << place for place, day in enumerate(Weekday)}
+"""`days_of_week`: Sunday 1 to Saturday 64 (`vehicle-command:pkg/proxy/command.go`)."""
+
+
+def _days(value: object) -> tuple[Weekday, ...] | None:
+    bits = _int(0, 127)(value)
+    return None if bits is None else tuple(day for day, bit in DAY_BITS.items() if bits & bit)
+
+
+def _days_to_wire(days: tuple[Weekday, ...]) -> int:
+    return sum(DAY_BITS[day] for day in days)
+
+
+SCHEDULE: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "id": ("id", _int(0, 2**53)),
+    "name": ("name", _text),
+    "days_of_week": ("days", _days),
+    "start_enabled": ("starts", _bool),
+    "start_time": ("start_min", _int(0, 1439)),
+    "end_enabled": ("ends", _bool),
+    "end_time": ("end_min", _int(0, 1439)),
+    "one_time": ("is_once", _bool),
+    "enabled": ("is_enabled", _bool),
+    "latitude": ("latitude", _float(-90, 90)),
+    "longitude": ("longitude", _float(-180, 180)),
+}
+"""Key of an entry of `charge_schedules` → field of `ChargeSchedule` and how it is read."""
+
+SCHEDULE_UNTOLD: dict[str, Any] = {"name": "", "is_once": False}
+"""What counts where an entry does not tell it."""
+SCHEDULE_MAY_LACK = frozenset({"start_min", "end_min", "latitude", "longitude"})
+
+MOST_SCHEDULES = 32
+"""More than a car keeps; further ones are left out."""
+
+
+def _schedule(value: object) -> ChargeSchedule | None:
+    """Return one entry, None if it does not tell when it charges."""
+    if not isinstance(value, Mapping):
+        return None
+    known = {field: parse(value.get(key)) for key, (field, parse) in SCHEDULE.items()}
+    known |= {field: untold for field, untold in SCHEDULE_UNTOLD.items() if known[field] is None}
+    is_untimed = (known["starts"] and known["start_min"] is None) or (known["ends"] and known["end_min"] is None)
+    is_broken = is_untimed or any(told is None for field, told in known.items() if field not in SCHEDULE_MAY_LACK)
+    return None if is_broken else ChargeSchedule(**known)
+
+
+def _schedules(value: object) -> tuple[ChargeSchedule, ...] | None:
+    """Return the whole entries of a list, None if it is none."""
+    if not isinstance(value, list):
+        return None
+    return tuple(schedule for schedule in map(_schedule, value) if schedule is not None)[:MOST_SCHEDULES]
+
+
+def _schedules_to_wire(schedules: tuple[ChargeSchedule, ...]) -> list[dict[str, Any]]:
+    return [
+        {key: getattr(schedule, field) for key, (field, _) in SCHEDULE.items()}
+        | {"days_of_week": _days_to_wire(schedule.days)}
+        for schedule in schedules
+    ]
+
+
 DETAILS: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
     "charge_state": {
         "battery_range": ("range_km", _MILES),
@@ -184,6 +247,7 @@ DETAILS: dict[str, dict[str, tuple[str, Callable[[object], Any]]]] = {
         "is_preconditioning": ("is_preconditioning", _bool),
     },
     "drive_state": {"speed": ("speed_km_h", _MILES), "heading": ("heading_deg", _int(0, 360))},
+    CHARGE_SCHEDULES: {"charge_schedules": ("schedules", _schedules)},
 }
 """Section and key → field of `VehicleDetails` and how it is read. Miles become km, seconds since 1970 an instant."""
 
@@ -212,6 +276,7 @@ def _miles_to_wire(value_km: float) -> int | float:
 _READ_BACK: dict[Callable[[object], Any], Callable[[Any], Any]] = {
     _MILES: _miles_to_wire,
     _latch: {True: "Engaged", False: "Disengaged"}.get,
+    _schedules: _schedules_to_wire,
 }
 """What writes that which another function reads."""
 
@@ -221,7 +286,10 @@ DETAIL_TO_WIRE: dict[str, Callable[[Any], Any]] = {
 }
 """How a field of `VehicleDetails` is written where it is not written as it is. The wire's speed is whole miles per hour."""
 
-_SECTIONS = ("charge_state", "drive_state", "vehicle_state", "climate_state", "vehicle_config", "gui_settings")
+_SECTIONS = (
+    *("charge_state", "drive_state", "vehicle_state", "climate_state", "vehicle_config", "gui_settings"),
+    CHARGE_SCHEDULES,
+)
 
 
 def document_from_wire(body: bytes | str) -> Mapping[str, Any]:

@@ -44,11 +44,17 @@ class Unanswered:
 class TeslaClient:
     """Calls about one account's vehicles at one address."""
 
-    def __init__(self, account: TeslaAccount, clients: ClientFactory, base_url: str | None = None) -> None:
-        """`base_url` None = the account's, which is looked up at the first call, because its file may not exist before."""
+    def __init__(
+        self, account: TeslaAccount, clients: ClientFactory, base_url: str | None = None, *, is_proxy: bool = False
+    ) -> None:
+        """`base_url` None = the account's, which is looked up at the first call, because its file may not exist before.
+
+        What a proxy says of regions is its own business: who went to Tesla instead would go unsigned.
+        """
         self._account = account
         self._clients = clients
         self._base_url = base_url
+        self._is_proxy = is_proxy
         self._url: str | None = None  #: where it is now
         self._client: httpx2.AsyncClient | None = None
 
@@ -90,7 +96,7 @@ class TeslaClient:
         """Go where an answer 421 sends us, if that is Tesla's; return whether there is another address now."""
         url = base_url_from_wire(answer.headers, answer.body)
         now_url = self._url or ""
-        if url is None or url == now_url or not may_follow(now_url, url):
+        if self._is_proxy or url is None or url == now_url or not may_follow(now_url, url):
             return False
         if self._client is not None:
             await self._client.aclose()

@@ -81,7 +81,7 @@ class TeslaDriver:
         self._device_id = device_id
         self._vin = settings.vin
         self._clock = clock
-        self._ways = tuple(_ways(settings, account, clients, clock))
+        self._ways = tuple(_ways(device_id, settings, account, clients, clock))
         self._breakers: dict[tuple[Way, bool], Breaker] = {}  # of sending (True) and of reading
         names = [way.name for way in self._ways]
         self._outages = {
@@ -200,19 +200,21 @@ class TeslaDriver:
         self._breakers[way, is_send] = Breaker().failed(self._clock.now(), rest_s) if rest_s else Breaker()
 
 
-def _ways(settings: TeslaVehicleSettings, account: TeslaAccount, clients: ClientFactory, clock: Clock) -> Iterator[Way]:
+def _ways(
+    device_id: str, settings: TeslaVehicleSettings, account: TeslaAccount, clients: ClientFactory, clock: Clock
+) -> Iterator[Way]:
     """Yield the ways in the owner's order."""
-    to_proxy = _trusting_its_own(settings, clients)
+    to_proxy = _trusting_its_own(device_id, settings, clients)
     for name in ways_in_order(settings):
         if name == "fleet":
             yield FleetWay(TeslaClient(account, clients, settings.base_url), settings.vin, clock)
         elif settings.is_ble:
             yield BleWay(to_proxy, settings.proxy_url or "", settings.vin, clock)
         else:
-            yield SigningWay(TeslaClient(account, to_proxy, settings.proxy_url), settings.vin, clock)
+            yield SigningWay(TeslaClient(account, to_proxy, settings.proxy_url, is_proxy=True), settings.vin, clock)
 
 
-def _trusting_its_own(settings: TeslaVehicleSettings, clients: ClientFactory) -> ClientFactory:
+def _trusting_its_own(device_id: str, settings: TeslaVehicleSettings, clients: ClientFactory) -> ClientFactory:
     """Return what makes clients for the proxy, which may have a certificate of its own making."""
     if settings.proxy_ca is None:
         return clients
@@ -220,7 +222,7 @@ def _trusting_its_own(settings: TeslaVehicleSettings, clients: ClientFactory) ->
         verify = trusting(settings.proxy_ca)
     except OSError as error:
         raise SunboxError(
-            f"proxy_ca: {settings.proxy_ca} is no certificate that can be read ({error.strerror or error}); "
+            f"{device_id}: proxy_ca {settings.proxy_ca} is no certificate that can be read ({error.strerror or error}); "
             "write the path of the proxy's certificate (PEM)"
         ) from None
     return lambda base_url: make_client(base_url, verify=verify)

@@ -89,6 +89,8 @@ class TeslaPrices(_Settings):
     """Telling a car something."""
     wake: Price = PRICES[RequestKind.WAKE]
     """Waking a car."""
+    signal: Price = PRICES[RequestKind.SIGNAL]
+    """A value that a car streams (Fleet Telemetry)."""
 
     def by_kind(self) -> dict[RequestKind, float]:
         """Return them as the core wants them."""

@@ -75,6 +75,7 @@ class TeslaTokens(BaseModel):
     region: Region | None = None
     base_url: BaseUrl | None = None
     auth_url: BaseUrl | None = None
+    redirect_uri: str | None = None  #: of the login, so that the next one need not ask for it
 
     def is_usable(self, now: datetime) -> bool:
         """Return whether the access token will do for a request at `now`."""
@@ -120,28 +121,16 @@ class TokenFile:
         Raises:
             TokenError: it cannot be written; the old file is untouched.
         """
-        target = self.path.resolve()  # a link stays a link
-        written: Path | None = None
+        text = json.dumps(tokens.model_dump(mode="json", exclude_none=True), indent=2)
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
-            written = Path(name)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(tokens.model_dump(mode="json", exclude_none=True), file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(target)
+            write_private(self.path, f"{text}\n")
         except OSError as error:
-            if written is not None:
-                with contextlib.suppress(OSError):
-                    written.unlink()
             hint = (
                 "mount its directory and not the single file"
                 if error.errno == errno.EBUSY
                 else "its directory must be writable and have room"
             )
             raise TokenError(f"{self.path} cannot be written ({_why(error)}): {hint}", Cause.BUSY) from None
-        _sync_directory(target.parent)
 
     @contextlib.asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
@@ -158,6 +147,7 @@ class TokenFile:
                 f"{beside} cannot be made ({_why(error)}): its directory must be writable", Cause.BUSY
             ) from None
         try:
+            _give_to_owner_of(beside.parent, descriptor)
             waited_s = 0.0
             while not _try_lock(descriptor):
                 if waited_s >= LOCK_WAIT_S:
@@ -187,6 +177,40 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read: written beside it, made durable, then renamed; a link stays a link.
+
+    Raises:
+        OSError: it cannot be written; what was there is untouched.
+    """
+    target = path.resolve()
+    written: Path | None = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
+        written = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            _give_to_owner_of(target.parent, descriptor)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(target)
+    except OSError:
+        if written is not None:
+            with contextlib.suppress(OSError):
+                written.unlink()
+        raise
+    _sync_directory(target.parent)
+
+
+def _give_to_owner_of(folder: Path, descriptor: int) -> None:
+    """Have a file of root's belong to the owner of its folder: after `sudo sunbox setup tesla` the service can still read it."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(OSError):  # not allowed everywhere; then it is root's
+        found = folder.stat()
+        os.fchown(descriptor, found.st_uid, found.st_gid)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -32,10 +32,11 @@ from sunbox.faces.api.schema import (
     LoadpointView,
     LoadpointWish,
     ProblemView,
+    SchedulesView,
     SiteView,
     View,
 )
-from sunbox.faces.api.vehicles import DESCRIPTION, ROWS, carry_out, find_vehicle, parsed
+from sunbox.faces.api.vehicles import DESCRIPTION, ROWS, carry_out, find_vehicle, parsed, schedules_of
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +142,13 @@ def create_app(wallbox: Wallbox) -> FastAPI:
         changed = next(row for row in wallbox.snapshot().loadpoints if row.id == loadpoint.id)
         return _answer(LoadpointView.model_validate(changed))
 
+    @app.get("/vehicles/{vehicle_id}/schedules", response_model=SchedulesView, responses=_PROBLEMS)
+    async def read_schedules(vehicle_id: str) -> Response:
+        """The schedules that a car keeps itself, as it told them last; by id or VIN. Free: contacts no device."""
+        site = wallbox.snapshot()
+        vehicle = find_vehicle(site, vehicle_id)
+        return _unknown_vehicle(site, vehicle_id) if vehicle is None else _answer(schedules_of(vehicle))
+
     @app.post(
         "/vehicles/{vehicle_id}/command/{name}",
         response_model=CommandView,
@@ -152,8 +160,7 @@ def create_app(wallbox: Wallbox) -> FastAPI:
         site = wallbox.snapshot()
         vehicle, row = find_vehicle(site, vehicle_id), ROWS.get(name)
         if vehicle is None:
-            known = ", ".join(each.id for each in site.vehicles)
-            return _problem(404, "there is no such vehicle", field="vehicle_id", value=vehicle_id[:40], allowed=known)
+            return _unknown_vehicle(site, vehicle_id)
         if row is None:
             allowed = ", ".join(ROWS)
             return _problem(404, "there is no such command", field="command", value=name[:40], allowed=allowed)
@@ -305,6 +312,11 @@ def _find(site: SiteSnapshot, loadpoint_id: str) -> LoadpointSnapshot | None:
 def _unknown(site: SiteSnapshot, loadpoint_id: str) -> Response:
     known = ", ".join(row.id for row in site.loadpoints)
     return _problem(404, "there is no such loadpoint", field="loadpoint_id", value=loadpoint_id[:40], allowed=known)
+
+
+def _unknown_vehicle(site: SiteSnapshot, vehicle_id: str) -> Response:
+    known = ", ".join(each.id for each in site.vehicles)
+    return _problem(404, "there is no such vehicle", field="vehicle_id", value=vehicle_id[:40], allowed=known)
 
 
 def _invalid(error: ValidationError, known: Mapping[str, str]) -> Response:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
-from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override
+from sunbox.core.model import Availability, ChargerStatus, Charging, Mode, Override, Weekday
 from sunbox.core.reasons import Reason, ReasonCode, ReasonKind, render
 from sunbox.core.wallbox import Pending
 
@@ -54,12 +54,22 @@ class SetPointView(View):
 
 
 class SpendView(View):
-    """What paid requests have cost."""
+    """What paid requests have cost, in money, and where the lines are. Days and months are the site's own."""
 
     money_today: float
     money_this_month: float
-    daily_line: Annotated[float | None, Field(description="no more than this a day; null = unlimited")]
-    requests_today: dict[str, int]
+    money_projected: Annotated[float, Field(description="of the whole month, if it goes on like this")]
+    per_month: Annotated[float | None, Field(description="the owner's budget; null = unlimited")]
+    soft_line: Annotated[
+        float | None, Field(description="of today: beyond it only what is needed is paid for; null = unlimited")
+    ]
+    daily_line: Annotated[
+        float | None, Field(description="of today: beyond it nothing is paid for but stops; null = unlimited")
+    ]
+    requests_today: Annotated[dict[str, int], Field(description="billed, by kind: data, command, wake")]
+    requests_this_month: Annotated[dict[str, int], Field(description="billed, by kind")]
+    wakes_today: Annotated[int, Field(description="sent, billed or not")]
+    wakes_line: Annotated[int | None, Field(description="most of a day; null = unlimited")]
 
 
 class VehicleView(View):
@@ -84,6 +94,32 @@ class VehicleView(View):
     is_at_fast_charger: bool
     login_required: bool
     spend: SpendView | None
+
+
+class ScheduleView(View):
+    """A schedule that a car keeps. Minutes are after its local midnight."""
+
+    id: int
+    name: str
+    days: tuple[Weekday, ...]
+    starts: Annotated[bool, Field(description="it begins to charge at start_min")]
+    start_min: int | None
+    ends: Annotated[bool, Field(description="it stops at end_min")]
+    end_min: int | None
+    is_once: bool
+    is_enabled: bool
+    latitude: Annotated[float | None, Field(description="of the place where it applies")]
+    longitude: float | None
+
+
+class SchedulesView(View):
+    """The schedules that a car keeps, as it told them last."""
+
+    vehicle_id: str
+    age_s: Annotated[float | None, Field(description="since the car's data was read; null = never")]
+    schedules: Annotated[
+        tuple[ScheduleView, ...] | None, Field(description="null = it did not tell; empty = it keeps none")
+    ]
 
 
 class CommandView(View):

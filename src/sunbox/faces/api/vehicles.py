@@ -17,7 +17,7 @@ from sunbox.dialects.naming import find_by_vehicle, has_vin
 from sunbox.dialects.tesla.orders import Wrong, allowed_of, order_from_wire
 from sunbox.dialects.tesla.table import COMMANDS, WAKE_UP, Endpoint, Field
 from sunbox.faces.answer import unless_gone
-from sunbox.faces.api.schema import CommandView
+from sunbox.faces.api.schema import CommandView, SchedulesView, ScheduleView
 
 BY = "api"
 WAIT_S = 25.0
@@ -51,6 +51,14 @@ DESCRIPTION = "\n".join(f"* {words_of(row)}" for row in ROWS.values())
 def find_vehicle(site: SiteSnapshot, name: str) -> VehicleSnapshot | None:
     """Return a vehicle by its id or its VIN."""
     return next((row for row in site.vehicles if row.id == name or has_vin(row, name)), None)
+
+
+def schedules_of(vehicle: VehicleSnapshot) -> SchedulesView:
+    """Return the schedules that a car told when its data was read last."""
+    details = None if vehicle.facts is None else vehicle.facts.details
+    told = None if details is None else details.schedules
+    views = None if told is None else tuple(ScheduleView.model_validate(schedule) for schedule in told)
+    return SchedulesView(vehicle_id=vehicle.id, age_s=vehicle.age_s, schedules=views)
 
 
 def parsed(row: Endpoint, body: bytes) -> Command | Wrong:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from sunbox.core.wallbox import LoadpointSnapshot, Wallbox
@@ -44,8 +46,8 @@ def _seconds(from_at: datetime, to_at: datetime) -> int:
     return max(0, int((to_at - from_at).total_seconds()))
 
 
-def create_app(wallbox: Wallbox, loadpoint_number: int) -> FastAPI:
-    """Return the app for the loadpoint with this 1-based number."""
+def create_app(wallbox: Wallbox, loadpoint_id: str | None = None) -> FastAPI:
+    """Return the app for a loadpoint, None = the first; what else is asked for is told in a shape of our own, not the framework's."""
     app = FastAPI(title="twc3", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     watch = _Watch()
 
@@ -53,10 +55,18 @@ def create_app(wallbox: Wallbox, loadpoint_number: int) -> FastAPI:
     async def read_vitals() -> Response:
         """How the loadpoint is. Free: contacts no device."""
         site = wallbox.snapshot()
-        loadpoint = next((row for row in site.loadpoints if row.number == loadpoint_number), None)
+        loadpoint = next((row for row in site.loadpoints if loadpoint_id in (None, row.id)), None)
         if loadpoint is None:
-            return json_answer(404, {"error": f"there is no loadpoint {loadpoint_number}"})
+            return json_answer(404, {"error": f"there is no loadpoint {loadpoint_id or ''}".rstrip()})
         session_s, uptime_s = watch.look(loadpoint, site.at)
         return json_answer(200, vitals_to_wire(loadpoint, session_s=session_s, uptime_s=uptime_s))
 
+    app.add_exception_handler(HTTPException, _on_http_exception)
     return app
+
+
+async def _on_http_exception(http: HttpRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    if error.status_code == 405:
+        return json_answer(405, {"error": f"{http.method} is not allowed"}, {"allow": "GET"})
+    return json_answer(error.status_code, {"error": "there is nothing here"})

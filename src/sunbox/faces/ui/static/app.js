@@ -36,6 +36,24 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const unbroken = (text) => text.replace(/(\d) (k?Wh?|A|V|%|s)(?![A-Za-z])/g, "$1\u00a0$2");
 const plain = (number) => String(Math.round(number * 10) / 10);
 
+const dollars = (value) => `$${value.toFixed(2)}`;
+const upTo = (value, show) => (value === null ? "" : ` of ${show(value)}`);
+const total = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+const counted = (counts) => Object.entries(counts).map(([kind, count]) => `${count} ${kind}`).join(", ") || "none";
+
+function spending(spend) {
+  const wakes = `${spend.wakes_today}${upTo(spend.wakes_line, String)} wakes`;
+  return `Requests: today ${dollars(spend.money_today)}${upTo(spend.daily_line, dollars)} (${total(spend.requests_today)}; ${wakes}), ` +
+    `month ${dollars(spend.money_this_month)}, projected ${dollars(spend.money_projected)}${upTo(spend.per_month, dollars)}`;
+}
+
+// what does not fit into one line: it is told to who points at it
+function spendingInFull(spend) {
+  const soft = spend.soft_line === null ? "" : `; from ${dollars(spend.soft_line)} a day on only what is needed`;
+  return `Today ${counted(spend.requests_today)}; this month ${counted(spend.requests_this_month)}${soft}`;
+}
+
 const PENDING = {
   waking: "Waking the car",
   starting: "Starting",
@@ -247,10 +265,8 @@ class LoadpointCard {
     const spend = car?.spend ?? null;
     parts.money.hidden = spend === null;
     if (spend !== null) {
-      const count = Object.values(spend.requests_today).reduce((sum, value) => sum + value, 0);
-      const line = spend.daily_line === null ? "" : ` of at most $${spend.daily_line.toFixed(2)}`;
-      setText(parts.money, `Requests to the car: today $${spend.money_today.toFixed(2)}${line} (${count}), ` +
-        `this month $${spend.money_this_month.toFixed(2)}`);
+      setText(parts.money, spending(spend));
+      parts.money.title = spendingInFull(spend);
     }
   }
 }
