@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sunbox.clock import Clock
-from sunbox.config.loader import Config, FacesConfig
+from sunbox.config.loader import Config
 from sunbox.config.registry import DriverKind, FaceKind, Registry
 from sunbox.core.settings import MeterSettings
 from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
@@ -22,7 +22,7 @@ from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
-from sunbox.faces import tesla, twc3
+from sunbox.faces import goe, tesla, twc3
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.gateway.days import days_in, path_of, spoken
@@ -38,7 +38,11 @@ REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
-    faces={"tesla": FaceKind(tesla.TeslaFaceSettings), "twc3": FaceKind(twc3.Twc3Settings, is_list=True)},
+    faces={
+        "tesla": FaceKind(tesla.TeslaFaceSettings),
+        "twc3": FaceKind(twc3.Twc3Settings, is_list=True),
+        "goe": FaceKind(goe.GoeFaceSettings, is_list=True),
+    },
     parse_geofence=parse_geofence,
 )
 """Every driver and face that brings keys of its own to the configuration file."""
@@ -133,6 +137,7 @@ class Door:
     name: str
     port: int
     app: AsgiApp
+    follow: Callable[[], Coroutine[Any, Any, None]] | None = None  #: runs beside it as long as it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +148,29 @@ class Served:
     bound: Bound
 
 
-def _twc3_door(wallbox: Wallbox, own: twc3.Twc3Settings) -> Door:
+def _twc3_door(wallbox: Wallbox, own: twc3.Twc3Settings, _: Config) -> Door:
     of = own.loadpoint or "the first loadpoint"
     return Door(f"{of} as a Wall Connector (twc3)", own.port, twc3.create_app(wallbox, own.loadpoint))
 
 
-OWN_DOORS: dict[str, Callable[[Wallbox, Any], Door]] = {"twc3": _twc3_door}
+def _goe_door(wallbox: Wallbox, own: goe.GoeFaceSettings, config: Config) -> Door:
+    of = own.loadpoint or "the first loadpoint"
+    box = goe.LoadpointBox(wallbox, own, config.settings.site.timezone)
+    return Door(f"{of} as a go-eCharger (goe)", own.port, goe.create_app(box), box.follow)
+
+
+OWN_DOORS: dict[str, Callable[[Wallbox, Any, Config], Door]] = {"twc3": _twc3_door, "goe": _goe_door}
 """Faces that have a port of their own, by their name below `faces`."""
 
 
-def doors_of(wallbox: Wallbox, faces: FacesConfig) -> list[Door]:
+def doors_of(wallbox: Wallbox, config: Config) -> list[Door]:
     """Return what is to be served: the main port first, then each instance of the others; behind the password if there is one."""
+    faces = config.faces
     (about_tesla,) = cast("tuple[tesla.TeslaFaceSettings, ...]", faces.by_name.get("tesla")) or (
         tesla.TeslaFaceSettings(),
     )
     doors = [Door("page and APIs", faces.port, create_main_app(wallbox, tesla_shape=about_tesla.shape))]
-    doors += [make(wallbox, own) for name, make in OWN_DOORS.items() for own in faces.by_name.get(name, ())]
+    doors += [make(wallbox, own, config) for name, make in OWN_DOORS.items() for own in faces.by_name.get(name, ())]
     if faces.password is None:
         return doors
     guard = Guard(doors[0].app, faces.password.get_secret_value())
@@ -172,10 +184,16 @@ async def serving_faces(gateway: Wallbox, config: Config, *, speed: float = 1.0)
     Raises:
         ListenError: an address cannot be served; the text names every one.
     """
-    doors = doors_of(gateway, config.faces)
+    doors = doors_of(gateway, config)
     listeners = [Listener(app=door.app, host=config.faces.listen, port=door.port) for door in doors]
     async with serving(listeners, speed=speed) as bounds:
-        yield tuple(Served(door.name, bound) for door, bound in zip(doors, bounds, strict=True))
+        followers = [asyncio.create_task(door.follow(), name=door.name) for door in doors if door.follow is not None]
+        try:
+            yield tuple(Served(door.name, bound) for door, bound in zip(doors, bounds, strict=True))
+        finally:
+            for follower in followers:
+                follower.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
 
 
 def report_day(folder: Path, day: date) -> DayReport:

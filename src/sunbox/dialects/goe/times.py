@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.table import SCHEDULES
@@ -48,6 +48,19 @@ def local_offset_min(at: datetime, tof_min: int, tds: int) -> int:
     is_summer = _IS_SUMMER.get(tds)
     summer = is_summer is not None and is_summer(utc, utc + timedelta(minutes=tof_min))
     return tof_min + (60 if summer else 0)
+
+
+def zone_values(zone: tzinfo, year: int) -> dict[str, Json]:
+    """Return `tof` and `tds` of a time zone: those that were right most often in the middle of each week of a year."""
+    weeks = [datetime(year, 1, 4, 12, tzinfo=UTC) + timedelta(weeks=week) for week in range(52)]
+    offsets_min = [round((at.astimezone(zone).utcoffset() or timedelta()).total_seconds() / 60) for at in weeks]
+
+    def right(tds: int) -> int:
+        return sum(
+            local_offset_min(at, min(offsets_min), tds) == offset for at, offset in zip(weeks, offsets_min, strict=True)
+        )
+
+    return {"tof": min(offsets_min), "tds": max((0, *_IS_SUMMER), key=right)}
 
 
 def local_time(at: datetime, values: Mapping[str, Json]) -> datetime:

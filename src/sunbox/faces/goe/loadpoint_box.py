@@ -1,0 +1,283 @@
+"""The box over a loadpoint: clients see the loadpoint through it, and what they set becomes one request to the gateway.
+
+The gateway ends start, stop and amps of a face when the cable is taken out; a wallbox on the wall does not forget. So what
+was told here is told again when the car is back. The last word counts: a start or stop by anybody else is shown as `frc`.
+What a real one keeps in its flash is kept in memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+
+import structlog
+
+from sunbox.core.model import Mode, Override
+from sunbox.core.wallbox import LoadpointSnapshot, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.dialects.goe.box import Box, Readout
+from sunbox.dialects.goe.keys import Json
+from sunbox.dialects.goe.profiles import PROFILES
+from sunbox.dialects.goe.settings import Judged
+from sunbox.dialects.goe.state import LOADPOINT, BoxState, Identity, first_state
+from sunbox.dialects.goe.times import zone_values
+from sunbox.dialects.goe.words import Access, Logic
+from sunbox.faces.goe.settings import GoeFaceSettings
+from sunbox.faces.goe.translation import (
+    AMPS_KEYS,
+    FORCES,
+    KEYS_BY_FIELD,
+    MODE_KEYS,
+    MODE_VALUES,
+    OVERRIDE_KEYS,
+    Intent,
+    amps_to_wire,
+    behind_of,
+    intent_of,
+    is_here,
+    is_plugged_here,
+    serial_of,
+)
+
+log = structlog.get_logger(__name__)
+
+BY = "goe"
+LOOKS_S = 30.0
+"""It looks at least so often: a limit that lapses and a schedule that begins are no event of the gateway."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the loadpoint wished at the last look."""
+
+    mode: Mode
+    override: Override
+    override_by: str | None
+    amps_a: int | None
+    version: int
+    has_started: bool
+
+    @classmethod
+    def of(cls, loadpoint: LoadpointSnapshot) -> _Seen:
+        """Return what matters of it."""
+        return cls(
+            mode=loadpoint.mode,
+            override=loadpoint.override,
+            override_by=loadpoint.override_by,
+            amps_a=loadpoint.amps_asked_a,
+            version=loadpoint.version,
+            has_started=loadpoint.has_started,
+        )
+
+
+class LoadpointBox:
+    """A loadpoint as a go-eCharger: what the face of the dialect serves."""
+
+    def __init__(self, wallbox: Wallbox, own: GoeFaceSettings, zone: tzinfo | None = None) -> None:
+        """Begin with what the loadpoint is now.
+
+        Args:
+            wallbox: the gateway.
+            own: which loadpoint, and as what.
+            zone: the owner's time zone; None = the device's own default.
+        """
+        site = wallbox.snapshot()
+        loadpoint = next(row for row in site.loadpoints if own.loadpoint in (None, row.id))
+        self._wallbox = wallbox
+        self._id = loadpoint.id
+        self._box = Box(PROFILES[own.profile], LOADPOINT)
+        name = own.name or loadpoint.name
+        state = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
+        values = {**state.values, "fup": True, "frc": int(FORCES[loadpoint.override]), **MODE_VALUES[loadpoint.mode]}
+        if zone is not None:
+            values |= zone_values(zone, site.at.year)
+        self._state: BoxState = replace(state, values=values)
+        self._seen = _Seen.of(loadpoint)
+        self._told_a = loadpoint.amps_asked_a  #: what was asked here and still counts
+        self._owed: frozenset[str] = frozenset()  #: fields to be told when the car is plugged in
+        self._supply_phases = 1
+        self._look(site, loadpoint)
+        self._intent = intent_of(self._state)
+
+    # what the face asks
+
+    def read(self, names: Iterable[str] = ()) -> Readout:
+        """Return the values of some keys now, or of all."""
+        self.look()
+        return self._box.read(self._state, names)
+
+    def has_api(self, switch: str) -> bool:
+        """Return whether an API is there: both are, always."""
+        return self._box.has_api(self._state, switch)
+
+    def set(self, items: Iterable[tuple[str, str]]) -> dict[str, bool | str]:
+        """Apply a bundle: what concerns the loadpoint as one request, and what that turns down not at all."""
+        told = tuple(items)
+        loadpoint = self.look()
+        judged = self._box.judge(self._state, told)
+        texts = dict(told)
+        if judged.good.get("lmo") == Logic.TRIP:
+            judged.refuse("lmo", f"Value {int(Logic.TRIP)} is not one of 3, 4", texts["lmo"])
+        while True:
+            after = self._box.settle(self._state, judged.good)
+            verdict = self._ask(loadpoint, after, judged.good)
+            if verdict is None:
+                break
+            refused = KEYS_BY_FIELD.get(verdict.field, KEYS_BY_FIELD["loadpoint_id"]) & set(judged.good)
+            if not refused:
+                break
+            _refuse(judged, refused, verdict, texts)
+        self._state = after
+        self._intent = intent_of(after)
+        self.look()
+        return judged.answers
+
+    # what happens by itself
+
+    async def follow(self) -> None:
+        """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
+        while True:
+            try:
+                self.look()
+            except Exception:
+                log.exception("goe_look_failed", loadpoint=self._id)
+            try:
+                async with asyncio.timeout(LOOKS_S):
+                    await self._wallbox.changed()
+            except TimeoutError:
+                continue
+
+    def look(self) -> LoadpointSnapshot:
+        """Bring it up to the present; return the loadpoint as it is. Contacts no device."""
+        site, loadpoint = self._snapshot()
+        self._look(site, loadpoint)
+        return self._remind(loadpoint)
+
+    # inside
+
+    def _snapshot(self) -> tuple[SiteSnapshot, LoadpointSnapshot]:
+        site = self._wallbox.snapshot()
+        return site, next(row for row in site.loadpoints if row.id == self._id)
+
+    def _look(self, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> None:
+        self._adopt(loadpoint)
+        self._supply_phases = max(self._supply_phases, loadpoint.phases, loadpoint.set_point.phases)
+        behind = behind_of(loadpoint, self._supply_phases)
+        if self._seen.has_started and not loadpoint.has_started and behind.is_plugged:
+            # a session begins without a start: the cable was out between two looks
+            gone = replace(behind, is_plugged=False, is_charging=False)
+            self._state = self._box.advanced(self._state, gone, site.at)
+        state = self._box.advanced(self._state, behind, site.at)
+        if behind.is_plugged and loadpoint.has_started:
+            # what the car says that it got is more than was counted if nobody looked meanwhile
+            missed_wh = max(0.0, (loadpoint.energy_added_wh or 0.0) - state.session_wh)
+            state = replace(
+                state,
+                has_charged=True,
+                session_wh=state.session_wh + missed_wh,
+                total_wh=state.total_wh + missed_wh,
+            )
+        self._state = state
+        self._seen = _Seen.of(loadpoint)
+
+    def _adopt(self, loadpoint: LoadpointSnapshot) -> None:
+        """Take over what others wished since the last look, and notice what the loadpoint forgot with the cable."""
+        seen, now = self._seen, _Seen.of(loadpoint)
+        is_forgotten = now.version == seen.version  # each wish has a version of its own; forgetting has none
+        values: dict[str, Json] = {}
+        if now.mode is not seen.mode:
+            values |= MODE_VALUES[now.mode]
+        if now.override is not seen.override:
+            if is_forgotten and seen.override_by == BY:
+                self._owed |= {"override"}
+            else:
+                values |= self._overruled(now.override)
+        if now.amps_a != seen.amps_a:
+            if is_forgotten and seen.amps_a == self._told_a:
+                self._owed |= {"amps_a"}
+            else:
+                self._told_a = None
+                self._owed -= {"amps_a"}
+        if now.amps_a is not None and self._told_a is None:
+            values["amp"] = amps_to_wire(now.amps_a)
+        elif self._told_a is None and "amps_a" not in self._owed and loadpoint.max_a:
+            values["amp"] = amps_to_wire(loadpoint.max_a)
+        if any(self._state.values[name] != value for name, value in values.items()):
+            self._state = self._box.settle(self._state, values)
+            self._intent = intent_of(self._state)
+
+    def _overruled(self, override: Override) -> dict[str, Json]:
+        """Return what a start or stop by somebody else makes of the settings."""
+        self._owed -= {"override"}
+        values: dict[str, Json] = {"frc": int(FORCES[override])}
+        if override is Override.CHARGE:
+            # who starts it elsewhere is let in, and wants more than the limit of this session
+            values["dwo"] = None
+            if self._state.values["acs"] != Access.OPEN and self._state.values["trx"] is None:
+                values["trx"] = 0
+        return values
+
+    def _remind(self, loadpoint: LoadpointSnapshot) -> LoadpointSnapshot:
+        """Ask for what has changed by itself (a limit, a schedule, a plug), once the car is here."""
+        intent = intent_of(self._state)
+        if not is_plugged_here(loadpoint) or (intent == self._intent and not self._owed):
+            return loadpoint
+        names: set[str] = set()
+        if "override" in self._owed or intent.override is not self._intent.override:
+            names |= OVERRIDE_KEYS
+        if "amps_a" in self._owed or (intent.amps_a != self._intent.amps_a and self._told_a is not None):
+            names |= AMPS_KEYS
+        self._owed, self._intent = frozenset(), intent
+        refused = self._ask(loadpoint, self._state, dict.fromkeys(names))
+        if refused is not None:
+            log.warning("goe_refused", loadpoint=self._id, field=refused.field, value=refused.value)
+        return self._snapshot()[1]
+
+    def _ask(self, loadpoint: LoadpointSnapshot, state: BoxState, good: Mapping[str, Json]) -> Rejected | None:
+        """Ask the gateway for what these keys mean now; return what it turned down. What cannot count yet is owed."""
+        intent, names = intent_of(state), set(good)
+        is_override_new = intent.override is not intent_of(self._state).override
+        fields = {
+            "mode": bool(names & MODE_KEYS) and intent.mode is not loadpoint.mode,
+            "override": "frc" in names
+            or is_override_new
+            or (bool(names & OVERRIDE_KEYS) and intent.override is not loadpoint.override),
+            "amps_a": bool(names & AMPS_KEYS),
+        }
+        wanted = {name for name, is_wanted in fields.items() if is_wanted}
+        owed = set() if self._counts_now(loadpoint, intent) else wanted - {"mode"}
+        asked = wanted - owed
+        if asked:
+            verdict = self._wallbox.request(
+                Request(
+                    loadpoint_id=self._id,
+                    by=BY,
+                    mode=intent.mode if "mode" in asked else None,
+                    override=intent.override if "override" in asked else None,
+                    amps_a=intent.amps_a if "amps_a" in asked else None,
+                )
+            )
+            if isinstance(verdict, Rejected):
+                return verdict
+        if "amps_a" in wanted:
+            self._told_a = intent.amps_a
+        self._owed = (self._owed - asked) | owed
+        self._seen = _Seen.of(self._snapshot()[1])
+        return None
+
+    @staticmethod
+    def _counts_now(loadpoint: LoadpointSnapshot, intent: Intent) -> bool:
+        """Return whether start, stop and amps can be asked for: they shall not follow the car to another place.
+
+        A car that was never seen may be plugged in here. A start for one that was seen unplugged is asked for as well:
+        whoever starts has probably just plugged in, and the gateway has a look.
+        """
+        if is_plugged_here(loadpoint) or loadpoint.vehicle is None or loadpoint.vehicle.is_plugged is None:
+            return True
+        return is_here(loadpoint) and intent.override is Override.CHARGE
+
+
+def _refuse(judged: Judged, names: Iterable[str], verdict: Rejected, texts: Mapping[str, str]) -> None:
+    for name in sorted(names):
+        judged.refuse(name, f"Value {verdict.value} is not allowed: {verdict.allowed}", texts[name])
