@@ -147,6 +147,9 @@ def test_the_logic_is_the_mode() -> None:
     async def body(wall: Wall) -> None:
         for told, mode in (
             ({"lmo": 3}, Mode.NOW),
+            ({"lmo": 4}, Mode.OFF),  # it was off: eco without surplus
+            ({"fup": True}, Mode.PV),
+            ({"lmo": 3}, Mode.NOW),
             ({"lmo": 4}, Mode.PV),
             ({"acp": False}, Mode.MIN_PV),
             ({"fup": False}, Mode.OFF),
@@ -189,25 +192,44 @@ def test_bad_keys_stand_alone() -> None:
     at_wall(body, loadpoint={"mode": "off"})
 
 
-def test_stop_outlives_the_cable() -> None:
+def test_a_start_outlives_the_cable() -> None:
     async def body(wall: Wall) -> None:
         home = wall.home
         wall.tell(amp=7, frc=2)
         await wall.until_car(2)
-        wall.tell(frc=1)
-        await wall.until_car(4, 120)
         await home.patch(car={"plugged": False})
-        await wall.until_car(1, 7200)
-        for _ in range(20):
-            assert wall.get("alw", "frc", "amp") == (False, 1, 7)
-            await home.sleep(60)
-        assert home.lp().override is Override.NONE
+        await wall.until_car(1, 1200)
+        assert (home.lp().override, home.lp().amps_asked_a) == (Override.NONE, None)
+        assert wall.get("alw", "frc", "amp") == (True, 2, 7)
         await home.patch(car={"plugged": True})
-        await home.until(lambda: wall.get("car") != 1, 7200)
-        assert wall.get("alw", "frc", "amp") == (False, 1, 7)
-        assert (home.lp().override, home.lp().amps_asked_a) == (Override.STOP, 7)
-        await home.sleep(600)
+        await wall.until_car(2, 7200)
+        assert (home.lp().override, home.lp().amps_asked_a) == (Override.CHARGE, 7)
+        await home.until(lambda: round(home.truth()["current_a"]) == 7, 60)
+
+    at_wall(body, loadpoint={"mode": "off"})
+
+
+def test_a_stop_without_a_car_holds_the_next_one_back() -> None:
+    """What evcc does at its end of a session; on a real one `frc` falls back to neutral with the cable."""
+
+    async def body(wall: Wall) -> None:
+        home = wall.home
+        await wall.until_car(2, 900)
+        await home.patch(car={"plugged": False})
+        await wall.until_car(1, 1200)
+        wall.tell(frc=1)
+        assert home.lp().override is Override.NONE
+        for _ in range(20):
+            assert wall.get("alw", "frc") == (False, 1)
+            await home.sleep(60)
+        await home.patch(car={"plugged": True})
+        await home.until(lambda: wall.get("car") == 3, 7200)
+        assert wall.get("alw", "frc") == (False, 1)
+        assert home.lp().override is Override.STOP
+        await home.sleep(900)
         assert wall.draw_w() == 0
+        wall.tell(frc=0)
+        await wall.until_car(2, 900)
 
     at_wall(body, pv_w=6000.0, loadpoint={"mode": "pv"})
 
