@@ -136,6 +136,7 @@ WRONG = [
     ("circuits: [{id: a, max_a: 2000}]", "above the most"),
     ("site: {battery_hold: 1}", "a number for yes or no"),
     ("faces: {twc3: [{loadpoint: carport}]}", "no port of a face's own"),
+    ('faces: {goe: [{port: 5001, profile: "56"}]}', "a generation that there is not"),
 ]
 RIGHT = [
     "tesla: {budget: {per_month: unlimited}}",
@@ -144,6 +145,7 @@ RIGHT = [
     "circuits: [{id: a, max_a: 20}, {id: b, parent: a, max_w: 4600, meter: m, safe_a: 0}]",
     "places: [{geofence: x.csv}, {name: a, lat: 1, lon: 2.5}]",
     "faces: {twc3: [{port: 5003}, {loadpoint: carport, port: 5004}]}",
+    'faces: {goe: [{loadpoint: carport, port: 5001, profile: "055", name: Wall}]}',
     "{}",
 ]
 
