@@ -16,7 +16,7 @@ ROOT = HERE.parents[1]
 
 
 def test_the_clients_are_known() -> None:
-    assert CLIENTS == ["tescmd", "tesla-fleet-api"]
+    assert CLIENTS == ["goecharger-api-lite", "tescmd", "tesla-fleet-api"]
 
 
 @pytest.mark.parametrize("path", PINS, ids=lambda path: path.parent.name)
@@ -30,7 +30,7 @@ def test_what_is_pinned_is_what_is_asked_for(path: Path) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_an_environment_has_the_pinned_version(client: str) -> None:
-    (asked,) = (HERE / client / "requirements.in").read_text(encoding="utf-8").split()
+    asked, *_ = (HERE / client / "requirements.in").read_text(encoding="utf-8").split()
     ask = f"import importlib.metadata as about; print(about.version({client!r}))"
     told = subprocess.run((program_of(client), "-I", "-c", ask), capture_output=True, text=True, check=True, timeout=60)
     assert f"{client}=={told.stdout.strip()}" == asked
