@@ -233,3 +233,46 @@ def test_the_example_of_the_document_is_right(tmp_path: Path) -> None:
     faces = config_of(tmp_path, json.dumps(example["faces"])).faces
     assert [(own.loadpoint, own.port) for own in faces.by_name["twc3"]] == [("carport", 5003), ("garage", 5004)]  # type: ignore[attr-defined]
     assert at_evcc["chargers"][0]["host"] == "gateway:5003"
+
+
+def test_the_example_of_a_go_echarger_is_right(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "goe.md").read_text(encoding="utf-8")
+    example, at_evcc = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    config = config_of(tmp_path, json.dumps(example["faces"]))
+    rows = [(own.loadpoint, own.port, own.name, own.profile) for own in config.faces.by_name["goe"]]  # type: ignore[attr-defined]
+    assert rows == [("carport", 5001, None, "055"), ("garage", 5002, "Garage", "055")]
+    assert at_evcc["chargers"][0]["host"] == "gateway:5001"
+
+
+def test_each_instance_is_a_go_echarger_on_its_port_behind_the_same_password(tmp_path: Path) -> None:
+    main, one, two = free_ports(3)
+    more = f"goe: [{{port: {one}}}, {{loadpoint: garage, port: {two}, name: Garage}}], password: {PASSWORD}"
+    config = config_of(tmp_path, f"{{port: {main}, {more}}}")
+    wallbox = a_wallbox()
+
+    async def work(served: tuple[Served, ...], client: httpx2.AsyncClient) -> None:
+        _, first, garage = served
+        assert garage.name == "garage as a go-eCharger (goe)"
+        address = f"{first.bound.url}/api/status?filter=car,nrg,sse,fna"
+        assert (await client.get(address, headers=AS_EVCC)).status_code == 401
+        client.auth = httpx2.BasicAuth("evcc", PASSWORD)
+        told = (await client.get(address, headers=AS_EVCC)).json()
+        assert (told["car"], told["nrg"][11], told["fna"]) == (2, 3029, "Carport")
+        away = (await client.get(f"{garage.bound.url}/api/status?filter=car,sse,fna")).json()
+        assert (away["car"], away["fna"]) == (1, "Garage")
+        assert away["sse"] != told["sse"]
+        assert (await client.get(f"{first.bound.url}/api/set?frc=1")).json() == {"frc": True}
+        assert [(row.loadpoint_id, row.override) for row in wallbox.requests] == [("carport", "stop")]
+        # nobody asks, and still it keeps up: what the loadpoint forgets with the cable is told again
+        wallbox.change("carport", override="none", override_by=None, is_plugged=False, is_flowing=False)
+        await asyncio.sleep(0.05)
+        wallbox.change("carport", is_plugged=True)
+        await asyncio.sleep(0.05)
+        assert [(row.loadpoint_id, row.override) for row in wallbox.requests][1:] == [("carport", "stop")]
+        assert (await client.get(f"{main_url(served)}/api/status?filter=car")).status_code == 404
+
+    at_the_doors(config, wallbox, work)
+
+
+def main_url(served: tuple[Served, ...]) -> str:
+    return served[0].bound.url
