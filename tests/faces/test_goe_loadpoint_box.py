@@ -144,8 +144,8 @@ def test_it_does_not_follow_the_car_to_another_place() -> None:
     wall.become(**FORGOTTEN)
     before = len(wall.asked)
     for elsewhere in (
-        {"reason": Reason(ReasonCode.AWAY, {"place": "Work", "home": "Home"})},
-        {"vehicle": make_vehicle(is_at_fast_charger=True)},
+        {"is_here": False},
+        {"is_here": True, "vehicle": make_vehicle(is_at_fast_charger=True)},
     ):
         wall.become(**{**PLUGGED, **CHARGING, **elsewhere})
         assert wall.get("car", "nrg")[0] == 1

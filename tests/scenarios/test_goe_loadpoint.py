@@ -327,3 +327,21 @@ def test_every_key_has_a_value_of_its_type() -> None:
         assert again.read(("sse",)).values["sse"] == told["sse"]
 
     at_wall(body, loadpoint={"mode": "off"})
+
+
+def test_what_was_set_here_does_not_follow_the_car_to_another_place() -> None:
+    async def body(wall: Wall) -> None:
+        home = wall.home
+        wall.tell(frc=2)
+        await wall.until_car(2)
+        await home.patch(car={"plugged": False})
+        await wall.until_car(1, 1200)
+        assert wall.get("alw", "frc") == (True, 2)
+        await home.patch(car={"lat": 48.1, "lon": 11.6, "plugged": True})
+        await home.until(lambda: home.lp().is_plugged, 7200)
+        assert home.lp().is_here is False
+        await home.sleep(600)
+        assert (home.lp().override, wall.get("car"), wall.get("frc")) == (Override.NONE, 1, 2)
+        assert home.truth()["draw_w"] == 0
+
+    at_wall(body, loadpoint={"mode": "pv"})

@@ -144,6 +144,7 @@ def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: date
         pending=lp.pending,
         reason=reason_of(lp, vehicle),
         vehicle=shown,
+        is_here=whereabouts(state.settings, settings, vehicle_settings, facts).is_here,
     )
 
 

@@ -141,6 +141,7 @@ class LoadpointSnapshot:
     pending: Pending | None
     reason: Reason
     vehicle: VehicleSnapshot | None
+    is_here: bool | None = None  #: the car stands at this loadpoint's place; None = not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

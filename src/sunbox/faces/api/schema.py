@@ -164,6 +164,7 @@ class LoadpointView(View):
     pending: Pending | None
     reason: Annotated[ReasonView, BeforeValidator(_reason_view)]
     vehicle: VehicleView | None
+    is_here: Annotated[bool | None, Field(description="the car stands at this loadpoint's place; null = not known")]
 
 
 class LimitView(View):

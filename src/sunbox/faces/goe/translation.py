@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sunbox.core.model import ChargerStatus, Mode, Override
-from sunbox.core.reasons import ReasonCode
 from sunbox.core.wallbox import LoadpointSnapshot
 from sunbox.dialects.goe.decide import LEAST_A, Behind
 from sunbox.dialects.goe.keys import Json
@@ -79,11 +78,7 @@ def mode_of(values: Mapping[str, Json]) -> Mode:
 def is_here(loadpoint: LoadpointSnapshot) -> bool:
     """Return whether the car, plugged in or not, is not known to be somewhere else."""
     vehicle = loadpoint.vehicle
-    at_fast_charger = vehicle is not None and vehicle.is_at_fast_charger
-    return not at_fast_charger and loadpoint.reason.code not in _ELSEWHERE
-
-
-_ELSEWHERE = frozenset({ReasonCode.AWAY, ReasonCode.NOT_PV_PLACE, ReasonCode.FAST_CHARGER})
+    return loadpoint.is_here is not False and not (vehicle is not None and vehicle.is_at_fast_charger)
 
 
 def is_plugged_here(loadpoint: LoadpointSnapshot) -> bool:
