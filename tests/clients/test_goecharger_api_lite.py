@@ -7,50 +7,11 @@ constructor fails (no running event loop). An `&` in a text it does not escape, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from client_sessions import Client, Stage, running, staged
-from tests.scenarios.home import CarScenario, living
-
-from sunbox.core.commands import RequestKind
-from sunbox.faces.goe import GoeFaceSettings, LoadpointBox, create_app
-from sunbox.simulator.clock import LoopClock
-from sunbox.simulator.goe_app import LiveCharger, create_goe_app
-from sunbox.simulator.goe_charger import GoeCharger
-from sunbox.simulator.tesla_cloud import CloudSettings
-
-AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
-
-
-@dataclass
-class Lite:
-    """The client, and the car behind what it speaks to."""
-
-    stage: Stage
-    process: Client
-    current_a: Callable[[], float]
-    wakes: Callable[[], int] = lambda: 0
-
-    async def call(self, name: str, *arguments: Any) -> Any:
-        """Return what a call returned; its error as an exception."""
-        answer = await self.stage.ask(
-            self.process, host=self.stage.url.removeprefix("http://"), call=name, **{"with": arguments}
-        )
-        if "raised" in answer:
-            raise ValueError(answer["raised"])
-        return answer["returned"]
-
-    async def flows(self, amps_a: int, within_s: int = 180) -> None:
-        """Wait until the car takes this current."""
-        for _ in range(within_s):
-            await asyncio.sleep(1)
-            if round(self.current_a()) == amps_a:
-                return
-        assert self.current_a() == amps_a
+from goe_places import PLACES, Place
 
 
 @pytest.fixture(scope="module")
@@ -65,53 +26,9 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield made
 
 
-Body = Callable[[Lite], Awaitable[None]]
-
-
-def at_tesla(stage: Stage, process: Client, body: Body) -> None:
-    async def main() -> None:
-        cloud = CloudSettings(slow_s=(0, 0), quick_s=(0, 0))
-        car = CarScenario(never_full=False, soc_pct=45.0, charges_at_plug_in=False, asleep=True)
-        async with living(car=car, loadpoint={"mode": "off"}, cloud=cloud) as home:
-            box = LoadpointBox(home.gateway, GoeFaceSettings(port=5001))
-            stage.app = create_app(box)
-            following = asyncio.create_task(box.follow())
-            await home.sleep(30)
-            await body(
-                Lite(
-                    stage,
-                    process,
-                    current_a=lambda: float(home.truth()["current_a"]),
-                    wakes=lambda: home.count(RequestKind.WAKE),
-                )
-            )
-            following.cancel()
-
-    stage.run(main())
-
-
-def at_charger(stage: Stage, process: Client, body: Body) -> None:
-    async def main() -> None:
-        clock = LoopClock(AT)
-        charger = GoeCharger(start_at=clock.now())
-        live = LiveCharger(charger, clock.now)
-        stage.app = create_goe_app(charger, clock.now)
-        charger.plug()
-        charger.set((("frc", "1"),))
-
-        def current_a() -> float:
-            live.sync()
-            return charger.car.current_a
-
-        await asyncio.sleep(30)
-        await body(Lite(stage, process, current_a))
-
-    stage.run(main())
-
-
-@pytest.mark.parametrize("place", [at_tesla, at_charger], ids=["tesla", "charger"])
-def test_all_that_it_can_do(stage: Stage, process: Client, place: Callable[[Stage, Client, Body], None]) -> None:
-    async def body(lite: Lite) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_all_that_it_can_do(stage: Stage, process: Client, place: str) -> None:
+    async def body(lite: Place) -> None:
         told = await lite.call("get_status")
         assert told["car_state"] in ("Idle", "WaitCar", "Complete")  # a car that was never seen is none
         assert (told["device_model"], told["error"], told["phase_mode"]) == ("22KW/32A", None, "three")
@@ -160,4 +77,4 @@ def test_all_that_it_can_do(stage: Stage, process: Client, place: Callable[[Stag
                 await lite.call(*call)
         assert lite.wakes() <= 1
 
-    place(stage, process, body)
+    PLACES[place](stage, process, body)

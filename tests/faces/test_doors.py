@@ -227,6 +227,16 @@ def test_mistakes(tmp_path: Path, faces: str, said: str) -> None:
     assert f"faces.{said}" in problem
 
 
+@pytest.mark.parametrize("name", ["goe", "twc3"])
+def test_without_a_loadpoint_there_is_nothing_to_show(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "sunbox.yaml"
+    path.write_text(f"faces: {{{name}: [{{port: 5001}}]}}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as told:
+        load(path, REGISTRY, {})
+    (problem,) = told.value.problems
+    assert f"faces.{name}[0]: there is no loadpoint that it could show; write one below loadpoints" in problem
+
+
 def test_the_example_of_the_document_is_right(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "twc3.md").read_text(encoding="utf-8")
     example, at_evcc = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))

@@ -9,11 +9,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_vehicle
 
 from sunbox.core.model import ChargerStatus, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
+from sunbox.dialects.goe.readout import COMPUTED
+from sunbox.dialects.goe.table import KEYS
 from sunbox.dialects.goe.times import local_offset_min, zone_values
 from sunbox.faces.goe import GoeFaceSettings, LoadpointBox
 from sunbox.faces.goe.loadpoint_box import BY
@@ -262,3 +266,38 @@ def test_times_are_parsed_by_strict_clients() -> None:
     utc, loc = Wall().get("utc", "loc")
     assert datetime.fromisoformat(utc).replace(tzinfo=UTC) == AT
     assert datetime.fromisoformat(loc.replace(" ", "")) == AT
+
+
+PIECES = st.tuples(
+    st.sampled_from([key.name for key in KEYS]) | st.text(max_size=5),
+    st.integers(-2, 40).map(str)
+    | st.sampled_from(["null", "true", "false", '"x"', "[]", "{}", "1e999", '{"pGrid":1}', "["]),
+)
+LIVES = st.lists(
+    st.lists(PIECES, max_size=6)
+    | st.sampled_from([UNPLUGGED, FORGOTTEN, PLUGGED, CHARGING, {"is_here": False}, {"is_here": True}]),
+    max_size=12,
+)
+
+
+@given(LIVES)
+def test_whatever_comes_it_is_answered_and_its_values_are_json(life: list[Any]) -> None:
+    wall = Wall()
+    wall.wallbox.most_a = 20
+    for each in life:
+        if isinstance(each, dict):
+            wall.become(**each)
+            continue
+        before = wall.box.read().values
+        asked = len(wall.asked)
+        answers = wall.box.set(each)
+        assert set(answers) == {name for name, _ in each}
+        assert len(wall.asked) - asked <= 1
+        told = wall.box.read().values
+        for name, answer in answers.items():
+            if answer is not True and name in told and name not in COMPUTED:
+                assert told[name] == before[name], "what was refused is as it was"
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+        assert told["car"] in (1, 2, 3, 4, 5)
+        assert 6 <= told["amp"] <= 32
+    assert all(request.amps_a is None or 6 <= request.amps_a <= 20 for request in wall.wallbox.requests)

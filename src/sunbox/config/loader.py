@@ -395,6 +395,8 @@ class _Assembly:
         for place, row in rows:
             face = self.reader.part(kind.settings, row, place)
             loadpoint = getattr(face, "loadpoint", None)
+            if hasattr(face, "loadpoint") and loadpoint is None and not self.reader.ids("loadpoints"):
+                self.reader.tell(place, "there is no loadpoint that it could show; write one below loadpoints")
             checks.check_known(
                 self.reader, "loadpoint", loadpoint, self.reader.ids("loadpoints"), (*place, "loadpoint")
             )

@@ -1,0 +1,27 @@
+"""Carries out calls of `goecharger`, one JSON object per line: `host`, `call`, `with`.
+
+The answer has either `returned`, or `raised` with the text of the error.
+"""
+
+import json
+import sys
+
+from goecharger import GoeCharger
+
+
+def main():
+    chargers = {}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        host = asked["host"]
+        if host not in chargers:
+            chargers[host] = GoeCharger(host)
+        try:
+            answer = {"returned": getattr(chargers[host], asked["call"])(*asked["with"])}
+        except ValueError as error:
+            answer = {"raised": f"{type(error).__name__}: {error}"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+main()
