@@ -1,0 +1,76 @@
+"""The simulated go-eCharger on the wire: the face of the dialect over the simulated box, with the device's manners and faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sunbox.dialects.goe.box import Readout
+from sunbox.faces.goe.app import DEVICE_MANNERS, create_app
+from sunbox.simulator.goe_charger import GoeCharger
+from sunbox.simulator.tesla_http import LostReply
+
+BUSY = "couldn't take api lock in 3s, please try again later"
+HANG_S = 3600.0
+"""How long a request hangs that cannot arrive."""
+
+
+class LiveCharger:
+    """A simulated charger that is brought up to the present whenever somebody looks."""
+
+    def __init__(self, charger: GoeCharger, now: Callable[[], datetime]) -> None:
+        """Serve a charger.
+
+        Args:
+            charger: lives here, unless a world advances it as well.
+            now: tells the time.
+        """
+        self.charger = charger
+        self._now = now
+
+    def sync(self) -> None:
+        """Live on to the present."""
+        self.charger.advance(max(0.0, (self._now() - self.charger.state.at).total_seconds()))
+
+    def read(self, names: Iterable[str] = ()) -> Readout:
+        """Return what it says now."""
+        self.sync()
+        return self.charger.read(names)
+
+    def set(self, items: Iterable[tuple[str, str]]) -> dict[str, bool | str]:
+        """Tell it something."""
+        self.sync()
+        return self.charger.set(items)
+
+    def has_api(self, switch: str) -> bool:
+        """Return whether an API is switched on."""
+        return self.charger.has_api(switch)
+
+
+class GoeApp:
+    """The charger's web server, as long as it can be reached (ASGI)."""
+
+    def __init__(self, live: LiveCharger) -> None:
+        self._live = live
+        self._face: ASGIApp = create_app(live, DEVICE_MANNERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            self._live.sync()
+            charger = self._live.charger
+            if not charger.is_reachable:
+                await LostReply(HANG_S)(scope, receive, send)
+                return
+            if charger.api_is_busy:
+                await PlainTextResponse(BUSY, status_code=500)(scope, receive, send)
+                return
+        await self._face(scope, receive, send)
+
+
+def create_goe_app(charger: GoeCharger, now: Callable[[], datetime]) -> ASGIApp:
+    """Return the app of a simulated charger's port."""
+    return GoeApp(LiveCharger(charger, now))
