@@ -72,6 +72,7 @@ def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleS
         amps_requested_max_a=facts.amps_requested_max_a if facts is not None else None,
         pilot_a=facts.pilot_a if facts is not None else None,
         place=where.place.name if where is not None and where.place is not None else None,
+        place_tags=where.place.tags if where is not None and where.place is not None else frozenset(),
         is_at_pv_place=where is not None and where.is_pv,
         is_at_fast_charger=bool(facts is not None and facts.is_fast_charger),
         login_required=memory.login_required,

@@ -103,6 +103,7 @@ class VehicleSnapshot:
     amps_requested_max_a: int | None
     pilot_a: int | None
     place: str | None  #: None = unknown or nowhere special
+    place_tags: frozenset[str]
     is_at_pv_place: bool
     is_at_fast_charger: bool
     login_required: bool

@@ -103,6 +103,7 @@ def vehicle_of(facts: VehicleFacts | None, **changes: Any) -> VehicleSnapshot:
         amps_requested_max_a=None,
         pilot_a=None,
         place="Home",
+        place_tags=frozenset({"home", "pv"}),
         is_at_pv_place=True,
         is_at_fast_charger=False,
         login_required=False,
@@ -250,6 +251,7 @@ def test_a_car_that_charges() -> None:
         "heading": 271,
         "locked": False,
         "TLGeofence": "Home",
+        "TLGeofenceIsHome": True,
     }
 
 

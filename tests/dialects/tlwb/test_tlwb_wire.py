@@ -49,6 +49,7 @@ VEHICLE = VehicleSnapshot(
     amps_requested_max_a=16,
     pilot_a=16,
     place="Home",
+    place_tags=frozenset({"home", "pv"}),
     is_at_pv_place=True,
     is_at_fast_charger=False,
     login_required=False,

@@ -88,6 +88,10 @@ def _never(_: Car) -> None:
     return None
 
 
+def _is_tagged(tag: str) -> Callable[[Car], bool]:
+    return lambda car: car.vehicle is not None and tag in car.vehicle.place_tags
+
+
 def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -214,9 +218,9 @@ KEYS: tuple[Key, ...] = (
         "name of the place; - if it is nowhere special",
         unknown="-",
     ),
-    _bool("TLGeofenceIsHome", _never, _UNKNOWN),
-    _bool("TLGeofenceIsCharger", _never, _UNKNOWN),
-    _bool("TLGeofenceIsWork", _never, _UNKNOWN),
+    _bool("TLGeofenceIsHome", _is_tagged("home"), "the place has the tag home"),
+    _bool("TLGeofenceIsCharger", _is_tagged("charger"), "the place has the tag charger"),
+    _bool("TLGeofenceIsWork", _is_tagged("work"), "the place has the tag work"),
 )
 """In TeslaLogger's order. `locked` is true and `trip_start…` a time while they are not known, as TeslaLogger has it."""
 

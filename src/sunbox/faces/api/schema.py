@@ -90,6 +90,7 @@ class VehicleView(View):
     amps_requested_max_a: int | None
     pilot_a: Annotated[int | None, Field(description="what the charger offers the car")]
     place: Annotated[str | None, Field(description="null = unknown, or nowhere special")]
+    place_tags: list[str]
     is_at_pv_place: bool
     is_at_fast_charger: bool
     login_required: bool
