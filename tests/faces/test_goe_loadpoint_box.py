@@ -142,6 +142,15 @@ def test_frc_and_amp_outlive_the_cable(force: int, override: Override) -> None:
     assert len(wall.asked) == before + 1
 
 
+def test_it_begins_with_what_the_gateway_remembers() -> None:
+    wall = Wall(**{**CHARGING, "override": Override.CHARGE, "override_by": BY, "amps_asked_a": 9, "mode": Mode.MIN_PV})
+    assert wall.get("frc", "amp", "car", "lmo", "fup", "acp") == (2, 9, 2, 4, True, False)
+    assert wall.asked == []
+    wall.become(**FORGOTTEN)
+    wall.become(**PLUGGED)
+    assert wall.asked == [{"override": Override.CHARGE, "amps_a": 9}]
+
+
 def test_it_does_not_follow_the_car_to_another_place() -> None:
     wall = Wall()
     wall.set(frc=2, amp=9)

@@ -90,6 +90,8 @@ class LoadpointBox:
         name = own.name or loadpoint.name
         state = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
         values = {**state.values, "fup": True, "frc": int(FORCES[loadpoint.override]), **MODE_VALUES[loadpoint.mode]}
+        if loadpoint.amps_asked_a is not None:
+            values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
         if zone is not None:
             values |= zone_values(zone, site.at.year)
         self._state: BoxState = replace(state, values=values)
