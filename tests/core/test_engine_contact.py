@@ -628,3 +628,33 @@ def test_what_one_loadpoint_leaves_is_not_promised_twice() -> None:
         bench.advance(10)
         assert sum(car.draw_w for car in cars.values()) <= 8 * 230.0 + 1
     assert cars["car"].current_a == 8.0
+
+
+# What is looked at again although nothing is wanted ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_stopped_by_hand", [False, True])
+def test_an_unplug_after_a_stop_is_noticed_though_the_car_stays_awake(*, is_stopped_by_hand: bool) -> None:
+    bench = charging_bench()
+    if is_stopped_by_hand:
+        bench.ask(override=Override.STOP)
+    else:
+        bench.pv_w = 0.0
+    bench.until(lambda: not bench.car.is_charging, 600)
+    bench.car.is_plugged = False
+    bench.until(lambda: not bench.shown.is_plugged, CONTACT[Situation.PLUGGED].looks_s[0] + 60)
+
+
+def test_a_plug_in_after_a_start_that_was_refused_without_a_cable_is_noticed() -> None:
+    bench = charging_bench()
+    bench.pv_w = 0.0
+    bench.until(lambda: not bench.car.is_charging, 600)
+    bench.advance(60)
+    bench.car.is_plugged = False
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: not bench.shown.is_plugged, 60)  # its refusal told
+    bench.advance(300)
+    bench.car.is_plugged = True
+    bench.until(lambda: bench.shown.is_plugged, CONTACT[Situation.UNPLUGGED].looks_s[1] + 60)
+    bench.ask(override=Override.CHARGE)
+    bench.until(lambda: bench.car.is_charging, 60)

@@ -90,7 +90,7 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
             draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
         case CommandName.STOP:
             settle_s = settings.capabilities.settle_s
-            draft.vehicle(vehicle_id, data_due_at=None, data_wait_s=0.0)
+            contact.plan_look(draft, vehicle_id, None)  # it may be unplugged awake, and nothing else would tell
         case CommandName.SET_LIMIT:
             draft.remember_vehicle(vehicle_id, limit_sent_pct=command.value)
             draft.vehicle(vehicle_id, refused={}, start_retry_at=None)
@@ -176,6 +176,7 @@ def _refused(draft: Draft, vehicle_id: str, command: Command, event: CommandEnde
         new = replace(facts, charging=said, actual_a=0.0, power_w=0.0)
         draft.remember_vehicle(vehicle_id, facts=new)
         session.note_reading(draft, vehicle_id, facts, new, was_sure=False)
+        contact.plan_look(draft, vehicle_id, None)
     word = event.detail or (event.cause.value if event.cause is not None else "refused")
     draft.vehicle(vehicle_id, doubt=None, refused={**vehicle.refused, command.name: (command, word)})
     draw_as_believed(draft, vehicle_id)
