@@ -13,6 +13,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint
 
 from sunbox.core.model import ChargerStatus
 from sunbox.core.wallbox import SetPoint
+from sunbox.dialects.twc3.wire import vitals_to_wire
 from sunbox.faces import twc3
 
 TYPES: dict[str, type] = {
@@ -143,3 +144,11 @@ def test_looking_changes_nothing() -> None:
     wall = Wall()
     wall.vitals()
     assert (wall.box.requests, wall.box.orders) == ([], [])
+
+
+def test_a_car_that_is_plugged_in_elsewhere_is_not_at_this_one() -> None:
+    plugged = vitals_to_wire(make_loadpoint(**CHARGING, is_here=True), session_s=1, uptime_s=1)
+    assert (plugged["vehicle_connected"], plugged["contactor_closed"]) == (True, True)
+    elsewhere = vitals_to_wire(make_loadpoint(**CHARGING, is_here=False), session_s=1, uptime_s=1)
+    assert (elsewhere["vehicle_connected"], elsewhere["contactor_closed"]) == (False, False)
+    assert elsewhere["currentA_a"] == elsewhere["voltageA_v"] == 0.0

@@ -8,6 +8,7 @@ strict decoders know the types only. Sources: evcc `charger/twc3.go` (fields, ty
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
@@ -53,6 +54,8 @@ def vitals_to_wire(loadpoint: LoadpointSnapshot, *, session_s: int, uptime_s: in
         session_s: since the car was plugged in; clients take a smaller number than before for another car.
         uptime_s: since the Wall Connector that is played began.
     """
+    if loadpoint.is_here is False:  # what hangs on another socket does not hang on this one
+        loadpoint = replace(loadpoint, is_plugged=False, is_flowing=False, draw_a=0.0, voltage_v=None)
     measured_v = loadpoint.voltage_v
     grid_v = measured_v if measured_v is not None and measured_v >= LOWEST_GRID_V else NOMINAL_V
     flowing_a = (loadpoint.draw_a or 0.0) if loadpoint.is_flowing else 0.0
