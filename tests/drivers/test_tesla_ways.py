@@ -160,7 +160,7 @@ def test_a_wake_is_below_command_and_proves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "outcome", "cause", "retry_after_s"),
     [
-        ("Vehicle is not in range: context deadline exceeded", Outcome.NOT_DELIVERED, Cause.OUT_OF_RANGE, 120.0),
+        ("Vehicle is not in range: context deadline exceeded", Outcome.NOT_DELIVERED, Cause.OUT_OF_RANGE, None),
         ("failed to connect to vehicle (A): hci0", Outcome.NOT_DELIVERED, Cause.UNREACHABLE, None),
         ("failed to perform handshake with vehicle (B): timeout", Outcome.NOT_DELIVERED, Cause.UNREACHABLE, None),
         ("failed to wake up car: timeout", Outcome.NOT_DELIVERED, Cause.ASLEEP, None),

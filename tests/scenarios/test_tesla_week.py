@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +68,6 @@ def lived(way: str, days: float, seed: int = 1) -> Week:
             journal=True,
             edit=by_way,
         ) as home:
-            cloud = home.simulated.cloud
-            cloud.bill.requests = deque()
             trouble = asyncio.create_task(home.simulated.trouble(KINDS_OF_TROUBLE[way], seed))
             orders = asyncio.create_task(ordering(home, week))
             await home.sleep(days * DAY_S)

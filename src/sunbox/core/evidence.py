@@ -170,10 +170,11 @@ def _weigh_quiet(draft: Draft, vehicle_id: str, consumption_w: float) -> None:
         after = replace(quiet, hits=0, misses=quiet.misses + 1)
     else:
         after = replace(quiet, hits=quiet.hits + 1, misses=0)
-    if after.misses >= QUIET_MISSES or after.hits >= QUIET_HITS:
+    is_step = after.hits >= QUIET_HITS
+    if is_step or after.misses >= QUIET_MISSES:
         after = replace(after, level_w=consumption_w, hits=0, misses=0)
         is_early = quiet.looked_at is not None and (draft.at - quiet.looked_at).total_seconds() < QUIET_AGAIN_S
-        if quiet.hits + 1 >= QUIET_HITS and not is_early:
+        if is_step and not is_early:
             after = replace(after, looked_at=draft.at)
             draft.vehicle(vehicle_id, data_due_at=draft.at, data_wait_s=QUIET_AGAIN_S)
     if after != quiet or draft.vehicles[vehicle_id].quiet is None:

@@ -123,19 +123,18 @@ def _overridden(draft: Draft, loadpoint: LoadpointSettings, session: Session, ov
 def _note_meddling(draft: Draft, vehicle_id: str, session: Session, before: VehicleFacts, now: VehicleFacts) -> Session:
     """Count changes of a charging car's current that nobody here made; a car that takes what its cable allows made none."""
     sent_at = draft.vehicles[vehicle_id].amps_sent_at
+    least_a = draft.settings_of(
+        vehicle_id
+    ).capabilities.min_a  # below it some cars show another current than they were told
     amps = (before.amps_requested_a, now.amps_requested_a)
     is_ours = sent_at is not None and (draft.at - sent_at).total_seconds() < OURS_S
-    if is_ours or None in amps or amps[0] == amps[1] or min(amps[0] or 0, amps[1] or 0) < LOWEST_PLAIN_A:
+    if is_ours or None in amps or amps[0] == amps[1] or min(amps[0] or 0, amps[1] or 0) < least_a:
         return session
     if before.charging is not Charging.CHARGING or now.charging is not Charging.CHARGING:
         return session
     if before.amps_requested_max_a != now.amps_requested_max_a or before.pilot_a != now.pilot_a:
         return session
     return replace(session, meddled_at=(*session.meddled_at, draft.at)[-MEDDLED_KEPT:])
-
-
-LOWEST_PLAIN_A = 5
-"""Below it a car may show another current than it was told (TeslaPy#42)."""
 
 
 def meddled_until(session: Session | None, at: datetime) -> datetime | None:

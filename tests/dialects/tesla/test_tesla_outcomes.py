@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunbox.core.commands import Cause, Outcome
+from sunbox.dialects.tesla.outcomes import ble_outcome_from_wire
 from sunbox.dialects.tesla.table import BY_NAME, COMMANDS, WAKE_UP
 from sunbox.dialects.tesla.wire import Ended, Failed, outcome_from_wire, read_failure_from_wire
 
@@ -250,3 +251,15 @@ def test_nothing_raises(endpoint: Any, status: int, headers: dict[str, str], bod
     )
     assert len(ended.detail) <= 200
     assert isinstance(read_failure_from_wire(status, headers, body).cause, Cause)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 540])
+def test_a_servers_error_does_not_prove_that_what_adds_was_not_done(status: int) -> None:
+    add, remove = BY_NAME["add_charge_schedule"], BY_NAME["remove_charge_schedule"]
+    for body in (b"", b"<html>Bad Gateway</html>", error("upstream internal error")):
+        assert outcome_from_wire(add, status, {}, body).outcome is UNCONFIRMED
+        assert ble_outcome_from_wire(add, status, body).outcome is UNCONFIRMED
+    absolute = outcome_from_wire(remove, status, {}, b"").outcome
+    assert absolute is (UNCONFIRMED if status in (504, 540) else NOT_DELIVERED)
+    asleep = error("vehicle unavailable: vehicle is offline or asleep")
+    assert outcome_from_wire(add, status, {}, asleep).outcome is NOT_DELIVERED  # this text does

@@ -93,10 +93,8 @@ TEXTS: tuple[tuple[str, Meaning], ...] = (
 )
 """Part of an error text (lower case), whatever the code: the signing proxy turns 408 and 503 into 500. First match wins."""
 
-RANGE_RETRY_S = 120.0
-
 BLE_TEXTS: tuple[tuple[str, Meaning], ...] = (
-    (proxies.BLE_OUT_OF_RANGE, Meaning(NOT_DELIVERED, Cause.OUT_OF_RANGE, RANGE_RETRY_S)),
+    (proxies.BLE_OUT_OF_RANGE, Meaning(NOT_DELIVERED, Cause.OUT_OF_RANGE)),
     (proxies.BLE_NOT_CONNECTED, Meaning(NOT_DELIVERED, Cause.UNREACHABLE)),
     (proxies.BLE_NO_HANDSHAKE, Meaning(NOT_DELIVERED, Cause.UNREACHABLE)),
     (proxies.BLE_NOT_WOKEN, Meaning(NOT_DELIVERED, Cause.ASLEEP)),
@@ -151,7 +149,7 @@ _TOKENS = re.compile(r"[a-z0-9_]+")
 def outcome_from_wire(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes | str) -> Ended:
     """Return how a command ended. Never raises, whatever the body is."""
     if not 200 <= status < 300:
-        return _failed(status, headers, body)
+        return _unless_it_adds(endpoint, _failed(status, headers, body))
     if endpoint is WAKE_UP:
         # It answers at once with the old state, and to have been heard is not to be awake.
         return Ended(outcome=UNCONFIRMED)
@@ -178,7 +176,9 @@ def ble_outcome_from_wire(endpoint: Endpoint, status: int, body: bytes | str) ->
     result = response.get("result") if isinstance(response, Mapping) else None
     if not isinstance(response, Mapping) or not isinstance(result, bool):
         meaning = CODES.get(status, _UNREADABLE) if not 200 <= status < 300 else _UNREADABLE
-        return replace(_ended(meaning, _detail(text, document) or f"HTTP {status}"), billed=0)
+        return _unless_it_adds(
+            endpoint, replace(_ended(meaning, _detail(text, document) or f"HTTP {status}"), billed=0)
+        )
     if result:
         # It only queues a wake, and to have been heard is not to be awake.
         return Ended(outcome=UNCONFIRMED if endpoint.core is WAKE_UP.core else APPLIED, billed=0)
@@ -190,6 +190,13 @@ def ble_outcome_from_wire(endpoint: Endpoint, status: int, body: bytes | str) ->
         or Meaning(UNCONFIRMED, Cause.SERVER_ERROR)
     )
     return replace(_ended(meaning, reason), billed=0)
+
+
+def _unless_it_adds(endpoint: Endpoint, ended: Ended) -> Ended:
+    """Return the end of a command; a server's error does not prove that one which adds was not done, so it is not repeated."""
+    if endpoint.additive and ended.outcome is NOT_DELIVERED and ended.cause is Cause.SERVER_ERROR:
+        return replace(ended, outcome=UNCONFIRMED)
+    return ended
 
 
 def read_failure_from_wire(status: int, headers: Mapping[str, str], body: bytes | str) -> Failed:

@@ -49,8 +49,6 @@ BLE_STATE = BODY_CONTROLLER_STATE
 BLE_ENDPOINTS = "charge_state;climate_state"
 """Sections that every version of the program knows; another one makes older versions refuse the whole request."""
 
-BLE_QUERY: dict[str, dict[str, str]] = {"POST": {"wait": "true"}, "GET": {"endpoints": BLE_ENDPOINTS}}
-
 BLE_REASON_DONE = "The command was successfully processed."
 BLE_REASON_QUEUED = "The command was successfully received and will be processed shortly."
 BLE_OUT_OF_RANGE = "Vehicle is not in range"
@@ -99,6 +97,13 @@ _DAY_NAMES = dict(
 def ble_row(row: Endpoint) -> Endpoint:
     """Return the row of the program that stands for one of the Fleet API's."""
     return {WAKE_UP: BLE_WAKE_UP, VEHICLE_DATA: BLE_DATA}.get(row, row)
+
+
+def ble_query(row: Endpoint) -> dict[str, str] | None:
+    """Return what is written behind the path: commands are waited for, but for the wake, which takes its time."""
+    if row in (BLE_STATE, BLE_WAKE_UP):
+        return None
+    return {"endpoints": BLE_ENDPOINTS} if row is BLE_DATA else {"wait": "true"}
 
 
 def ble_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sunbox.core.commands import Cause, Command, Outcome, ReadKind
 from sunbox.core.model import Availability, VehicleFacts
 from sunbox.dialects.tesla.orders import fields_to_wire
 from sunbox.dialects.tesla.outcomes import Ended, Failed, ble_outcome_from_wire, outcome_from_wire
-from sunbox.dialects.tesla.proxies import BLE_COMMANDS, BLE_QUERY, BLE_STATE, BLE_WAKE_UP, ble_fields, ble_row
+from sunbox.dialects.tesla.proxies import BLE_COMMANDS, BLE_STATE, ble_fields, ble_query, ble_row
 from sunbox.dialects.tesla.table import BY_CORE, VEHICLE, VEHICLE_DATA, WAKE_UP, Endpoint
 from sunbox.dialects.tesla.wire import (
     availability_from_wire,
@@ -224,7 +224,7 @@ class BleWay:
             response = await self._client.request(
                 row.method,
                 row.path.format(vehicle=self._vin),
-                params=None if row in (BLE_STATE, BLE_WAKE_UP) else BLE_QUERY[row.method],  # a wake takes its time
+                params=ble_query(row),
                 json=fields if row.method == "POST" else None,
                 timeout=httpx2.Timeout(BLE_TOTAL_S, connect=5.0),
                 extensions={"total_s": BLE_TOTAL_S},
