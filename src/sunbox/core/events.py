@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sunbox.core.commands import Cause, Command, Outcome, ReadKind
-from sunbox.core.model import Availability, Limit, Memory, MeterReading, VehicleFacts
+from sunbox.core.model import Availability, ChargerReading, Limit, Memory, MeterReading, VehicleFacts
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Request
 
@@ -34,6 +34,15 @@ class MeterRead:
     at: datetime
     meter_id: str
     reading: MeterReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerRead:
+    """A charger was read, or told how it is by itself."""
+
+    at: datetime
+    charger_id: str
+    reading: ChargerReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,4 +115,4 @@ class Ordered:
     by: str
 
 
-Event = Began | Tick | MeterRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered
+Event = Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered

@@ -167,6 +167,27 @@ class VehicleFacts:
         return self.charging is not Charging.DISCONNECTED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerReading:
+    """What a charger (EVSE) said of itself at `measured_at`. None = it did not say."""
+
+    measured_at: datetime
+    status: ChargerStatus | None = None  #: None = it does not know itself
+    is_enabled: bool | None = None  #: it offers current, or would as soon as a car asks for it
+    amps_set_a: int | None = None  #: the current that it was told to offer
+    max_a: int | None = None  #: most that cable, installation and heat allow now, whatever it was told
+    phases_set: int | None = None  #: 1 or 3, as it is switched; None = it cannot be switched
+    phases: int | None = None  #: on which current flows
+    current_a: tuple[float, float, float] | None = None  #: per phase, into the car
+    voltage_v: tuple[float, float, float] | None = None  #: per phase, to neutral
+    power_w: float | None = None  #: into the car
+    energy_session_wh: float | None = None  #: since plug-in
+    energy_total_wh: float | None = None
+    is_switching: bool = False  #: it switches phases, or plays unplugged: `status` is a blip of its own
+    started_at: datetime | None = None  #: when it booted; what it was told before may be forgotten
+    fault: str | None = None  #: its own word
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """What goes into the car at an instant, as an interval in W. Equal ends = known."""

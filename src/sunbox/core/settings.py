@@ -29,6 +29,7 @@ class Capabilities:
     step_a: int = 1
     max_phases: int = 3
     phase_switch: PhaseSwitch | None = None  #: None = it cannot
+    is_polled: bool = False  #: its driver reads it all the time and tells: it is never asked
     sleeps: bool = False  #: it must be woken, and it should be left asleep
     is_location_bound: bool = False  #: it moves: only controlled at a place that allows it
     stops_at_limit_soc: bool = False  #: it has a charge limit of its own

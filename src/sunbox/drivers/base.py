@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from sunbox.core.effects import Read, Send
-from sunbox.core.events import CommandEnded, Event, MeterRead, ReadFailed, VehicleRead
+from sunbox.core.events import ChargerRead, CommandEnded, Event, MeterRead, ReadFailed, VehicleRead
 
 Emit = Callable[[Event], None]
 
@@ -36,7 +36,7 @@ class Driver(Protocol):
         """Send one command and say how it ended. Never raises for what a device or network does."""
         ...
 
-    async def read(self, effect: Read) -> VehicleRead | MeterRead | ReadFailed:
+    async def read(self, effect: Read) -> VehicleRead | MeterRead | ChargerRead | ReadFailed:
         """Read once and say what came. Never raises for what a device or network does."""
         ...
 
