@@ -10,9 +10,22 @@ from zoneinfo import ZoneInfo
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind, RequestKind
 from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
 from sunbox.core.engine import answer, step
-from sunbox.core.events import Began, CommandEnded, Event, MeterRead, Ordered, ReadFailed, Requested, Tick, VehicleRead
+from sunbox.core.events import (
+    Began,
+    ChargerRead,
+    CommandEnded,
+    Event,
+    MeterRead,
+    Ordered,
+    ReadFailed,
+    Requested,
+    Tick,
+    VehicleRead,
+)
 from sunbox.core.model import (
     Availability,
+    ChargerReading,
+    ChargerStatus,
     Charging,
     LoadpointMemory,
     Memory,
@@ -29,8 +42,10 @@ from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import (
     Budget,
     Capabilities,
+    ChargerSettings,
     LoadpointSettings,
     MeterSettings,
+    PhaseSwitch,
     PlaceSettings,
     Settings,
     SiteSettings,
@@ -39,6 +54,9 @@ from sunbox.core.settings import (
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Rejected, Request
+
+BOX_S = 5.0
+"""Between two polls of a charger."""
 
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -60,6 +78,15 @@ TESLA = Capabilities(
 )
 CAR = VehicleSettings(id="car", name="Car", capabilities=TESLA)
 CARPORT = LoadpointSettings(id="carport", name="Carport", vehicle_id="car")
+WALLBOX = Capabilities(
+    is_polled=True,
+    min_a=6,
+    max_a=16,
+    phase_switch=PhaseSwitch(gap_s=20.0, settle_s=10.0),
+    settle_s=3.0,
+    start_settle_s=15.0,
+)
+BOX = ChargerSettings(id="box", name="Box", capabilities=WALLBOX)
 SITE = SiteSettings(timezone=BERLIN)
 HOUSE = MeterSettings(id="house", interval_s=10.0)
 
@@ -75,8 +102,11 @@ def settings_of(
     loadpoints: tuple[LoadpointSettings, ...] = (CARPORT,),
     meters: tuple[MeterSettings, ...] = (HOUSE,),
     places: tuple[PlaceSettings, ...] = (HOME, WORK),
+    chargers: tuple[ChargerSettings, ...] = (),
 ) -> Settings:
-    return Settings(site=site, places=places, meters=meters, vehicles=vehicles, loadpoints=loadpoints)
+    return Settings(
+        site=site, places=places, meters=meters, vehicles=vehicles, chargers=chargers, loadpoints=loadpoints
+    )
 
 
 def two_cars() -> Settings:
@@ -254,6 +284,118 @@ class Car:
         return (Outcome.ALREADY_SET if was else Outcome.APPLIED), None
 
 
+@dataclass
+class Box:
+    """A charger that does what it is told, forgets it with the cable, and says how it is; perhaps with one of the cars behind it."""
+
+    is_plugged: bool = True
+    told: bool | None = None  #: None = its own rule
+    own_rule: bool = True  #: whether it offers current if nobody says anything
+    holds: str | None = None  #: it offers nothing whatever it is told
+    amps_a: int = 16
+    max_a: int = 16
+    phases_set: int | None = 3
+    car_phases: int = 3
+    wants: bool = True  #: the car takes what it is offered
+    takes_a: float | None = None
+    car: Car | None = None  #: which it is; then that decides whether it takes anything
+    start_s: float = 8.0  #: from the offer until current flows
+    gap_s: float = 10.0  #: without current at a switch of phases
+    has_meter: bool = True
+    is_silent: bool = False
+    fault: str | None = None
+    status: ChargerStatus | None = None  #: whatever is true
+    is_unclear: bool = False  #: it does not know its own state
+    is_switching: bool = False
+    booted_at: datetime = NOON
+    waits_s: float = 0.0
+    energy_wh: float = 0.0
+
+    @property
+    def is_enabled(self) -> bool:
+        if self.holds is not None or self.fault is not None:
+            return False
+        return self.own_rule if self.told is None else self.told
+
+    @property
+    def asks(self) -> bool:
+        if not self.is_plugged or not self.is_enabled:
+            return False
+        return self.wants if self.car is None else self.car.is_charging
+
+    @property
+    def current_a(self) -> float:
+        if not self.asks or self.waits_s > 0.0:
+            return 0.0
+        most_a = min(self.amps_a, self.max_a) if self.car is None else min(self.amps_a, self.max_a, self.car.amps_a)
+        return float(most_a if self.takes_a is None else min(most_a, self.takes_a))
+
+    @property
+    def phases_used(self) -> int:
+        own = self.car_phases if self.car is None else self.car.phases
+        return own if self.phases_set is None else min(own, self.phases_set)
+
+    @property
+    def draw_w(self) -> float:
+        return self.current_a * self.phases_used * 230.0
+
+    def plug(self) -> None:
+        self.is_plugged, self.energy_wh = True, 0.0
+
+    def unplug(self) -> None:
+        self.is_plugged, self.told = False, None
+
+    def reboot(self, at: datetime) -> None:
+        self.told, self.booted_at = None, at
+
+    def pass_time(self, at: datetime, seconds: float) -> None:
+        del at
+        self.energy_wh += self.draw_w * seconds / 3600.0
+        self.waits_s = max(0.0, self.waits_s - seconds) if self.asks else self.start_s
+        if self.waits_s <= 0.0:
+            self.is_switching = False
+
+    def do(self, command: Command, at: datetime) -> tuple[Outcome, Cause | None]:
+        del at
+        if self.is_silent:
+            return Outcome.NOT_DELIVERED, Cause.UNREACHABLE
+        match command.name:
+            case CommandName.START | CommandName.STOP:
+                was, self.told = self.told, command.name is CommandName.START
+                return (Outcome.ALREADY_SET if was is self.told else Outcome.APPLIED), None
+            case CommandName.SET_AMPS:
+                self.amps_a = command.value or 0
+            case _:
+                self.phases_set, self.is_switching = command.value, self.current_a > 0.0
+                if self.is_switching:
+                    self.waits_s = self.gap_s
+        return Outcome.APPLIED, None
+
+    def reading(self, at: datetime) -> ChargerReading:
+        flows = self.current_a > 0.0
+        status = ChargerStatus.C if flows else ChargerStatus.B if self.is_plugged else ChargerStatus.A
+        amps = tuple(self.current_a if phase < self.phases_used else 0.0 for phase in range(3))
+        return ChargerReading(
+            measured_at=at,
+            status=None if self.is_unclear else self.status or (ChargerStatus.E if self.fault else status),
+            is_enabled=self.is_enabled,
+            amps_set_a=self.amps_a,
+            max_a=self.max_a,
+            phases_set=self.phases_set,
+            phases=self.phases_used if flows else None,
+            current_a=(amps[0], amps[1], amps[2]) if self.has_meter else None,
+            voltage_v=(230.0, 230.0, 230.0) if self.has_meter else None,
+            power_w=self.draw_w if self.has_meter else None,
+            energy_session_wh=self.energy_wh,
+            energy_total_wh=1_000_000.0 + self.energy_wh,
+            told=self.told,
+            holds=self.holds,
+            is_switching=self.is_switching,
+            started_at=self.booted_at,
+            fault=self.fault,
+        )
+
+
 @dataclass(frozen=True)
 class Ending:
     """How the next command of a name ends, instead of what the car would say; `is_done`: the car carries it out."""
@@ -274,6 +416,7 @@ class Bench:
     car: Car = field(default_factory=Car)
     cars: dict[str, Car] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
+    boxes: dict[str, Box] = field(default_factory=dict)
     pv_w: float = 0.0
     load_w: float = 300.0
     battery_w: float | None = None  #: + = discharging
@@ -292,7 +435,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.cars = self.cars or {"car": self.car}
-        self.meter_at = self.at
+        self.meter_at = self.box_at = self.at
         self.state, effects = step(None, Began(at=self.at, settings=self.settings, memory=self.memory))
         self._take(effects)
 
@@ -355,7 +498,9 @@ class Bench:
 
     def meter(self, **values: object) -> tuple[Effect, ...]:
         """Read the meter now; without values it tells the truth."""
-        cars_w = sum(car.draw_w for car in self.cars.values())
+        behind = [box.car for box in self.boxes.values() if box.car is not None]
+        cars_w = sum(car.draw_w for car in self.cars.values() if all(car is not each for each in behind))
+        cars_w += sum(box.draw_w for box in self.boxes.values())
         grid_w = self.load_w + cars_w - self.pv_w - (self.battery_w or 0.0)
         truth = {
             "grid_w": grid_w,
@@ -404,9 +549,11 @@ class Bench:
             if self.state.due_at is not None:
                 instants.append(self.state.due_at)
             instants += [at for at, _ in self._replies]
+            if self.boxes:
+                instants.append(self.box_at)
             next_at = max(min(instants), self.at)
-            for car in self.cars.values():
-                car.pass_time(next_at, (next_at - self.at).total_seconds())
+            for device in (*self.cars.values(), *self.boxes.values()):
+                device.pass_time(next_at, (next_at - self.at).total_seconds())
             self.at = next_at
             if next_at >= end_at:
                 return
@@ -415,8 +562,20 @@ class Bench:
             elif self.has_meter and self.meter_at <= next_at:
                 self.meter_at = after_s(self.settings.meters[0].interval_s, next_at)
                 self.meter()
+            elif self.boxes and self.box_at <= next_at:
+                self.box_at = after_s(BOX_S, next_at)
+                self.poll()
             else:
                 self.feed(Tick(at=next_at))
+
+    def poll(self) -> None:
+        """Have every charger tell how it is."""
+        for box_id, box in self.boxes.items():
+            if box.is_silent:
+                cause = Cause.UNREACHABLE
+                self.feed(ReadFailed(at=self.at, device_id=box_id, exchange_id=None, what=ReadKind.DATA, cause=cause))
+            else:
+                self.feed(ChargerRead(at=self.at, charger_id=box_id, reading=box.reading(self.at)))
 
     def until(self, condition: object, within_s: float = 600.0) -> float:
         """Let time pass until something is true; return after how many seconds."""
@@ -452,8 +611,11 @@ class Bench:
             self._replies.append((after_s(self.reply_s, self.at), effect))
 
     def _reply(self, effect: Send | Read) -> None:
-        car = self.cars[effect.device_id]
-        if self.has_free_way and not self.is_free_way_open and not effect.may_pay:
+        car = self.cars.get(effect.device_id)
+        if car is None:
+            assert isinstance(effect, Send)
+            self.feed(self._ended(self.boxes[effect.device_id], effect))
+        elif self.has_free_way and not self.is_free_way_open and not effect.may_pay:
             self.feed(self._not_reached(effect))
         elif isinstance(effect, Send):
             self.feed(self._ended(car, effect))
@@ -470,7 +632,7 @@ class Bench:
             return CommandEnded(outcome=Outcome.NOT_DELIVERED, cause=Cause.OUT_OF_RANGE, **about)  # type: ignore[arg-type]
         return ReadFailed(what=effect.what, cause=Cause.OUT_OF_RANGE, **about)  # type: ignore[arg-type]
 
-    def _ended(self, car: Car, effect: Send) -> CommandEnded:
+    def _ended(self, car: Car | Box, effect: Send) -> CommandEnded:
         ending = next((entry for entry in self.endings if entry.name is effect.command.name), None)
         if ending is None:
             outcome, cause = car.do(effect.command, self.at)
@@ -487,7 +649,7 @@ class Bench:
             cause=ending.cause,
             detail=ending.detail,
             retry_after_s=ending.retry_after_s,
-            billed=self._bills,
+            billed=self._bills if isinstance(car, Car) else 0,
         )
 
     @staticmethod

@@ -6,7 +6,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.core.bench import CAR, CARPORT, HOME, NOON, SITE, Bench, Car, after_s, charging_bench, settings_of, two_cars
+from tests.core.bench import (
+    BOX,
+    CAR,
+    CARPORT,
+    HOME,
+    NOON,
+    SITE,
+    Bench,
+    Box,
+    Car,
+    after_s,
+    charging_bench,
+    settings_of,
+    two_cars,
+)
 
 from sunbox.core.commands import CommandName
 from sunbox.core.events import LimitSet
@@ -24,9 +38,10 @@ SWITCHING = Capabilities(
 
 
 def test_a_loadpoint_without_a_car_decides_nothing() -> None:
-    """A charger of which no car is known: nothing is decided for it, and nothing of the others' sun is kept for it."""
+    """A charger without a car: nothing is decided for it, and nothing of the others' sun is kept for it."""
     empty = LoadpointSettings(id="garage", name="Garage", charger_id="box", priority=9)
-    bench = Bench(settings=settings_of(loadpoints=(empty, CARPORT)), car=Car(is_awake=True), pv_w=4300.0)
+    settings = settings_of(loadpoints=(empty, CARPORT), chargers=(BOX,))
+    bench = Bench(settings=settings, car=Car(is_awake=True), boxes={"box": Box(is_plugged=False)}, pv_w=4300.0)
     bench.advance(300)
     assert bench.car.current_a == 17.0
     assert not bench.state.loadpoints["garage"].set_point.charge

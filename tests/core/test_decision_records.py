@@ -6,7 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.core.bench import CARPORT, NOON, WORK, Bench, Car, after_s, charging_bench, facts_of, remembered, settings_of
+from tests.core.bench import (
+    BOX,
+    CARPORT,
+    NOON,
+    WORK,
+    Bench,
+    Box,
+    Car,
+    after_s,
+    charging_bench,
+    facts_of,
+    remembered,
+    settings_of,
+)
 
 from sunbox.core.decisions import believed_draw, decision_of, is_at, shown_reason
 from sunbox.core.model import Charging, Draw, Override
@@ -31,9 +44,13 @@ def test_the_reason_that_is_shown_is_what_holds_back_before_why_it_was_decided()
 
 
 def test_a_loadpoint_without_a_car_shows_its_own_reason() -> None:
-    bench = Bench(settings=settings_of(loadpoints=(CARPORT, EMPTY)))
-    assert shown_reason(bench.state, EMPTY).code is ReasonCode.NEVER_SEEN
-    assert believed_draw(bench.state, EMPTY, NOON) == NOTHING
+    bench = Bench(
+        settings=settings_of(loadpoints=(CARPORT, EMPTY), chargers=(BOX,)), boxes={"box": Box(is_plugged=False)}
+    )
+    assert shown_reason(bench.state, EMPTY).code is ReasonCode.CHARGER_SILENT
+    bench.advance(1)
+    assert shown_reason(bench.state, EMPTY).code is ReasonCode.NOT_PLUGGED
+    assert believed_draw(bench.state, EMPTY, after_s(1)) == NOTHING
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.bench import CARPORT, NOON, Bench, Car, after_s, charging_bench, settings_of
+from tests.core.bench import BOX, CARPORT, NOON, Bench, Car, after_s, charging_bench, settings_of
 
 from sunbox.core.commands import Cause, ReadKind
-from sunbox.core.events import MeterRead, ReadFailed, Requested
+from sunbox.core.events import MeterRead, ReadFailed
 from sunbox.core.model import Availability, Charging, MeterReading, Mode, Override
 from sunbox.core.settings import LoadpointSettings
 from sunbox.core.snapshot import snapshot
-from sunbox.core.wallbox import Rejected, Request
+from sunbox.core.wallbox import Accepted, Rejected
 
 EMPTY = LoadpointSettings(id="garage", name="Garage", charger_id="box")
 
@@ -63,14 +63,20 @@ def test_a_meter_that_cannot_be_read_counts_with_its_last_reading_until_that_is_
     assert snapshot(bench.state, after_s(60.0)).is_grid_stale
 
 
-def test_nothing_can_be_asked_of_a_loadpoint_without_a_car() -> None:
-    bench = Bench(settings=settings_of(loadpoints=(CARPORT, EMPTY)))
-    reply = bench.ask(loadpoint_id="garage", mode=Mode.NOW)
+def test_a_charger_that_knows_no_car_has_no_target() -> None:
+    bench = Bench(settings=settings_of(loadpoints=(CARPORT, EMPTY), chargers=(BOX,)))
+    reply = bench.ask(loadpoint_id="garage", target_soc_pct=80)
     assert isinstance(reply, Rejected)
-    assert reply.field == "loadpoint_id"
-    before = bench.state.loadpoints
-    assert bench.feed(Requested(at=NOON, request=Request(loadpoint_id="garage", by="api", mode=Mode.NOW))) == ()
-    assert bench.state.loadpoints == before
+    assert reply.field == "target_soc_pct"
+    assert isinstance(bench.ask(loadpoint_id="garage", mode=Mode.NOW), Accepted)
+    assert isinstance(bench.ask(loadpoint_id="nowhere", mode=Mode.NOW), Rejected)
+
+
+@pytest.mark.parametrize(("phases", "is_taken"), [(0, True), (1, True), (2, False), (3, True), (-1, False)])
+def test_phases_are_one_or_three_or_left_to_the_sun(phases: int, is_taken: bool) -> None:
+    bench = Bench()
+    assert isinstance(bench.ask(phases=phases), Accepted if is_taken else Rejected)
+    assert bench.wish.phases == (phases or None if is_taken else None)
 
 
 @pytest.mark.parametrize(("override", "reads"), [(Override.CHARGE, 1), (Override.STOP, 0)])

@@ -26,6 +26,7 @@ SILENCE = timedelta(minutes=15)
 CHANGES: dict[ReasonCode, str] = {
     ReasonCode.NEVER_SEEN: "the car being seen: by itself once it is online, or when there is sun or somebody asks for a start",
     ReasonCode.NOT_PLUGGED: "plugging the car in",
+    ReasonCode.AT_CHARGER: "plugging the car in here",
     ReasonCode.AWAY: "the car coming to {home}, or a start by name",
     ReasonCode.PLACE_UNKNOWN: "the car telling its location, or assume_place in the configuration",
     ReasonCode.NOT_PV_PLACE: "the tag pv at {place} in the configuration, or a start by name",
@@ -55,6 +56,10 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.STOPPING: "the car saying that it has stopped",
     ReasonCode.REFUSED: "another wish, unplugging, or the car saying something new",
     ReasonCode.NO_POWER: "power at the socket",
+    ReasonCode.CAR_IDLE: "the car asking for current by itself",
+    ReasonCode.CHARGER_HOLDS: "the charger's own settings, or the fault that it names",
+    ReasonCode.CHARGER_SILENT: "an answer of the charger: its power, its network, its address in the file",
+    ReasonCode.CHARGER_FAULT: "the fault being mended at the charger or the car",
     ReasonCode.RETRYING: "the next try getting through",
     ReasonCode.RATE_LIMITED: "the time that the maker's service asked to wait being over",
     ReasonCode.LOGIN_REQUIRED: "a new login: sunbox setup tesla",

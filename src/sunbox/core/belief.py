@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sunbox.core.commands import Command, CommandName
-from sunbox.core.model import Charging, VehicleFacts, VehicleMemory
+from sunbox.core.model import ChargerReading, Charging, VehicleFacts, VehicleMemory
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
 from sunbox.core.units import power_w
 from sunbox.core.values import replace
@@ -48,8 +48,8 @@ def own_phases_of(
     if memory.facts is None:
         return 1
     most_a = memory.facts.amps_requested_max_a if memory.facts is not None else None
-    can_switch = vehicle.capabilities.phase_switch is not None
-    if most_a is not None and most_a > 16 and not can_switch:  # above 16 A a European car charges on one phase only
+    is_car = memory.facts.charger is None and vehicle.capabilities.phase_switch is None
+    if most_a is not None and most_a > 16 and is_car:  # above 16 A a European car charges on one phase only
         return 1
     return min(settings.site.phases, vehicle.capabilities.max_phases)
 
@@ -63,6 +63,8 @@ def draw_w(facts: VehicleFacts | None, phases: int, voltage_v: float) -> float:
     """Return what the vehicle draws if it does what we believe, in W."""
     if not is_charging(facts) or facts is None:
         return 0.0
+    if facts.charger is not None and facts.power_w is not None:  # it measures
+        return facts.power_w
     current_a = facts.actual_a or float(facts.amps_requested_a or 0)
     return power_w(current_a, phases, voltage_v)
 
@@ -71,11 +73,14 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
     """Return the facts once a command has been proven done."""
     match command.name:
         case CommandName.START:
+            facts = replace(facts, charger=_told(facts.charger, is_to_charge=True))
             if is_charging(facts):
                 return facts
             return replace(facts, charging=Charging.STARTING, actual_a=float(facts.amps_requested_a or 0), power_w=None)
         case CommandName.STOP:
-            if not is_charging(facts):
+            was_on = is_on(facts) and facts.is_plugged
+            facts = replace(facts, charger=_told(facts.charger, is_to_charge=False), idle_since_at=None)
+            if not was_on:
                 return facts
             return replace(facts, charging=Charging.STOPPED, actual_a=0.0, power_w=0.0)
         case CommandName.SET_AMPS:
@@ -94,6 +99,17 @@ def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
             return replace(facts, phases_offered=command.value, phases=None, power_w=None)
         case _:  # a wake changes nothing by itself
             return facts
+
+
+def _told(charger: ChargerReading | None, *, is_to_charge: bool) -> ChargerReading | None:
+    return None if charger is None else replace(charger, is_enabled=is_to_charge, told=is_to_charge)
+
+
+def is_on(facts: VehicleFacts | None) -> bool:
+    """Return whether it charges, or would as soon as the car wants to: a charger that offers current."""
+    if facts is None:
+        return False
+    return is_charging(facts) or (facts.charger is not None and facts.charger.is_enabled is True)
 
 
 def _current_after(facts: VehicleFacts, wanted_a: int) -> float:

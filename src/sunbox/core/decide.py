@@ -36,8 +36,6 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     circuits = circuits_now(draft, draws)
     stances: list[Stance] = []
     for settings in draft.settings.loadpoints:
-        if settings.vehicle_id is None:
-            continue
         stance = stance_of(draft, settings, draft.loadpoints[settings.id])
         if isinstance(stance, Stance):
             stances.append(stance)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sunbox.core.behind import is_at_charger
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import NOTHING, draw_at
 from sunbox.core.model import Draw, VehicleFacts
 from sunbox.core.reasons import Reason, render
-from sunbox.core.settings import LoadpointSettings, Settings
+from sunbox.core.settings import LoadpointSettings, Settings, devices_of
 from sunbox.core.snapshot import reason_of
 from sunbox.core.state import State
 from sunbox.core.surplus import balance
@@ -18,14 +19,14 @@ from sunbox.core.wallbox import Decision
 def shown_reason(state: State, loadpoint: LoadpointSettings) -> Reason:
     """Return the reason that people are told for a loadpoint."""
     lp = state.loadpoints[loadpoint.id]
-    vehicle = state.vehicles.get(loadpoint.vehicle_id or "")
+    vehicle = state.vehicles.get(loadpoint.device_id)
     return (lp.held_by or lp.reason) if vehicle is None else reason_of(lp, vehicle)
 
 
 def believed_draw(state: State, loadpoint: LoadpointSettings, instant_at: datetime) -> Draw:
     """Return what the loadpoint's car drew at this site at an instant, as it is believed now. A car elsewhere draws nothing."""
-    vehicle = state.vehicles.get(loadpoint.vehicle_id or "")
-    if vehicle is None:
+    vehicle = state.vehicles.get(loadpoint.device_id)
+    if vehicle is None or is_at_charger(state, loadpoint):
         return NOTHING
     draw = draw_at(vehicle.steps, instant_at)
     if draw.high_w <= 0:
@@ -36,7 +37,7 @@ def believed_draw(state: State, loadpoint: LoadpointSettings, instant_at: dateti
 
 def is_at(settings: Settings, loadpoint: LoadpointSettings, facts: VehicleFacts | None) -> bool | None:
     """Return whether the loadpoint's vehicle, which said this of itself, is at the loadpoint's place; None = not known."""
-    vehicle = next(row for row in settings.vehicles if row.id == loadpoint.vehicle_id)
+    vehicle = devices_of(settings)[loadpoint.device_id]
     return whereabouts(settings, loadpoint, vehicle, facts).is_here
 
 

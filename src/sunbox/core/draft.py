@@ -9,7 +9,7 @@ from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKi
 from sunbox.core.economy import learned_wh, may_pay, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
 from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleFacts, VehicleMemory, Wear
-from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings
+from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings, devices_of
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import Balance, balance
 from sunbox.core.values import replace
@@ -42,7 +42,7 @@ class Draft:
     def __init__(self, state: State, at: datetime) -> None:
         self._before = state
         self.settings: Settings = state.settings
-        self._settings_of = {vehicle.id: vehicle for vehicle in state.settings.vehicles}
+        self._settings_of = devices_of(state.settings)
         self.began_at = state.began_at
         self.at = at
         self.meters = dict(state.meters)
@@ -123,7 +123,7 @@ class Draft:
         return memory
 
     def settings_of(self, vehicle_id: str) -> VehicleSettings:
-        """Return a vehicle's settings."""
+        """Return the settings of a vehicle, or of a charger in the same terms."""
         return self._settings_of[vehicle_id]
 
     def facts_of(self, vehicle_id: str) -> VehicleFacts:
@@ -133,8 +133,8 @@ class Draft:
         return facts
 
     def holders_of(self, vehicle_id: str) -> list[LoadpointSettings]:
-        """Return the loadpoints at which a vehicle can be its own charger."""
-        return [lp for lp in self.settings.loadpoints if lp.vehicle_id == vehicle_id and lp.charger_id is None]
+        """Return the loadpoints at which this is what is told to charge: a charger, or a vehicle that is its own."""
+        return [lp for lp in self.settings.loadpoints if lp.device_id == vehicle_id]
 
     def spend_of(self, vehicle_id: str) -> Spend:
         """Return what a vehicle's requests have cost, as of now."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core import dealings, meters, orders, readings, replies
+from sunbox.core import behind, charger, dealings, meters, orders, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
 from sunbox.core.commands import CommandName
@@ -20,6 +20,7 @@ from sunbox.core.draw import Step, draw_at
 from sunbox.core.effects import Effect, Remember
 from sunbox.core.events import (
     Began,
+    ChargerRead,
     CommandEnded,
     Event,
     LimitSet,
@@ -33,12 +34,14 @@ from sunbox.core.evidence import on_reading, site_draws
 from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, SiteMemory, VehicleMemory, Wish
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
+from sunbox.core.settings import devices_of
 from sunbox.core.state import Doubt, LoadpointState, MeterState, State, VehicleState
 from sunbox.core.target import is_soft, limit_to_send_pct
 from sunbox.core.values import replace
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 
 AMPS_HIGHEST_A = 32
+PHASES_ASKED = (0, 1, 3)
 
 
 def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
@@ -59,9 +62,13 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
         raise ValueError(f"there is no vehicle {event.vehicle_id!r}")
     elif isinstance(event, CommandEnded) and event.device_id not in draft.vehicles:
         raise ValueError(f"there is no vehicle {event.device_id!r}")
+    elif isinstance(event, ChargerRead) and not _is_charger(draft, event.charger_id):
+        raise ValueError(f"there is no charger {event.charger_id!r}")
     draft.weigh()
+    charger.listen(draft)
     if (apply := APPLY.get(type(event))) is not None:
         apply(draft, event)
+    behind.recognise(draft)
     if draft.site.grid_at is not None and draft.site.grid_at != draft.weighed_at:
         draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)
@@ -74,7 +81,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     for loadpoint in state.settings.loadpoints:
         reconcile(draft, loadpoint)
     for vehicle_id, vehicle in draft.vehicles.items():
-        if vehicle.memory.orders and all(loadpoint.vehicle_id != vehicle_id for loadpoint in state.settings.loadpoints):
+        if vehicle.memory.orders and all(loadpoint.device_id != vehicle_id for loadpoint in state.settings.loadpoints):
             orders.serve(draft, vehicle_id)
     meters.ask(draft)
     _wait_for_staleness(draft)
@@ -86,11 +93,11 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
 def answer(state: State, request: Request) -> Accepted | Rejected:
     """Return whether a request can be taken; the version is the one that it will have made."""
     loadpoint = next((lp for lp in state.settings.loadpoints if lp.id == request.loadpoint_id), None)
-    if loadpoint is None or loadpoint.vehicle_id is None:
+    if loadpoint is None:
         allowed = ", ".join(lp.id for lp in state.settings.loadpoints)
         return Rejected("loadpoint_id", request.loadpoint_id, allowed)
-    settings = next(vehicle for vehicle in state.settings.vehicles if vehicle.id == loadpoint.vehicle_id)
-    capabilities = settings.capabilities
+    memory = state.loadpoints[loadpoint.id].memory
+    capabilities = devices_of(state.settings)[loadpoint.device_id].capabilities
     low_a = capabilities.low_min_a or capabilities.min_a
     high_a = max(AMPS_HIGHEST_A, capabilities.max_a)
     if request.amps_a is not None and not low_a <= request.amps_a <= high_a:
@@ -99,8 +106,14 @@ def answer(state: State, request: Request) -> Accepted | Rejected:
         return Rejected("target_soc_pct", str(request.target_soc_pct), "1 to 100")
     if request.until_at is not None and request.until_at <= state.at:
         return Rejected("until_at", request.until_at.isoformat(), "an instant that is still to come")
-    memory = state.loadpoints[loadpoint.id].memory
-    is_new = _wish_after(memory.wish, request) != memory.wish or _is_new_target(state.vehicles[settings.id], request)
+    if request.target_soc_pct is not None and loadpoint.vehicle_id is None:
+        return Rejected(
+            "target_soc_pct", str(request.target_soc_pct), "a loadpoint with a vehicle, which says how full it is"
+        )
+    if request.phases is not None and request.phases not in PHASES_ASKED:
+        return Rejected("phases", str(request.phases), "1, 3, or 0 for automatic")
+    car_id = loadpoint.vehicle_id or loadpoint.device_id
+    is_new = _wish_after(memory.wish, request) != memory.wish or _is_new_target(state.vehicles[car_id], request)
     return Accepted(memory.wish.version + is_new)
 
 
@@ -118,7 +131,7 @@ def _begin(event: Began) -> State:
         settings=settings,
         began_at=event.at,
         at=event.at,
-        vehicles={vehicle.id: VehicleState() for vehicle in settings.vehicles},
+        vehicles={device_id: VehicleState() for device_id in devices_of(settings)},
         loadpoints=loadpoints,
     )
 
@@ -171,6 +184,9 @@ def _on_meter(draft: Draft, event: MeterRead) -> None:
 
 
 def _on_read_failed(draft: Draft, event: ReadFailed) -> None:
+    if _is_charger(draft, event.device_id):
+        charger.on_read_failed(draft, event)
+        return
     if event.device_id in draft.vehicles:
         readings.on_read_failed(draft, event)
         return
@@ -181,13 +197,10 @@ def _on_requested(draft: Draft, event: Requested) -> None:
     """Change the wish. What was refused may be asked again, because now something has changed."""
     request = event.request
     loadpoint = next(lp for lp in draft.settings.loadpoints if lp.id == request.loadpoint_id)
-    vehicle_id = loadpoint.vehicle_id
-    if vehicle_id is None:
-        return
-    vehicle = draft.vehicles[vehicle_id]
+    vehicle_id, car_id = loadpoint.device_id, loadpoint.vehicle_id or loadpoint.device_id
     memory = draft.loadpoints[loadpoint.id].memory
     wish = _wish_after(memory.wish, request)
-    has_target = _is_new_target(vehicle, request)
+    has_target = _is_new_target(draft.vehicles[car_id], request)
     if wish == memory.wish and not has_target:
         return
     session = memory.session
@@ -197,24 +210,15 @@ def _on_requested(draft: Draft, event: Requested) -> None:
         session = replace(session, was_stopped=is_stop)
     draft.remember_loadpoint(loadpoint.id, wish=replace(wish, version=wish.version + 1), session=session)
     if has_target:
-        limit_pct = limit_to_send_pct(request.target_soc_pct, draft.settings_of(vehicle_id).capabilities)
-        is_so = vehicle.memory.facts is not None and vehicle.memory.facts.limit_soc_pct == limit_pct
-        draft.remember_vehicle(
-            vehicle_id,
-            target_soc_pct=request.target_soc_pct,
-            target_reached=False,
-            limit_sent_pct=limit_pct if is_so else None,
-        )
-        draft.vehicle(vehicle_id, energy_at=draft.at)
-        readings.note_target(draft, vehicle_id)
+        _set_target(draft, car_id, request.target_soc_pct)
+    vehicle = draft.vehicles[vehicle_id]
     if request.amps_a is not None and vehicle.memory.low_amps_refused:
         draft.remember_vehicle(vehicle_id, low_amps_refused=False)
     changes: dict[str, Any] = {"refused": {}, "start_retry_at": None, "starts_failed": 0}
+    if car_id != vehicle_id:
+        draft.vehicle(car_id, **changes)
     if request.amps_a is not None:
         changes["low_amps"] = None
-    is_near = is_soft(request.target_soc_pct, draft.settings_of(vehicle_id).capabilities)
-    if has_target and is_near and is_charging(vehicle.memory.facts):
-        changes["data_due_at"] = draft.at  # how far it is by now was not counted: one look, then it can be foreseen
     facts = vehicle.memory.facts
     if (
         wish.override is Override.CHARGE
@@ -224,6 +228,21 @@ def _on_requested(draft: Draft, event: Requested) -> None:
     ):
         changes["is_doubtful"] = True  # somebody who asks for a start has probably just plugged in
     draft.vehicle(vehicle_id, **changes)
+
+
+def _set_target(draft: Draft, car_id: str, target_pct: int | None) -> None:
+    vehicle, capabilities = draft.vehicles[car_id], draft.settings_of(car_id).capabilities
+    limit_pct = limit_to_send_pct(target_pct, capabilities)
+    is_so = vehicle.memory.facts is not None and vehicle.memory.facts.limit_soc_pct == limit_pct
+    draft.remember_vehicle(
+        car_id, target_soc_pct=target_pct, target_reached=False, limit_sent_pct=limit_pct if is_so else None
+    )
+    draft.vehicle(car_id, energy_at=draft.at)
+    readings.note_target(draft, car_id)
+    if is_soft(target_pct, capabilities) and is_charging(vehicle.memory.facts):
+        draft.vehicle(
+            car_id, data_due_at=draft.at
+        )  # how far it is by now was not counted: one look, then it is foreseen
 
 
 def _wish_after(wish: Wish, request: Request) -> Wish:
@@ -239,11 +258,17 @@ def _wish_after(wish: Wish, request: Request) -> Wish:
         changes["override_until_at"] = None if is_none else request.until_at
     if request.amps_a is not None:
         changes["amps_a"] = request.amps_a
+    if request.phases is not None:
+        changes["phases"] = request.phases or None
     return replace(wish, **changes) if changes else wish
 
 
 def _is_new_target(vehicle: VehicleState, request: Request) -> bool:
     return request.target_soc_pct is not None and request.target_soc_pct != vehicle.memory.target_soc_pct
+
+
+def _is_charger(draft: Draft, device_id: str) -> bool:
+    return any(row.id == device_id for row in draft.settings.chargers)
 
 
 def _on_limit_set(draft: Draft, event: LimitSet) -> None:
@@ -271,8 +296,15 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
     vehicles: dict[str, VehicleMemory] = {}
     for vehicle_id, vehicle in draft.vehicles.items():
         old = before.vehicles[vehicle_id] if before is not None else None
-        if old is not vehicle and (old is None or old.memory is not vehicle.memory):
-            vehicles[vehicle_id] = vehicle.memory
+        if old is vehicle or (old is not None and old.memory is vehicle.memory):
+            continue
+        memory = vehicle.memory
+        if draft.settings_of(vehicle_id).capabilities.is_polled:
+            # It says again how it is after a restart, and it says so all the time: that is not worth a write.
+            memory = _without_facts(memory)
+            if old is not None and _without_facts(old.memory) == memory:
+                continue
+        vehicles[vehicle_id] = memory
     loadpoints: dict[str, LoadpointMemory] = {}
     for loadpoint_id, loadpoint in draft.loadpoints.items():
         was = before.loadpoints[loadpoint_id] if before is not None else None
@@ -284,9 +316,14 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
     return Remember(memory=Memory(site=site, vehicles=vehicles, loadpoints=loadpoints))
 
 
+def _without_facts(memory: VehicleMemory) -> VehicleMemory:
+    return replace(memory, facts=None, read_at=None)
+
+
 APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
     Began: _on_began,
     MeterRead: _on_meter,
+    ChargerRead: charger.on_charger_read,
     VehicleRead: readings.on_vehicle_read,
     ReadFailed: _on_read_failed,
     CommandEnded: replies.on_command_ended,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sunbox.core.behind import charger_of
 from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
@@ -41,8 +42,8 @@ def site_draws(draft: Draft, grid_at: datetime) -> dict[str, Draw]:
     most_w = None if consumption_w is None else max(0.0, consumption_w + NOISE_W)
     draws: dict[str, Draw] = {}
     for loadpoint in draft.settings.loadpoints:
-        vehicle_id = loadpoint.vehicle_id
-        if vehicle_id is None or vehicle_id in draws:
+        vehicle_id = loadpoint.device_id
+        if vehicle_id in draws:
             continue
         draw = draw_here(draft, loadpoint, grid_at)
         if most_w is not None and draw.high_w > most_w:
@@ -61,6 +62,8 @@ def on_reading(draft: Draft, grid_at: datetime) -> None:
             _weigh_settling(draft, vehicle_id, vehicle.settling, consumption_w, grid_at)
         if vehicle.doubt is not None and vehicle.doubt.baseline_w is not None and grid_at > vehicle.doubt.since_at:
             _weigh_step(draft, vehicle_id, consumption_w)
+        elif _is_metered(draft, vehicle_id):
+            continue
         elif is_charging(vehicle.memory.facts) and not vehicle.is_doubtful:
             _weigh_belief(draft, vehicle_id, consumption_w, grid_at)
         elif vehicle.availability is Availability.ONLINE:
@@ -142,9 +145,14 @@ def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: 
         draft.vehicle(vehicle_id, data_due_at=draft.at)
 
 
+def _is_metered(draft: Draft, device_id: str) -> bool:
+    """Return whether what it draws is told all the time: by itself, or by the charger that it is plugged into."""
+    return draft.settings_of(device_id).capabilities.is_polled or charger_of(draft, device_id) is not None
+
+
 def _is_charging_here(draft: Draft, vehicle_id: str) -> bool:
     vehicle, loadpoints = draft.vehicles[vehicle_id], draft.holders_of(vehicle_id)
-    if not loadpoints or not is_charging(vehicle.memory.facts):
+    if not loadpoints or not is_charging(vehicle.memory.facts) or charger_of(draft, vehicle_id) is not None:
         return False
     where = whereabouts(draft.settings, loadpoints[0], draft.settings_of(vehicle_id), vehicle.memory.facts)
     return bool(where.is_here)

@@ -94,7 +94,7 @@ def _from_sun(
     after = decide_from_surplus(lp, can, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=dt_s)
     if lp.set_point.charge and not after.set_point.charge and can.phases > 1 and _phases_at_will(draft, stance):
         few = within_room(circuits, _on(stance, 1))
-        if stance.settings.phases is None and part.high_w >= few.need_w:  # what is too little for three is not for one
+        if stance.fixed_phases is None and part.high_w >= few.need_w:  # what is too little for three is not for one
             lp = _switched(lp, few, part.high_w)
             after = decide_from_surplus(lp, few, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=0.0)
     after = replace(after, is_acting=True, surplus_at=grid_at)
@@ -123,7 +123,7 @@ def _phases_at_will(draft: Draft, stance: Stance) -> int:
 def on_all_phases(draft: Draft, circuits: Circuits | None, stance: Stance) -> Range:
     """Return the range on all the phases that can be had: who takes all he can get wants those too."""
     most = _phases_at_will(draft, stance)
-    phases = most if stance.settings.phases is None else min(most, stance.settings.phases)
+    phases = most if stance.fixed_phases is None else min(most, stance.fixed_phases)
     wide = stance if phases in (0, stance.can.phases) else _on(stance, phases)
     return _fitting(draft, circuits, wide)
 
@@ -131,7 +131,7 @@ def on_all_phases(draft: Draft, circuits: Circuits | None, stance: Stance) -> Ra
 def _fitting(draft: Draft, circuits: Circuits | None, stance: Stance) -> Range:
     """Return the range within the circuits; on one phase where not even the minimum of more fits, and they can be switched."""
     can = within_room(circuits, stance)
-    is_too_wide = can.max_a < can.min_a and can.phases > 1 and stance.settings.phases is None
+    is_too_wide = can.max_a < can.min_a and can.phases > 1 and stance.fixed_phases is None
     return within_room(circuits, _on(stance, 1)) if is_too_wide and _phases_at_will(draft, stance) else can
 
 
@@ -156,7 +156,7 @@ def _on_phases(
     def on(phases: int) -> Range:
         return can if phases == can.phases else within_room(circuits, _on(stance, phases))
 
-    fixed = stance.settings.phases
+    fixed = stance.fixed_phases
     if fixed is not None:
         return lp, on(min(most, fixed))
     ups = draft.wear_of(stance.settings.id).ups

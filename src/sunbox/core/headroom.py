@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sunbox.core.behind import is_at_charger
 from sunbox.core.belief import phases_of, voltage_of
 from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, others_of
 from sunbox.core.connection import whereabouts
-from sunbox.core.draw import draw_at
+from sunbox.core.draw import NOTHING, draw_at
 from sunbox.core.model import Draw
 from sunbox.core.surplus import stale_after_s
 
@@ -30,7 +31,7 @@ def circuits_now(draft: Draft, draws: dict[str, Draw]) -> Circuits | None:
     limit = draft.memory.limit
     if site.main_fuse_a is None and limit is None and not draft.settings.circuits and site.unbalanced_a is None:
         return None
-    loadpoints = [each for each in draft.settings.loadpoints if each.vehicle_id is not None]
+    loadpoints = list(draft.settings.loadpoints)
     others = _others_at_the_grid(draft, loadpoints, draws)
     roots: list[Fuse] = []
     if site.main_fuse_a is not None:
@@ -59,7 +60,7 @@ def path_of(circuits: dict[str, CircuitSettings], circuit_id: str | None) -> lis
 
 def load_of(draft: Draft, loadpoint: LoadpointSettings, draw: Draw) -> Load:
     """Return a loadpoint's car as a load on the circuits."""
-    settings = draft.settings_of(loadpoint.vehicle_id or "")
+    settings = draft.settings_of(loadpoint.device_id)
     memory = draft.vehicles[settings.id].memory
     phases = phases_of(draft.settings, loadpoint, settings, memory)
     voltage_v = voltage_of(draft.settings, memory)
@@ -75,11 +76,13 @@ def load_of(draft: Draft, loadpoint: LoadpointSettings, draw: Draw) -> Load:
 
 def draw_here(draft: Draft, loadpoint: LoadpointSettings, at: datetime) -> Draw:
     """Return what a loadpoint's vehicle draws from this site at an instant: nothing elsewhere, anything where that is not known."""
-    vehicle_id = loadpoint.vehicle_id or ""
+    vehicle_id = loadpoint.device_id
     vehicle = draft.vehicles[vehicle_id]
     draw = draw_at(vehicle.steps, at)
     if draw.high_w <= 0:
         return draw
+    if is_at_charger(draft, loadpoint):
+        return NOTHING  # it counts there
     is_here = whereabouts(draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
     return Draw(draw.low_w if is_here else 0.0, 0.0 if is_here is False else draw.high_w)
 
@@ -89,7 +92,7 @@ def _others_at_the_grid(draft: Draft, loadpoints: list[LoadpointSettings], draws
     site = draft.site
     if site.is_stale or site.grid_w is None:
         return None
-    loads = [load_of(draft, each, draws[each.vehicle_id or ""]) for each in loadpoints]
+    loads = [load_of(draft, each, draws[each.device_id]) for each in loadpoints]
     return _others(draft, MAIN, site.grid_w, site.grid_phases_a, loads)
 
 

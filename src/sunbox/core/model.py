@@ -156,6 +156,8 @@ class VehicleFacts:
     is_driving: bool | None = None
     is_schedule_pending: bool | None = None  #: it is plugged in and waits for a time of its own
     schedule_at: datetime | None = None  #: when it will start by itself, if it says
+    charger: ChargerReading | None = None  #: of a charger: its own words
+    idle_since_at: datetime | None = None  #: of a charger: since when it has offered current that no car takes
     is_near: bool = False  #: it answered over a radio that reaches a few metres: it stands where the radio is
     details: VehicleDetails | None = None
 
@@ -183,6 +185,8 @@ class ChargerReading:
     power_w: float | None = None  #: into the car
     energy_session_wh: float | None = None  #: since plug-in
     energy_total_wh: float | None = None
+    told: bool | None = None  #: what it was last told: to charge, or not to; None = nothing, it goes by its own rules
+    holds: str | None = None  #: why it offers nothing, in its own word
     is_switching: bool = False  #: it switches phases, or plays unplugged: `status` is a blip of its own
     started_at: datetime | None = None  #: when it booted; what it was told before may be forgotten
     fault: str | None = None  #: its own word
@@ -205,6 +209,7 @@ class Wish:
     override_by: str | None = None
     override_until_at: datetime | None = None
     amps_a: int | None = None  #: set-point under now/charge, upper bound in the PV modes
+    phases: int | None = None  #: 1 or 3 where they can be switched; None = as the file says, else as the sun does
     version: int = 0
 
 
@@ -285,6 +290,7 @@ class LoadpointMemory:
     wish: Wish
     session: Session | None = None
     was_charging: bool = False  #: the set-point was to charge
+    has_vehicle: bool | None = None  #: with a charger: its vehicle is what is plugged in; None = not known (yet)
     wear: Wear | None = None
 
 

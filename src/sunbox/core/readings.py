@@ -48,7 +48,7 @@ def on_vehicle_read(draft: Draft, event: VehicleRead) -> None:
     _note_availability(draft, vehicle_id, event.availability)
     if event.what is ReadKind.DATA:
         if event.facts is not None:
-            _note_facts(draft, vehicle_id, event.facts)
+            note_facts(draft, vehicle_id, event.facts)
         else:
             hold_off(draft, vehicle_id, Cause.BAD_ANSWER, None)
     state_due_at = draft.at + timedelta(seconds=contact.state_wait_s(draft, draft.vehicles[vehicle_id]))
@@ -125,8 +125,8 @@ def _note_availability(draft: Draft, vehicle_id: str, availability: Availability
         )
 
 
-def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
-    """Take a full reading."""
+def note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts, *, may_be_hand: bool = True) -> None:
+    """Take a full reading; not `may_be_hand`: nobody's hand is seen in what has changed."""
     vehicle = draft.vehicles[vehicle_id]
     before = vehicle.memory.facts
     if before is not None and facts.measured_at <= before.measured_at:
@@ -140,7 +140,7 @@ def _note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
     is_ours = (
         vehicle.exchange is not None and vehicle.exchange.command is not None
     )  # done perhaps, and not answered yet
-    was_sure = not vehicle.is_doubtful and vehicle.doubt is None and before is not None and not is_ours
+    was_sure = may_be_hand and not vehicle.is_doubtful and vehicle.doubt is None and before is not None and not is_ours
     session.note_reading(draft, vehicle_id, before, facts, was_sure=was_sure)
     _note_limit(draft, vehicle_id, facts)
     _adopt(draft, vehicle_id, facts)

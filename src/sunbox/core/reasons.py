@@ -27,6 +27,7 @@ class ReasonCode(StrEnum):
 
     NEVER_SEEN = "never_seen"
     NOT_PLUGGED = "not_plugged"
+    AT_CHARGER = "at_charger"
     AWAY = "away"
     PLACE_UNKNOWN = "place_unknown"
     NOT_PV_PLACE = "not_pv_place"
@@ -56,6 +57,10 @@ class ReasonCode(StrEnum):
     STOPPING = "stopping"
     REFUSED = "refused"
     NO_POWER = "no_power"
+    CAR_IDLE = "car_idle"
+    CHARGER_HOLDS = "charger_holds"
+    CHARGER_SILENT = "charger_silent"
+    CHARGER_FAULT = "charger_fault"
     RETRYING = "retrying"
     RATE_LIMITED = "rate_limited"
     LOGIN_REQUIRED = "login_required"
@@ -81,6 +86,7 @@ _C, _S, _W, _X, _F = (
 TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.NEVER_SEEN: Template(_W, "waiting: the car has not been seen yet"),
     ReasonCode.NOT_PLUGGED: Template(_W, "not plugged in"),
+    ReasonCode.AT_CHARGER: Template(_W, "the car is plugged in at the charger of another loadpoint"),
     ReasonCode.AWAY: Template(_W, "left alone: the car is at {place}, this loadpoint is at {home}"),
     ReasonCode.PLACE_UNKNOWN: Template(_W, "left alone: the car's location is unknown and no assume_place is set"),
     ReasonCode.NOT_PV_PLACE: Template(_W, "left alone: {place} has no tag pv"),
@@ -140,6 +146,12 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.STOPPING: Template(_S, "stopping: {why}"),
     ReasonCode.REFUSED: Template(_F, "the car refused: {word}"),
     ReasonCode.NO_POWER: Template(_F, "plugged in, but the socket gives no power"),
+    ReasonCode.CAR_IDLE: Template(
+        _X, "offered {amps_a} A, and the car takes nothing: it is full, or does not want to charge now"
+    ),
+    ReasonCode.CHARGER_HOLDS: Template(_W, "told to charge, and the charger holds back by itself: {why}"),
+    ReasonCode.CHARGER_SILENT: Template(_F, "the charger has not answered for {silent_s} s ({cause})"),
+    ReasonCode.CHARGER_FAULT: Template(_F, "the charger reports a fault: {fault}"),
     ReasonCode.RETRYING: Template(_F, "{what} did not get through ({cause}); next try in {retry_s} s"),
     ReasonCode.RATE_LIMITED: Template(_F, "the maker's service asks to wait; next try in {retry_s} s ({cause})"),
     ReasonCode.LOGIN_REQUIRED: Template(_F, "the account must be logged in again (sunbox setup tesla)"),

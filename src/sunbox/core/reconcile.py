@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sunbox.core import orders, target
 from sunbox.core import vehicle as contact
-from sunbox.core.belief import after, draw_w, is_charging, phases_of, voltage_of
+from sunbox.core.behind import is_at_charger, needs_a_start
+from sunbox.core.belief import after, draw_w, is_charging, is_on, phases_of, voltage_of
+from sunbox.core.charger import FAULTS
 from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
 from sunbox.core.draw import changing
@@ -44,7 +46,7 @@ class Action:
     """What would be sent next, and what people are told meanwhile."""
 
     command: Command
-    pending: Pending
+    pending: Pending | None
     may_wake: bool = False
     not_before_at: datetime | None = None
     is_asked_for: bool = True  #: by somebody, and not only by the sun
@@ -52,9 +54,7 @@ class Action:
 
 def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
     """Send at most one request for a loadpoint whose vehicle is its own charger, and say what is pending."""
-    vehicle_id = loadpoint.vehicle_id
-    if vehicle_id is None:
-        return
+    vehicle_id = loadpoint.device_id
     held_by: Reason | None = None
     action = next_action(draft, draft.loadpoints[loadpoint.id], draft.vehicles[vehicle_id], loadpoint)
     vehicle = draft.vehicles[vehicle_id]
@@ -62,7 +62,28 @@ def reconcile(draft: Draft, loadpoint: LoadpointSettings) -> None:
         orders.deliver(draft, vehicle_id)
     if draft.vehicles[vehicle_id].exchange is None:
         held_by = _act(draft, vehicle_id, action)
+    if loadpoint.charger_id is not None and loadpoint.vehicle_id is not None:
+        held_by = held_by or _tend(draft, loadpoint)
     _show(draft, loadpoint, action, held_by)
+
+
+def _tend(draft: Draft, loadpoint: LoadpointSettings) -> Reason | None:
+    """Deal with the car behind a charger: its limit, orders, a start where it does not take what is offered, a look now and then."""
+    car_id = loadpoint.vehicle_id or ""
+    vehicle = draft.vehicles[car_id]
+    if vehicle.memory.orders:
+        orders.deliver(draft, car_id)
+    if draft.vehicles[car_id].exchange is not None:
+        return None
+    action = None
+    facts = vehicle.memory.facts
+    if facts is not None:
+        action = _limit(vehicle, draft.settings_of(car_id).capabilities, facts)
+    if action is None and needs_a_start(draft, loadpoint):
+        is_asked = _is_asked_for(draft.loadpoints[loadpoint.id].memory.wish)
+        start = Action(Command(CommandName.START), Pending.STARTING, True, vehicle.start_retry_at, is_asked)
+        action = _unless_refused(vehicle, start)
+    return _act(draft, car_id, action)
 
 
 def _act(draft: Draft, vehicle_id: str, action: Action | None) -> Reason | None:
@@ -128,7 +149,7 @@ def _is_urgent(action: Action | None, doubted: Command) -> bool:
 def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoint: LoadpointSettings) -> Action | None:
     """Return the next command that would change something, None if reality is as it should be."""
     facts = vehicle.memory.facts
-    settings = draft.settings_of(loadpoint.vehicle_id or "")
+    settings = draft.settings_of(loadpoint.device_id)
     capabilities = settings.capabilities
     doubted = vehicle.doubt.command.name if vehicle.doubt is not None else None
     set_point = lp.set_point
@@ -138,14 +159,16 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
             return None
         start = _start(set_point.amps_a, capabilities, facts)
         return _unless_refused(vehicle, replace(start, is_asked_for=_is_asked_for(lp.memory.wish)))
-    charges = is_charging(facts)
+    charges = is_on(facts)
     if lp.is_acting and not set_point.charge and (charges or doubted in (CommandName.START, CommandName.STOP)):
         return _unless_refused(vehicle, Action(Command(CommandName.STOP), Pending.STOPPING, may_wake=charges))
     if (action := _limit(vehicle, capabilities, facts)) is not None:
         return action
     if facts.is_plugged is False:
-        return None
+        return _lock(vehicle, facts, lp.memory.wish)
     if not lp.is_acting:
+        if is_at_charger(draft, loadpoint):
+            return None
         asked_a = lp.memory.wish.amps_a
         if charges and asked_a is not None and not facts.is_fast_charger:  # elsewhere, asked for by name
             cap_a = device_cap(loadpoint, capabilities, facts).amps_a
@@ -155,16 +178,32 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
         return None
     phases = _phases(draft, vehicle, settings, loadpoint, set_point)
     if charges and doubted is not CommandName.STOP:
-        amps = _amps(vehicle, capabilities, facts, set_point.amps_a)
+        # Who takes nothing now may begin at any moment: with little.
+        wanted_a = capabilities.min_a if facts.charging is Charging.COMPLETE else set_point.amps_a
+        amps = _amps(vehicle, capabilities, facts, wanted_a)
         # Never more on more phases than was decided: less current first, and more only once there are fewer phases.
         is_less = amps is not None and (amps.command.value or 0) < (facts.amps_requested_a or 0)
         return amps if phases is None or is_less else phases
-    if facts.charging is Charging.COMPLETE:
+    if facts.charging is Charging.COMPLETE or _holds_itself(facts):
         return None
     if phases is not None:
         return phases
     start = _start(set_point.amps_a, capabilities, facts, vehicle.start_retry_at)
     return _unless_refused(vehicle, replace(start, is_asked_for=_is_asked_for(lp.memory.wish)))
+
+
+def _lock(vehicle: VehicleState, facts: VehicleFacts, wish: Wish) -> Action | None:
+    """Return what keeps a charger from starting by itself when the next car is plugged in: many forget a stop with the cable."""
+    charger = facts.charger
+    if charger is None or charger.is_enabled is not True or charger.told is False or _is_asked_for(wish):
+        return None
+    return _unless_refused(vehicle, Action(Command(CommandName.STOP), None))
+
+
+def _holds_itself(facts: VehicleFacts) -> bool:
+    """Return whether a charger that was told to charge does not, for a reason of its own: telling it again changes nothing."""
+    charger = facts.charger
+    return charger is not None and charger.told is True and charger.is_enabled is False
 
 
 def _is_asked_for(wish: Wish) -> bool:
@@ -285,10 +324,10 @@ def _count_switch(draft: Draft, vehicle_id: str) -> None:
 
 def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, held_by: Reason | None) -> None:
     """Note what is pending and what holds it back."""
-    vehicle = draft.vehicles[loadpoint.vehicle_id or ""]
+    vehicle = draft.vehicles[loadpoint.device_id]
     lp = draft.loadpoints[loadpoint.id]
     pending = _pending(vehicle, lp, action)
-    reason = held_by or _standing(draft, vehicle, lp, pending)
+    reason = held_by or _standing(draft, loadpoint.device_id, vehicle, lp, pending)
     if pending is not lp.pending or reason != lp.held_by:
         draft.loadpoints[loadpoint.id] = replace(lp, pending=pending, held_by=reason)
 
@@ -318,17 +357,37 @@ def _pending(vehicle: VehicleState, lp: LoadpointState, action: Action | None) -
     return Pending.STARTING if starts else None
 
 
-def _standing(draft: Draft, vehicle: VehicleState, lp: LoadpointState, pending: Pending | None) -> Reason | None:
+def _trouble(draft: Draft, vehicle: VehicleState) -> Reason | None:
+    """Return what is wrong with a charger."""
+    cause = vehicle.memory.block_cause.value if vehicle.memory.block_cause is not None else "no answer"
+    if vehicle.availability is not Availability.ONLINE:
+        since_at = vehicle.availability_at or draft.began_at
+        return Reason(ReasonCode.CHARGER_SILENT, {"silent_s": (draft.at - since_at).total_seconds(), "cause": cause})
+    charger = vehicle.memory.facts.charger if vehicle.memory.facts is not None else None
+    if charger is not None and charger.status in FAULTS:
+        return Reason(ReasonCode.CHARGER_FAULT, {"fault": charger.fault or charger.status.value})
+    return None
+
+
+def _standing(
+    draft: Draft, device_id: str, vehicle: VehicleState, lp: LoadpointState, pending: Pending | None
+) -> Reason | None:
     """Return what stands between set-point and reality, where it is not the set-point's own reason."""
     memory = vehicle.memory
     if memory.login_required:
         return Reason(ReasonCode.LOGIN_REQUIRED, {}, memory.not_before_at)
+    if draft.settings_of(device_id).capabilities.is_polled and (trouble := _trouble(draft, vehicle)) is not None:
+        return trouble
     if vehicle.wake is not None:
         return Reason(ReasonCode.WAKING, {"since_s": (draft.at - vehicle.wake.since_at).total_seconds()})
     facts = memory.facts
     if pending is Pending.STOPPING:
         return None
     if lp.is_acting and lp.set_point.charge and facts is not None and not is_charging(facts):
+        if facts.charger is not None and facts.charging is Charging.COMPLETE:
+            return Reason(ReasonCode.CAR_IDLE, {"amps_a": facts.amps_requested_a or 0})
+        if facts.charger is not None and _holds_itself(facts):
+            return Reason(ReasonCode.CHARGER_HOLDS, {"why": facts.charger.holds or "it does not say why"})
         if facts.charging is Charging.COMPLETE:
             return Reason(ReasonCode.COMPLETE, {"soc_pct": facts.soc_pct or 0, "limit_pct": facts.limit_soc_pct or 0})
         if facts.charging is Charging.NO_POWER:

@@ -101,14 +101,18 @@ def proven(draft: Draft, vehicle_id: str, command: Command) -> None:
         case CommandName.SET_PHASES:
             switch = settings.capabilities.phase_switch
             settle_s = switch.gap_s + switch.settle_s if switch is not None else settings.capabilities.settle_s
-            draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, 0.0))
+            switched_at = draft.at + timedelta(seconds=settle_s)
+            draft.vehicle(vehicle_id, steps=changing(vehicle.steps, draft.at, 0.0), switched_at=switched_at)
         case _:
             settle_s = settle_s_of(settings, memory)
             _watch_settling(draft, vehicle_id, facts, to_w)
             if vehicle.low_amps is not None and vehicle.low_amps.sent >= 2:
                 # Some cars ignore what is below their minimum: one look tells.
                 draft.vehicle(vehicle_id, data_due_at=draft.at + timedelta(seconds=settle_s), data_wait_s=0.0)
-    draft.vehicle(vehicle_id, steps=settles(draft.vehicles[vehicle_id].steps, draft.at, to_w, settle_s))
+    vehicle = draft.vehicles[vehicle_id]
+    if vehicle.switched_at is not None:  # a switch of phases goes on while the current is changed
+        settle_s = max(settle_s, (vehicle.switched_at - draft.at).total_seconds())
+    draft.vehicle(vehicle_id, steps=settles(vehicle.steps, draft.at, to_w, settle_s))
 
 
 def settle_s_of(settings: VehicleSettings, memory: VehicleMemory) -> float:

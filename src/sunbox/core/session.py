@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sunbox.core.behind import is_at_charger
 from sunbox.core.belief import is_charging, is_flowing
 from sunbox.core.model import Charging, Mode, Override, Session, VehicleFacts
 from sunbox.core.values import replace
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sunbox.core.settings import LoadpointSettings
 
 CAR_APP = "the car's own app"
+CHARGER_APP = "the charger's own app"
 CAR_SCHEDULE = "the car's own schedule"
 
 MEDDLED_KEPT = 3
@@ -39,7 +41,7 @@ def note_reading(
     for loadpoint in draft.holders_of(vehicle_id):
         memory = draft.loadpoints[loadpoint.id].memory
         session = memory.session
-        if now.is_plugged is False:
+        if now.is_plugged is False or is_at_charger(draft, loadpoint):
             if session is not None or memory.wish.override is not Override.NONE or memory.wish.amps_a is not None:
                 end(draft, loadpoint.id)
             continue
@@ -92,10 +94,14 @@ def _note_hand(
 
     Only where the facts leave no other reading: it flowed and was stopped below its limit, or it had been stopped and charges.
     """
-    if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED:
-        return _overridden(draft, loadpoint, session, Override.STOP, CAR_APP)
-    if before.charging is Charging.STOPPED and is_charging(now) and before.limit_soc_pct == now.limit_soc_pct:
-        return _overridden(draft, loadpoint, session, Override.CHARGE, CAR_APP)
+    by, told = CAR_APP, None
+    if now.charger is not None:  # it says what it was told; what it forgets or does by its own rules is nobody's word
+        by, told = CHARGER_APP, now.charger.told
+    if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED and (by is CAR_APP or told is False):
+        return _overridden(draft, loadpoint, session, Override.STOP, by)
+    is_started = before.charging is Charging.STOPPED and is_charging(now) and (by is CAR_APP or told is True)
+    if is_started and before.limit_soc_pct == now.limit_soc_pct:
+        return _overridden(draft, loadpoint, session, Override.CHARGE, by)
     return session
 
 

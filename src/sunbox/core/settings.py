@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.model import Mode
+from sunbox.core.values import replace, unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,11 @@ class LoadpointSettings:
     )
     phase_switches_per_session: int = 12  #: most on a day; each step up costs twice as much as the one before
 
+    @property
+    def device_id(self) -> str:
+        """Return what is told to charge here: the charger, or the vehicle that is its own."""
+        return self.charger_id or self.vehicle_id or ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSettings:
@@ -176,3 +182,17 @@ class Settings:
     vehicles: tuple[VehicleSettings, ...] = ()
     chargers: tuple[ChargerSettings, ...] = ()
     loadpoints: tuple[LoadpointSettings, ...] = ()
+
+
+@unchanged
+def devices_of(settings: Settings) -> dict[str, VehicleSettings]:
+    """Return everything that can be told to charge, by id: vehicles, and chargers in the same terms (no price, no place)."""
+    chargers = (VehicleSettings(id=row.id, name=row.name, capabilities=row.capabilities) for row in settings.chargers)
+    return {device.id: device for device in (*settings.vehicles, *chargers)}
+
+
+def as_own_chargers(settings: Settings) -> Settings:
+    """Return the same site with each charger as a vehicle that is its own: for whoever only reckons what was drawn where."""
+    devices = devices_of(settings)
+    loadpoints = tuple(replace(row, vehicle_id=row.device_id, charger_id=None) for row in settings.loadpoints)
+    return replace(settings, vehicles=tuple(devices.values()), chargers=(), loadpoints=loadpoints)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeVar
 
+from sunbox.core.behind import car_of, is_at_charger
 from sunbox.core.belief import draw_w, is_charging, is_flowing, phases_of, voltage_of
+from sunbox.core.charger import FAULTS
 from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
 from sunbox.core.economy import daily_line, projected, soft_line, spend_on
-from sunbox.core.model import ChargerStatus, Charging
+from sunbox.core.model import ChargerStatus, Charging, VehicleFacts
 from sunbox.core.reasons import Reason, ReasonCode, render
-from sunbox.core.settings import LoadpointSettings, VehicleSettings
+from sunbox.core.settings import LoadpointSettings, VehicleSettings, devices_of
 from sunbox.core.stance import is_complete, is_wished
 from sunbox.core.state import LoadpointState, State, VehicleState
 from sunbox.core.surplus import balance
+from sunbox.core.values import replace
 from sunbox.core.vehicle import ASLEEP
 from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
 
@@ -25,9 +28,7 @@ def snapshot(state: State, now: datetime) -> SiteSnapshot:
     """Return the site as known at `now`."""
     site = balance(state.settings, state.meters, now)
     loadpoints = tuple(
-        _loadpoint(state, number, loadpoint, now)
-        for number, loadpoint in enumerate(state.settings.loadpoints, start=1)
-        if loadpoint.vehicle_id is not None
+        _loadpoint(state, number, loadpoint, now) for number, loadpoint in enumerate(state.settings.loadpoints, start=1)
     )
     vehicles = tuple(_vehicle(state, vehicle, now) for vehicle in state.settings.vehicles)
     cars_w = 0.0
@@ -105,14 +106,19 @@ def _money(amount: M) -> M:
 
 
 def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: datetime) -> LoadpointSnapshot:
-    vehicle_id = settings.vehicle_id or ""
     lp = state.loadpoints[settings.id]
-    vehicle = state.vehicles[vehicle_id]
-    vehicle_settings = next(entry for entry in state.settings.vehicles if entry.id == vehicle_id)
-    shown = _vehicle(state, vehicle_settings, now)
+    vehicle_settings = devices_of(state.settings)[settings.device_id]
+    vehicle = state.vehicles[settings.device_id]
+    is_gone = is_at_charger(state, settings)
     facts = vehicle.memory.facts
+    if is_gone and facts is not None:
+        facts = replace(facts, charging=Charging.DISCONNECTED)
+    car_id = car_of(settings, lp.memory)
+    car = state.vehicles[car_id]
+    shown = _shown_car(state, settings, car_id, now)
     wish, session = lp.memory.wish, lp.memory.session
     flows = is_flowing(facts)
+    where = whereabouts(state.settings, settings, vehicle_settings, facts)
     phases = phases_of(state.settings, settings, vehicle_settings, vehicle.memory) if flows else 0
     voltage_v = voltage_of(state.settings, vehicle.memory)
     is_plugged = bool(facts is not None and facts.is_plugged)
@@ -124,35 +130,48 @@ def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: date
         mode=wish.mode,
         override=wish.override,
         override_by=wish.override_by,
-        is_wished=is_wished(wish, vehicle),
+        is_wished=is_wished(wish, car),
         version=wish.version,
         is_settled=lp.pending is None,
-        status=ChargerStatus.C if flows else ChargerStatus.B if is_plugged else ChargerStatus.A,
+        status=_status(facts, flows=flows),
         is_plugged=is_plugged,
         is_flowing=flows,
         has_started=session is not None and session.has_started,
         was_stopped=session is not None and session.was_stopped,
-        is_target_reached=is_plugged and (vehicle.memory.target_reached or is_complete(vehicle)),
-        is_pv_possible=is_plugged and shown.is_at_pv_place and not shown.is_at_fast_charger,
+        is_target_reached=is_plugged and (car.memory.target_reached or is_complete(vehicle)),
+        is_pv_possible=is_plugged and where.is_pv and not (facts is not None and facts.is_fast_charger),
         amps_asked_a=wish.amps_a,
+        phases_asked=wish.phases,
+        can_switch_phases=vehicle_settings.capabilities.phase_switch is not None and settings.phases != 1,
         set_point=lp.set_point,
         max_a=available_a(facts),
         draw_a=None if facts is None else (facts.actual_a or 0.0) if flows else 0.0,
         voltage_v=voltage_v if flows else shown_v,
         phases=phases,
         draw_w=None if facts is None else draw_w(facts, phases, voltage_v) if flows else 0.0,
-        energy_added_wh=_energy_wh(vehicle),
+        energy_added_wh=facts.energy_added_wh if facts is not None else None,
+        energy_total_wh=facts.charger.energy_total_wh if facts is not None and facts.charger is not None else None,
         pending=lp.pending,
         reason=reason_of(lp, vehicle),
         vehicle=shown,
-        is_here=whereabouts(state.settings, settings, vehicle_settings, facts).is_here,
+        is_here=where.is_here,
     )
 
 
-def _energy_wh(vehicle: VehicleState) -> float | None:
-    """Return the energy added as last read; what went in since is not guessed at."""
-    facts = vehicle.memory.facts
-    return facts.energy_added_wh if facts is not None else None
+def _shown_car(state: State, settings: LoadpointSettings, car_id: str, now: datetime) -> VehicleSnapshot | None:
+    """Return the car that is shown at a loadpoint; None where a charger has none, or a strange one."""
+    if settings.charger_id == car_id:
+        return None
+    return _vehicle(state, devices_of(state.settings)[car_id], now)
+
+
+def _status(facts: VehicleFacts | None, *, flows: bool) -> ChargerStatus:
+    charger = facts.charger if facts is not None else None
+    if charger is not None and charger.status in FAULTS:
+        return charger.status
+    if flows:
+        return ChargerStatus.C
+    return ChargerStatus.B if facts is not None and facts.is_plugged else ChargerStatus.A
 
 
 WAITING_FOR_SUN = (ReasonCode.SURPLUS_LOW, ReasonCode.SURPLUS_STARTING, ReasonCode.START_PRICE)

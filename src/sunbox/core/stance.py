@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sunbox.core.behind import car_of, is_at_charger
 from sunbox.core.belief import extra_a, is_charging, phases_of, takes_less, voltage_of
 from sunbox.core.circuits import Cap, Load, device_cap
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
 from sunbox.core.foresight import ahead_w
-from sunbox.core.model import Charging, Mode, Override, Wish
+from sunbox.core.model import Availability, Charging, Mode, Override, Wish
 from sunbox.core.prices import price_wh, start_price_wh
 from sunbox.core.reasons import Numbers, Reason, ReasonCode
 from sunbox.core.regulator import Range
@@ -55,6 +56,14 @@ class Stance:
     )
 
     @property
+    def fixed_phases(self) -> int | None:
+        """Return the phases that somebody decided on, None where the sun decides."""
+        wired, asked = self.settings.phases, self.wish.phases
+        if asked is None or wired is None:
+            return asked or wired
+        return min(asked, wired)
+
+    @property
     def extra_w(self) -> float:
         """Return the power that it takes beyond what it is allowed."""
         return self.extra_a * self.can.unit_w
@@ -73,7 +82,7 @@ class Stance:
 
 def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> Stance | LoadpointState:
     """Return what the loadpoint is in for, or the loadpoint as decided where power does not matter."""
-    vehicle_settings = draft.settings_of(settings.vehicle_id or "")
+    vehicle_settings = draft.settings_of(settings.device_id)
     vehicle = draft.vehicles[vehicle_settings.id]
     facts = vehicle.memory.facts
     wish = _expire(draft, lp.memory.wish)
@@ -84,11 +93,13 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         return leave(lp, Reason(ReasonCode.MODE_OFF))
     if facts is not None and facts.is_plugged is False:
         return leave(lp, Reason(ReasonCode.NOT_PLUGGED))
+    if is_at_charger(draft, settings):
+        return leave(lp, Reason(ReasonCode.AT_CHARGER))
     if facts is not None and facts.is_fast_charger and facts.is_plugged:
         return leave(lp, Reason(ReasonCode.FAST_CHARGER))
     if wish.override is Override.STOP:
         return off(lp, Reason(ReasonCode.STOPPED_BY, {"by": wish.override_by or "?"}, wish.override_until_at))
-    reached = _target_reached(vehicle)
+    reached = _target_reached(draft.vehicles[car_of(settings, lp.memory)])
     if reached is not None and (is_asked or wish.mode is not Mode.OFF):
         where = whereabouts(draft.settings, settings, vehicle_settings, facts)
         return off(lp, reached) if is_asked or where.is_here else leave(lp, reached)
@@ -165,6 +176,8 @@ def _is_idle(draft: Draft, vehicle: VehicleState) -> bool:
     memory = vehicle.memory
     if memory.facts is None or is_charging(memory.facts):
         return False
+    if memory.facts.charger is not None and vehicle.availability is not Availability.ONLINE:
+        return True
     if memory.facts.charging in (Charging.COMPLETE, Charging.NO_POWER) or CommandName.START in vehicle.refused:
         return True
     waits = (vehicle.start_retry_at, memory.not_before_at, wake_again_at(vehicle))

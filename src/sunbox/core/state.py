@@ -96,6 +96,7 @@ class VehicleState:
     doubt: Doubt | None = None
     baseline_w: float | None = None  #: consumption of the site when the last command was sent
     settling: Settling | None = None
+    switched_at: datetime | None = None  #: when the last switch of phases will be (or was) over
     quiet: Quiet | None = None
     wake: WakeAttempt | None = None
     refused: dict[CommandName, tuple[Command, str]] = field(default_factory=dict)

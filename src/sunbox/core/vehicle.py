@@ -164,6 +164,7 @@ class Contact(StrEnum):
     ASLEEP = "asleep"  #: and not to be woken for this
     WAKE_LATER = "wake_later"  #: the last wake brought nothing
     NO_MONEY = "no_money"
+    SILENT = "silent"  #: it does not answer, and there is nothing to be done about it
 
 
 def reach(
@@ -174,6 +175,8 @@ def reach(
     A stop goes out also where the look before it cannot be paid for. A wake that nobody asked for keeps to the soft line.
     """
     vehicle = draft.vehicles[vehicle_id]
+    if draft.settings_of(vehicle_id).capabilities.is_polled:
+        return Contact.READY if vehicle.availability is Availability.ONLINE else Contact.SILENT
     if vehicle.wake is not None:
         return Contact.BUSY
     if is_online(draft, vehicle):
@@ -224,6 +227,8 @@ def wake_again_at(vehicle: VehicleState) -> datetime | None:
 
 def poll(draft: Draft, vehicle_id: str) -> None:
     """Do what is due by time alone: follow a wake, call the state, read the data. Only if no exchange is under way."""
+    if draft.settings_of(vehicle_id).capabilities.is_polled:
+        return
     vehicle = draft.vehicles[vehicle_id]
     if vehicle.wake is not None and not _follow_wake(draft, vehicle_id, vehicle.wake):
         return

@@ -31,7 +31,8 @@ class Pending(StrEnum):
 class Request:
     """One bundle of wishes for one loadpoint, applied in one event. What is None stays as it is.
 
-    `override` NONE lifts start and stop. `amps_a` 3–32, `target_soc_pct` 1–100.
+    `override` NONE lifts start and stop. `amps_a` 3–32, `target_soc_pct` 1–100, `phases` 1, 3 or 0 = automatic
+    (where a charger can switch them).
     """
 
     loadpoint_id: str
@@ -41,6 +42,7 @@ class Request:
     until_at: datetime | None = None
     amps_a: int | None = None
     target_soc_pct: int | None = None
+    phases: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,9 @@ class LoadpointSnapshot:
     reason: Reason
     vehicle: VehicleSnapshot | None
     is_here: bool | None = None  #: the car stands at this loadpoint's place; None = not known
+    phases_asked: int | None = None  #: None = automatic
+    can_switch_phases: bool = False
+    energy_total_wh: float | None = None  #: of all sessions, where a charger counts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ class Recorder:
         changed: dict[str, Draw] = {}
         at = event.reading.measured_at
         for loadpoint in after.settings.loadpoints:
-            vehicle = after.vehicles.get(loadpoint.vehicle_id or "")
+            vehicle = after.vehicles.get(loadpoint.device_id)
             if vehicle is None:
                 continue
             steps, facts = vehicle.steps, vehicle.memory.facts

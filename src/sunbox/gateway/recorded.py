@@ -17,14 +17,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sunbox.core.belief import own_phases_of, voltage_of
+from sunbox.core.charger import facts_of
 from sunbox.core.circuits import device_cap
 from sunbox.core.commands import KIND_OF, Command, CommandName, ReadKind, RequestKind
 from sunbox.core.decisions import is_at
 from sunbox.core.events import Began, Requested
 from sunbox.core.evidence import NOISE_W
-from sunbox.core.model import Charging, Draw, MeterReading, VehicleFacts, VehicleMemory, Wish
+from sunbox.core.model import ChargerReading, Charging, Draw, MeterReading, VehicleFacts, VehicleMemory, Wish
 from sunbox.core.reasons import ReasonCode
-from sunbox.core.settings import LoadpointSettings, Settings, SiteSettings, VehicleSettings
+from sunbox.core.settings import LoadpointSettings, Settings, SiteSettings, VehicleSettings, as_own_chargers
 from sunbox.core.state import MeterState
 from sunbox.core.surplus import balance, surplus_without_cars_w
 from sunbox.core.values import replace
@@ -35,12 +36,20 @@ from sunbox.gateway.decisions import decision_from
 from sunbox.gateway.journal import EVENTS, STATE
 
 FACTS: TypeAdapter[VehicleFacts] = TypeAdapter(VehicleFacts)
+READING: TypeAdapter[ChargerReading] = TypeAdapter(ChargerReading)
 
 HOLE = timedelta(minutes=5)
 """A longer time without a grid reading is a gap in the record."""
 
-FULL = frozenset({ReasonCode.COMPLETE.value, ReasonCode.TARGET_REACHED.value})
-ABSENT = frozenset({ReasonCode.NOT_PLUGGED.value, ReasonCode.AWAY.value, ReasonCode.FAST_CHARGER.value})
+FULL = frozenset({ReasonCode.COMPLETE.value, ReasonCode.TARGET_REACHED.value, ReasonCode.CAR_IDLE.value})
+ABSENT = frozenset(
+    {
+        ReasonCode.NOT_PLUGGED.value,
+        ReasonCode.AT_CHARGER.value,
+        ReasonCode.AWAY.value,
+        ReasonCode.FAST_CHARGER.value,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -129,8 +138,8 @@ class Record:
 
 
 def driven(settings: Settings) -> tuple[LoadpointSettings, ...]:
-    """Return the loadpoints that are reckoned: those with a vehicle."""
-    return tuple(loadpoint for loadpoint in settings.loadpoints if loadpoint.vehicle_id is not None)
+    """Return the loadpoints that are reckoned: all of them."""
+    return settings.loadpoints
 
 
 def read_record(paths: Iterable[Path], progress: Callable[[float], None] = lambda _: None) -> Record:
@@ -199,6 +208,7 @@ class _Reader:
         self.take: dict[str, Callable[[dict[str, Any], datetime], None]] = {
             "Began": self.began,
             "VehicleRead": self.vehicle_read,
+            "ChargerRead": self.charger_read,
             "ReadFailed": self.read_failed,
             "CommandEnded": self.command_ended,
             "Requested": self.requested,
@@ -240,7 +250,7 @@ class _Reader:
                 self.know(id_, vehicle.memory.facts)
 
     def set_up(self, settings: Settings, wishes: dict[str, Wish]) -> None:
-        self.settings = settings
+        settings = self.settings = as_own_chargers(settings)
         self.neutral = replace(settings.site, target_grid_w=0.0)
         for loadpoint in driven(settings):
             self.wishes.setdefault(loadpoint.id, wishes.get(loadpoint.id) or Wish(mode=loadpoint.mode))
@@ -317,7 +327,7 @@ class _Reader:
         decision = self.decisions.get(loadpoint.id)
         code = decision.code if decision is not None else ""
         is_plugged = False if code in ABSENT else self.plugged.get(loadpoint.id)
-        facts = self.facts.get(loadpoint.vehicle_id or "")
+        facts = self.facts.get(loadpoint.device_id)
         is_full = code in FULL or (facts is not None and facts.charging is Charging.COMPLETE)
         return Seen(low_w, high_w, decision, is_plugged, is_full)
 
@@ -342,6 +352,10 @@ class _Reader:
         if told.get("facts") is not None:
             self.know(told["vehicle_id"], FACTS.validate_python(told["facts"], strict=False))
         self.bill(told["vehicle_id"], KIND_OF[ReadKind(told["what"])], told.get("billed", 0), at)
+
+    def charger_read(self, told: dict[str, Any], _at: datetime) -> None:
+        reading = READING.validate_python(told["reading"], strict=False)
+        self.know(told["charger_id"], facts_of(reading, self.facts.get(told["charger_id"])))
 
     def read_failed(self, told: dict[str, Any], at: datetime) -> None:
         self.bill(told["device_id"], KIND_OF[ReadKind(told["what"])], told.get("billed", 0), at)
@@ -380,7 +394,7 @@ class _Reader:
             raise JournalError(f"{where}: there is no grid reading in it, nothing can be reckoned")
         count = len(driven(settings))
         if count == 0:
-            raise JournalError(f"{files[-1]}: none of its loadpoints has a vehicle, nothing can be reckoned")
+            raise JournalError(f"{files[-1]}: there is no loadpoint in it, nothing can be reckoned")
         # another number of loadpoints before a change of the configuration cannot be compared with what came after it
         samples = [sample for sample in self.samples if len(sample.seen) == count]
         if len(samples) < len(self.samples):

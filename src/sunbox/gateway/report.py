@@ -38,6 +38,7 @@ class Cause(StrEnum):
 CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.NEVER_SEEN: Cause.AWAY,
     ReasonCode.NOT_PLUGGED: Cause.AWAY,
+    ReasonCode.AT_CHARGER: Cause.AWAY,
     ReasonCode.AWAY: Cause.AWAY,
     ReasonCode.PLACE_UNKNOWN: Cause.AWAY,
     ReasonCode.NOT_PV_PLACE: Cause.AWAY,
@@ -67,6 +68,10 @@ CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.STOPPING: Cause.LAG,
     ReasonCode.REFUSED: Cause.FAULT,
     ReasonCode.NO_POWER: Cause.FAULT,
+    ReasonCode.CAR_IDLE: Cause.FULL,
+    ReasonCode.CHARGER_HOLDS: Cause.FAULT,
+    ReasonCode.CHARGER_SILENT: Cause.FAULT,
+    ReasonCode.CHARGER_FAULT: Cause.FAULT,
     ReasonCode.RETRYING: Cause.FAULT,
     ReasonCode.RATE_LIMITED: Cause.FAULT,
     ReasonCode.LOGIN_REQUIRED: Cause.FAULT,

@@ -74,6 +74,7 @@ _ANY_PLUGGED = frozenset(Status) - {Status.NOT_READY}
 STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.NEVER_SEEN: frozenset({Status.NOT_READY}),
     ReasonCode.NOT_PLUGGED: frozenset({Status.NOT_READY}),
+    ReasonCode.AT_CHARGER: frozenset({Status.NOT_READY}),
     # elsewhere: no car here, or one that is left alone whatever it does
     ReasonCode.AWAY: frozenset(Status),
     ReasonCode.PLACE_UNKNOWN: _ANY_PLUGGED,
@@ -105,6 +106,11 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.WAKE_FAILED: _WAITS,
     ReasonCode.STARTING: _WAITS,
     ReasonCode.NO_POWER: _WAITS,
+    ReasonCode.CHARGER_HOLDS: _WAITS,
+    ReasonCode.CAR_IDLE: frozenset({Status.STOPPED}),
+    # what it does is as last known
+    ReasonCode.CHARGER_SILENT: frozenset(Status),
+    ReasonCode.CHARGER_FAULT: frozenset(Status),
     # a command is under way, in trouble or held back, whichever it is
     ReasonCode.STOPPING: _ANY_PLUGGED,
     ReasonCode.REFUSED: _ANY_PLUGGED,

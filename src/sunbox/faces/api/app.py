@@ -135,6 +135,7 @@ def create_app(wallbox: Wallbox) -> FastAPI:
                 override=wish.override,
                 amps_a=wish.amps_a,
                 target_soc_pct=wish.target_soc_pct,
+                phases=wish.phases,
             )
         )
         if isinstance(verdict, Rejected):

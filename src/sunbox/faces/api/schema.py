@@ -166,6 +166,9 @@ class LoadpointView(View):
     reason: Annotated[ReasonView, BeforeValidator(_reason_view)]
     vehicle: VehicleView | None
     is_here: Annotated[bool | None, Field(description="the car stands at this loadpoint's place; null = not known")]
+    phases_asked: Annotated[int | None, Field(description="1 or 3; null = automatic")]
+    can_switch_phases: Annotated[bool, Field(description="between one phase and three")]
+    energy_total_wh: Annotated[float | None, Field(description="of all sessions, where a charger counts it")]
 
 
 class LimitView(View):
@@ -279,6 +282,7 @@ class LoadpointWish(BaseModel):
     override: Annotated[Override | None, Field(description="charge, stop, or none to leave it to the mode")] = None
     amps_a: Annotated[StrictInt | None, Field(ge=3, le=32)] = None
     target_soc_pct: Annotated[StrictInt | None, Field(ge=1, le=100)] = None
+    phases: Annotated[StrictInt | None, Field(description="1 or 3 where they can be switched; 0 = automatic")] = None
     by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who asks; the reason names it")] = "api"
 
 
@@ -303,6 +307,7 @@ ALLOWED: dict[str, str] = {
     "override": ", ".join(Override),
     "amps_a": "an integer from 3 to 32",
     "target_soc_pct": "an integer from 1 to 100",
+    "phases": "1, 3, or 0 for automatic",
     "by": "a short word in lower case",
 }
 """What each field of a wish may be, in words, for people who sent something else."""

@@ -82,9 +82,11 @@ def rejected(verdict: Rejected) -> Wrong:
 
 _WORDS: dict[ReasonCode, str] = {
     ReasonCode.NOT_PLUGGED: DISCONNECTED,
+    ReasonCode.AT_CHARGER: DISCONNECTED,
     ReasonCode.COMPLETE: "complete",
     ReasonCode.TARGET_REACHED: "complete",
     ReasonCode.NO_POWER: "no_power",
+    ReasonCode.CAR_IDLE: "complete",
     ReasonCode.LOGIN_REQUIRED: envelopes.LOGIN_REQUIRED,
 }
 """Reasons for which Tesla has a word; the others are told as people read them."""
