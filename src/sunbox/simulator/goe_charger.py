@@ -7,28 +7,36 @@ more; after a stop the contactor opens 3 s after the current is gone; a switch o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sunbox.dialects.goe.box import Box, Readout
 from sunbox.dialects.goe.decide import Behind, Pause
 from sunbox.dialects.goe.profiles import STANDARD, Profile
 from sunbox.dialects.goe.state import DEVICE, Identity, first_state
-from sunbox.dialects.goe.words import Fault, Force, PhaseMode
+from sunbox.dialects.goe.words import Fault, Force, Logic, PhaseMode
 from sunbox.simulator import car_physics as physics
-from sunbox.simulator.goe_car import WallboxCar
-from sunbox.simulator.goe_heat import heat_limit_a, warmed_c
+from sunbox.simulator.goe_car import BoxedCar, WallboxCar
+from sunbox.simulator.goe_heat import MOST_A, heat_limit_a, warmed_c
 from sunbox.simulator.goe_surplus import SurplusLaw
 
 LOGIC_S = 1.0
-STILL_S = 10.0
-"""How long a step may be without a car."""
+STILL_S, DRAWING_S = 10.0, 5.0
+"""How long a step may be while nothing moves: without current, and with."""
 CLOSE_S, OPEN_S = 2.0, 3.0
 """From the car's wish until the contactor closes; from the end of the current until it opens."""
 BOOT_S = 20.0
 """How long it cannot be reached after a reboot."""
 SWITCH_BLIP_S = 2.0
 """How long it pretends to be unplugged at the end of a switch of phases, if it does."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """How many requests it got."""
+
+    reads: int = 0
+    sets: int = 0
 
 
 class GoeCharger:
@@ -40,11 +48,12 @@ class GoeCharger:
         start_at: datetime,
         profile: Profile = STANDARD,
         identity: Identity | None = None,
-        car: WallboxCar | None = None,
+        car: BoxedCar | None = None,
         supply_phases: int = 3,
         voltage_v: float = 230.0,
         ambient_c: float = 20.0,
         cable_a: int = 32,
+        installation_a: int | None = None,
         unplugs_at_switch: bool = False,
     ) -> None:
         """Begin with everything as delivered.
@@ -58,11 +67,16 @@ class GoeCharger:
             voltage_v: phase to neutral, without load.
             ambient_c: temperature around it.
             cable_a: limit of the cable.
+            installation_a: most that the house connection carries, which `ama` is set to; default what the box is built for.
             unplugs_at_switch: it ends a switch of phases with a simulated unplugging, as some firmware does.
         """
         self.box = Box(profile, DEVICE)
         self.state = first_state(start_at, identity)
-        self.car = car or WallboxCar()
+        self.car: BoxedCar = car or WallboxCar()
+        self.installation_a: int = min(installation_a or MOST_A, self.state.values["ama"])
+        self.state = self.box.settle(
+            self.state, {"ama": self.installation_a, "amp": min(self.state.values["amp"], self.installation_a)}
+        )
         self.supply_phases, self.voltage_v, self.cable_a = supply_phases, voltage_v, cable_a
         self.ambient_c, self.temperature_c = ambient_c, ambient_c
         self.unplugs_at_switch = unplugs_at_switch
@@ -70,6 +84,9 @@ class GoeCharger:
         self.fault = Fault.NONE
         self.closed_phases = 0
         self.law = SurplusLaw()
+        self.asked = Asked()
+        self.phase_switches = 0
+        self._last_flowing = 0
         self._pause: Pause | None = None
         self._pause_s = self._close_s = self._open_s = 0.0
         self._down_s = self._no_wifi_s = self._busy_s = 0.0
@@ -82,10 +99,12 @@ class GoeCharger:
 
     def read(self, names: Iterable[str] = ()) -> Readout:
         """Return what it says."""
+        self._notice_cable()
         return self.box.read(self.state, names)
 
     def set(self, items: Iterable[tuple[str, str]]) -> dict[str, bool | str]:
         """Be told (key, JSON text) pairs; the effect comes with the next look of the logic."""
+        self._notice_cable()
         judged = self.box.judge(self.state, items)
         boots = self.state.boots
         self.state = self.box.settle(self.state, judged.good)
@@ -101,15 +120,13 @@ class GoeCharger:
 
     def plug(self) -> None:
         """Plug the car in."""
-        self.car.is_plugged = True
-        self._settle_behind()
+        self.car.plug()
+        self._notice_cable()
 
     def unplug(self) -> None:
         """Pull the cable; the contactor is open before it is out."""
-        self.car.is_plugged = False
-        self.closed_phases, self.car.current_a, self.car.offered_s = 0, 0.0, 0.0
-        self._pause = None
-        self._settle_behind()
+        self.car.unplug()
+        self._notice_cable()
 
     def reboot(self) -> None:
         """Lose power for a moment."""
@@ -149,22 +166,41 @@ class GoeCharger:
         return bool(
             self._pause is not None
             or self._down_s > 0
-            or (self.closed_phases and abs(self._target_a() - self.car.current_a) > 0.01)
-            or (self._offer.is_allowed and self.car.has_appetite and not self.closed_phases)
-            or (self.closed_phases and not self._wants_closed())
+            or self.car.is_plugged != self.state.behind.is_plugged
+            or (self.car.is_plugged and self._is_moving)
         )
 
-    def truth(self) -> dict[str, Any]:
-        """Return what is true, as JSON."""
-        return {
-            "is_plugged": self.car.is_plugged,
-            "soc_pct": round(self.car.soc_pct, 2),
-            "current_a": round(self.car.current_a, 2),
-            "phases": self.closed_phases,
-            "draw_w": round(self.draw_w, 1),
-            "temperature_c": round(self.temperature_c, 1),
-            "is_reachable": self.is_reachable,
-        }
+    @property
+    def _is_moving(self) -> bool:
+        """Return whether the car, the contactor or the logic are on their way to something."""
+        if self.fault is not self.state.behind.fault or self.state.values["su"]:
+            return True
+        if self.box.offer(self.state) != self._offer:
+            return True
+        if not self.closed_phases:
+            return self._offer.is_allowed and self.car.has_appetite
+        if not self._wants_closed() or self.closed_phases != self._wanted_phases():
+            return True
+        return abs(self.car.wanted_a(self._offer.amps_a) - self.car.current_a) > 0.01
+
+    @property
+    def most_a(self) -> int:
+        """Return the most that cable and installation let it offer, A per phase."""
+        return min(self.cable_a, self.installation_a)
+
+    @property
+    def most_power_w(self) -> float:
+        """Return the most AC power that box and car are built for, in W, on whatever phases."""
+        options = {1, self.supply_phases}
+        return max(self._power_w(phases, min(self.most_a, self.car.most_a(phases))) for phases in options)
+
+    def _power_w(self, phases: int, current_a: float) -> float:
+        return min(phases, self.car.phases) * current_a * physics.sagged_v(self.voltage_v, current_a)
+
+    @property
+    def offered_a(self) -> int:
+        """Return what it offers the car now, A per phase; 0 = nothing."""
+        return self._offer.amps_a if self._is_offering() else 0
 
     # time
 
@@ -172,14 +208,21 @@ class GoeCharger:
         """Live for `dt_s` seconds."""
         left_s = dt_s
         while left_s > 1e-9:
-            step_s = min(left_s, STILL_S if self._is_still else LOGIC_S - self._logic_s)
+            self._notice_cable()
+            step_s = min(left_s, self._longest_step_s())
             self._step(step_s)
             left_s -= step_s
 
-    @property
-    def _is_still(self) -> bool:
-        """Return whether nothing can happen but by the clock's minutes: no car, and nothing under way."""
-        return not self.car.is_plugged and self._pause is None and self._down_s <= 0 and not self.law.is_on
+    def _longest_step_s(self) -> float:
+        """Return for how long nothing can happen but by the clock's minutes and what warms, fills or is counted."""
+        logic_s = LOGIC_S - self._logic_s
+        values = self.state.values
+        if self.is_busy or self.law.is_on or (self.car.is_plugged and SurplusLaw.is_followed(values)):
+            return logic_s
+        if self.draw_w <= 0:
+            return STILL_S
+        # what limits energy is looked at each second
+        return logic_s if values["dwo"] is not None or values["lmo"] == Logic.TRIP else DRAWING_S
 
     def _step(self, dt_s: float) -> None:
         at = self.state.at + timedelta(seconds=dt_s)
@@ -194,8 +237,8 @@ class GoeCharger:
                 self.law.advance(self.state, max(dt_s, LOGIC_S))
                 self._offer = self.box.offer(self.state)
         self._run_contactor(dt_s)
-        pilot_a = self._offer.amps_a if self._is_offering() else 0
-        self.car.advance(dt_s, pilot_a=pilot_a, phases=self.closed_phases)
+        self.car.advance(dt_s, pilot_a=self.offered_a, phases=self.closed_phases)
+        self._count_switches()
         self.car.store(flowing_w * dt_s / 3600.0, dt_s)  # as the box counts, by what flowed until now
         self.temperature_c = warmed_c(self.temperature_c, self.ambient_c, self.car.current_a, self.closed_phases, dt_s)
         self.state = self.box.advanced(self.state, self._behind(), at)
@@ -214,11 +257,6 @@ class GoeCharger:
 
     def _wants_closed(self) -> bool:
         return self._is_offering() and self.car.asks
-
-    def _target_a(self) -> float:
-        if not self._wants_closed():
-            return 0.0
-        return physics.tapered_a(self.car.soc_pct, min(float(self._offer.amps_a), self.car.max_a))
 
     def _run_contactor(self, dt_s: float) -> None:
         """Close, open and pause, in their own time."""
@@ -257,9 +295,30 @@ class GoeCharger:
     def _fall_down(self) -> None:
         """Boot: the contactor drops, nothing is offered, nobody answers."""
         self._down_s, self._pause = BOOT_S, None
-        self.closed_phases, self.car.current_a, self.car.offered_s = 0, 0.0, 0.0
+        self._drop_contactor()
         self.law = SurplusLaw()
         self._settle_behind()
+
+    def _drop_contactor(self) -> None:
+        self.closed_phases, self._close_s = 0, 0.0
+        self.car.lose_power()
+
+    def _notice_cable(self) -> None:
+        """See that the car was plugged in, or is gone, whoever did it."""
+        if self.car.is_plugged == self.state.behind.is_plugged:
+            return
+        if not self.car.is_plugged:
+            self._drop_contactor()
+            self._pause = None
+        self._settle_behind()
+
+    def _count_switches(self) -> None:
+        """Count when current flows on another number of phases than it flowed on last."""
+        if self.car.current_a <= 0:
+            return
+        flowing = min(self.closed_phases, self.car.phases)
+        self.phase_switches += flowing != self._last_flowing and self._last_flowing > 0
+        self._last_flowing = flowing
 
     def _settle_behind(self) -> None:
         self.state = self.box.advanced(self.state, self._behind(), self.state.at)
