@@ -115,4 +115,6 @@ class Ordered:
     by: str
 
 
-Event = Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered
+Event = (
+    Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered
+)
