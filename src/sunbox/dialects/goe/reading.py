@@ -146,9 +146,9 @@ def is_enabled(status: Status) -> bool | None:
 
 
 def fault_of(status: Status, firmware: Firmware | None = None) -> str | None:
-    """Return the fault in words, None if there is none or it is not told."""
+    """Return the fault in words, None if there is none, it is not told, or it does not keep a car from charging."""
     number = status.read("err")
-    if not number:
+    if not number or status.car is Car.CHARGING:
         return None
     fault = status.fault(firmware)
     return f"err {number}" if fault is None else fault.name.lower().replace("_", " ")
