@@ -17,6 +17,9 @@ from sunbox.core.settings import MeterSettings
 from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
+from sunbox.drivers.goe.driver import GoeDriver
+from sunbox.drivers.goe.settings import GoeChargerSettings
+from sunbox.drivers.goe.settings import capabilities as goe_capabilities
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
@@ -36,6 +39,7 @@ from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
+    chargers={"goe": DriverKind(GoeChargerSettings, goe_capabilities)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
     faces={
@@ -72,6 +76,9 @@ def open_drivers(
     for device in config.meters:
         own = cast("HttpMeterSettings", device.settings)
         drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
+    for device in config.chargers:
+        charger = cast("GoeChargerSettings", device.settings)
+        drivers[device.id] = GoeDriver(device.id, charger, clients, clock)
     accounts: tuple[TeslaAccount, ...] = ()
     if config.vehicles:
         account_settings = cast("TeslaAccountSettings", config.accounts.get("tesla") or TeslaAccountSettings())

@@ -8,12 +8,12 @@ from datetime import datetime
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sunbox.dialects.goe.answers import BUSY
 from sunbox.dialects.goe.box import Readout
 from sunbox.faces.goe.app import DEVICE_MANNERS, create_app
 from sunbox.simulator.goe_charger import GoeCharger
 from sunbox.simulator.tesla_http import LostReply
 
-BUSY = "couldn't take api lock in 3s, please try again later"
 HANG_S = 3600.0
 """How long a request hangs that cannot arrive."""
 
