@@ -163,7 +163,7 @@ class TeslaCar:
     @property
     def most_told_a(self) -> int:
         """Return the most that it remembers when told a current: a wallbox's offer changes, and it follows that later."""
-        return self.onboard_a if self.is_boxed else self.available_a
+        return self.onboard_limit_a(1) if self.is_boxed else self.available_a
 
     @property
     def shown_amps_a(self) -> int:

@@ -102,6 +102,7 @@ class TeslaWallbox:
         self.id, self.car_id = box_id, tesla.id
         self.charger = charger
         tesla.box_power_w = lambda: charger.most_power_w
+        tesla.amps_a = tesla.most_told_a  # nobody has told it less
 
     @property
     def is_busy(self) -> bool:
