@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from goe_place import START, STOP, Place, amps, phases, play
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
 from sunbox.core.effects import Read
 from sunbox.core.events import ChargerRead, ReadFailed
-from sunbox.core.model import ChargerStatus
+from sunbox.core.model import ChargerStatus, MeterReading
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.errors import SunboxError
 
@@ -442,3 +443,41 @@ def test_a_read_that_the_core_asks_for_carries_its_number() -> None:
         assert event.exchange_id == 3
 
     play(act)
+
+
+# --- its own surplus logic -------------------------------------------------------------------------------------------
+
+
+def test_a_charger_is_fed_with_the_surplus_and_follows_it(capsys) -> None:
+    async def act(place: Place) -> None:
+        place.charger.plug()
+        await place.set_by_hand(lmo="4", fup="true")
+        async with place.polling():
+            for _ in range(120):
+                place.balance = MeterReading(measured_at=place.clock.now(), grid_w=-4000.0, pv_w=5000.0, battery_w=0.0)
+                await asyncio.sleep(1)
+            told = [json.loads(each["ids"]) for each in place.wire.sets]
+            assert 22 <= len(told) <= 25
+            assert told[0] == {"pGrid": -4000.0, "pPv": 5000.0, "pAkku": 0.0}
+            assert place.charger.draw_w > 1000
+            await asyncio.sleep(60)  # the meter is silent
+            assert 3 <= len(place.wire.sets) - len(told) <= 8
+        assert "surplus ignored" not in capsys.readouterr().out
+
+    play(act, feeds_surplus=True)
+
+
+def test_a_charger_that_would_ignore_the_surplus_says_why(capsys) -> None:
+    async def act(place: Place) -> None:
+        await place.set_by_hand(acp="false", frc="1")
+        async with place.polling():
+            await asyncio.sleep(60)
+            out = capsys.readouterr().out
+            for key in ("fup", "lmo", "frc", "acp"):
+                assert out.count(f"it ignores the surplus: `{key}`") == 1
+            assert "it ignores the surplus: `fup` is false" in await place.driver.probe()
+            await place.set_by_hand(acp="true", frc="0", fup="true", lmo="4")
+            await asyncio.sleep(11)
+            assert "surplus followed" in capsys.readouterr().out
+
+    play(act, feeds_surplus=True)
