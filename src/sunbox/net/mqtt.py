@@ -289,7 +289,7 @@ class MqttConnection:
             if self._subscriptions:
                 granted = await client.subscribe([(topic, 1) for topic in self._subscriptions])
                 for topic, code in zip(self._subscriptions, granted, strict=False):
-                    if (code if isinstance(code, int) else code.value) >= REFUSED:
+                    if getattr(code, "value", code) >= REFUSED:  # by protocol a number or a named one
                         self._log.warning("mqtt_subscription_refused", topic=topic)
             self._welcome(client)
             tasks = (asyncio.create_task(self._send(client)), asyncio.create_task(self._receive(client)))
