@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -288,8 +288,9 @@ class MqttConnection:
             client = await self._connect(stack)
             if self._subscriptions:
                 granted = await client.subscribe([(topic, 1) for topic in self._subscriptions])
-                for topic, code in zip(self._subscriptions, granted, strict=False):
-                    if getattr(code, "value", code) >= REFUSED:  # by protocol a number or a named one
+                codes: Sequence[Any] = granted  # numbers, or in MQTT 5 named ones
+                for topic, code in zip(self._subscriptions, codes, strict=False):
+                    if getattr(code, "value", code) >= REFUSED:
                         self._log.warning("mqtt_subscription_refused", topic=topic)
             self._welcome(client)
             tasks = (asyncio.create_task(self._send(client)), asyncio.create_task(self._receive(client)))
