@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from sunbox.core.commands import Command, CommandName
 from sunbox.core.effects import Send
 from sunbox.core.events import ChargerRead, CommandEnded, Event, ReadFailed
-from sunbox.core.model import ChargerReading
+from sunbox.core.model import ChargerReading, MeterReading
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.drivers.goe.driver import GoeDriver
 from sunbox.drivers.goe.settings import GoeChargerSettings
@@ -71,7 +71,14 @@ class Place:
         self.charger = GoeCharger(start_at=self.clock.now(), profile=PROFILES[profile], **(charger or {}))
         self.wire = Recorder(create_goe_app(self.charger, self.clock.now))
         self.settings = GoeChargerSettings(**({"url": URL} | settings))
-        self.driver = GoeDriver("garage", self.settings, client_factory(apps={URL: self.wire}), self.clock)
+        self.balance: MeterReading | None = None
+        self.driver = GoeDriver(
+            "garage",
+            self.settings,
+            client_factory(apps={URL: self.wire}),
+            self.clock,
+            balance=lambda: self.balance,
+        )
         self.events: list[Event] = []
 
     async def send(self, command: Command) -> CommandEnded:

@@ -13,7 +13,7 @@ from sunbox.dialects.goe.decide import ADAPTER_A
 from sunbox.dialects.goe.keys import Firmware
 from sunbox.dialects.goe.quirks import NO_QUIRKS, Quirk
 from sunbox.dialects.goe.wire import Energies, Status, is_number
-from sunbox.dialects.goe.words import Car, Fault, Force, ModelStatus, PhaseMode
+from sunbox.dialects.goe.words import Car, Fault, Force, Logic, ModelStatus, PhaseMode
 
 ESSENTIAL: tuple[str, ...] = ("car", "frc", "alw", "amp", "err", "nrg", "wh", "eto", "rbt", "modelStatus")
 """So many as the oldest firmware takes."""
@@ -42,7 +42,10 @@ POLLED: tuple[str, ...] = (
 )
 """What is read again and again."""
 
-IDENTITY: tuple[str, ...] = ("sse", "fna", "lmo", "fup", "acp", "tma", "rssi", "hla")
+PRECONDITIONS: tuple[str, ...] = ("lmo", "fup", "acp")
+"""What is read beside it where the charger follows the surplus that it is told."""
+
+IDENTITY: tuple[str, ...] = ("sse", "fna", *PRECONDITIONS)
 """What is asked beside it at the start and by a probe."""
 
 AMX = "v1:amx"
@@ -267,3 +270,29 @@ def _total_w(told: Energies) -> float:
     low_w, high_w = _LEAST_SHARE * apparent_w - _SLACK_W, _MOST_SHARE * apparent_w + _SLACK_W
     found_w = next((each_w for each_w in (told.total_w, sum(told.powers_w)) if low_w <= each_w <= high_w), apparent_w)
     return max(0.0, found_w)  # the total goes below zero for a moment at start and switch of phases (evcc 13378)
+
+
+# --- its own surplus logic -------------------------------------------------------------------------------------------
+
+
+def surplus_to_wire(grid_w: float, pv_w: float | None, battery_w: float | None) -> dict[str, float]:
+    """Return the value of `ids`: grid + = import, battery + = discharging, as everywhere here; what is not known is left out."""
+    told = {"pGrid": grid_w, "pPv": pv_w, "pAkku": battery_w}
+    return {name: round(value, 1) for name, value in told.items() if value is not None}
+
+
+def preconditions_of(status: Status) -> list[str]:
+    """Return why a charger ignores the surplus that it is told, though it answers true; a key that is not told counts as right.
+
+    Sources: goecharger/go-eCharger-API-v2 issues 208, 226, 326.
+    """
+    rows = (
+        (status.read("fup") is False, "`fup` is false: switch on 'Use PV surplus' in the go-e app"),
+        (status.logic not in (None, Logic.ECO), "`lmo` is not 4: choose Eco in the go-e app"),
+        (
+            status.force not in (None, Force.NEUTRAL),
+            f"`frc` is {status.read('frc')}: a start or stop by hand holds; choose neutral",
+        ),
+        (status.read("acp") is False, "`acp` is false: it may not pause a charge; allow it in the go-e app"),
+    )
+    return [f"it ignores the surplus: {text}" for applies, text in rows if applies]

@@ -7,6 +7,7 @@ core's. A key is written only where it is not so already.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,15 +17,16 @@ from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
-from sunbox.core.model import ChargerReading, ChargerStatus
+from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
 from sunbox.core.resilience import Backoff
 from sunbox.dialects.goe.answers import FORCED, PHASE_MODES, SWITCH_ON_V2
 from sunbox.dialects.goe.keys import Json
-from sunbox.dialects.goe.reading import FLOWING_A, IDENTITY, POLLED, reading_from_status
+from sunbox.dialects.goe.reading import FLOWING_A, IDENTITY, POLLED, PRECONDITIONS, reading_from_status
 from sunbox.dialects.goe.wire import Status
 from sunbox.dialects.goe.words import Access, ModelStatus
 from sunbox.drivers.base import Emit
 from sunbox.drivers.goe.client import Failed, HttpLink, Link
+from sunbox.drivers.goe.feeder import Feeder
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.drivers.goe.words import advice_for, told_of
 from sunbox.drivers.outage import Outage
@@ -86,7 +88,9 @@ class GoeDriver:
         settings: GoeChargerSettings,
         clients: ClientFactory,
         clock: Clock,
+        *,
         link: Link | None = None,
+        balance: Callable[[], MeterReading | None] | None = None,
     ) -> None:
         """Reach a charger.
 
@@ -96,12 +100,15 @@ class GoeDriver:
             clients: makes HTTP clients.
             clock: the time of day.
             link: another way than HTTP.
+            balance: tells what flows at the site, for a charger that is fed with it (`feeds_surplus`).
         """
         self._device_id = device_id
         self._settings = settings
         self._clock = clock
         self._link: Link = link or HttpLink(settings, clients)
         self._outage = Outage(device_id)
+        self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_surplus and balance else None
+        self._polled = POLLED if self._feeder is None else (*POLLED, *PRECONDITIONS)
         self._emit: Emit | None = None
         self._known: _Known | None = None
         self._started_at: datetime | None = None
@@ -119,15 +126,18 @@ class GoeDriver:
     async def run(self, emit: Emit) -> None:
         """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
         self._emit = emit
-        while True:
-            event = await self._poll()
-            emit(event)
-            self._hurry.clear()
-            try:
-                async with asyncio.timeout(self._wait_s(event)):
-                    await self._hurry.wait()
-            except TimeoutError:
-                pass
+        feeding = None if self._feeder is None else asyncio.create_task(self._feeder.run(), name=self._device_id)
+        try:
+            while True:
+                event = await self._poll()
+                emit(event)
+                self._hurry.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._wait_s(event)):
+                        await self._hurry.wait()
+        finally:
+            if feeding is not None:
+                feeding.cancel()
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
@@ -191,7 +201,7 @@ class GoeDriver:
 
     async def _poll(self) -> ChargerRead | ReadFailed:
         is_first = self._known is None
-        found = await self._link.read((*POLLED, *IDENTITY) if is_first else POLLED)
+        found = await self._link.read((*self._polled, *IDENTITY) if is_first else self._polled)
         now = self._clock.now()
         if isinstance(found, Failed):
             self._failures += 1
@@ -208,6 +218,8 @@ class GoeDriver:
             )
         self._failures = 0
         self._outage.worked()
+        if self._feeder is not None:
+            self._feeder.look_at(found)
         return ChargerRead(at=now, charger_id=self._device_id, reading=self._reading(found))
 
     def _reading(self, status: Status) -> ChargerReading:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from sunbox.core.commands import Cause
 from sunbox.core.model import ChargerReading, ChargerStatus
+from sunbox.dialects.goe.reading import preconditions_of
 from sunbox.dialects.goe.wire import Status
-from sunbox.dialects.goe.words import Access, Force, Logic
+from sunbox.dialects.goe.words import Access, Logic
 from sunbox.drivers.goe.settings import GoeChargerSettings
 
 _ADVICE: dict[Cause, str] = {
@@ -80,17 +81,3 @@ def problems_of(status: Status, reading: ChargerReading, settings: GoeChargerSet
     """Return what an owner should know."""
     found = [text.format(max_a=reading.max_a) for applies, text in _CHECKS if applies(status, reading, settings)]
     return found + (preconditions_of(status) if settings.feeds_surplus else [])
-
-
-def preconditions_of(status: Status) -> list[str]:
-    """Return why the charger would ignore the surplus that it is told, though it answers true. A key that it does not tell counts as right."""
-    rows = (
-        (status.read("fup") is False, "`fup` is false: switch on 'Use PV surplus' in the go-e app"),
-        (status.logic not in (None, Logic.ECO), "`lmo` is not 4: choose Eco in the go-e app"),
-        (
-            status.force not in (None, Force.NEUTRAL),
-            f"`frc` is {status.read('frc')}: a start or stop by hand holds; choose neutral",
-        ),
-        (status.read("acp") is False, "`acp` is false: it may not pause a charge; allow it in the go-e app"),
-    )
-    return [f"it ignores the surplus: {text}" for applies, text in rows if applies]
