@@ -6,17 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from sunbox.clock import Clock
 from sunbox.config.loader import Config
 from sunbox.config.registry import DriverKind, FaceKind, Registry
+from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
+from sunbox.drivers.goe.driver import GoeDriver
+from sunbox.drivers.goe.settings import GoeChargerSettings
+from sunbox.drivers.goe.settings import capabilities as goe_capabilities
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
@@ -36,6 +40,7 @@ from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
     meters={"http": DriverKind(HttpMeterSettings)},
+    chargers={"goe": DriverKind(GoeChargerSettings, goe_capabilities)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
     faces={
@@ -64,14 +69,24 @@ class Composed:
 
 
 def open_drivers(
-    config: Config, clients: ClientFactory, clock: Clock
+    config: Config, clients: ClientFactory, clock: Clock, balance: Callable[[], MeterReading | None] | None = None
 ) -> tuple[dict[str, Driver], tuple[TeslaAccount, ...]]:
-    """Return the drivers by device id, and the accounts that some of them share."""
+    """Return the drivers by device id, and the accounts that some of them share.
+
+    Args:
+        config: the owner's file, checked.
+        clients: makes HTTP clients.
+        clock: the time of day.
+        balance: tells what flows at the site, for devices with a surplus logic of their own.
+    """
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
     for device in config.meters:
         own = cast("HttpMeterSettings", device.settings)
         drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
+    for device in config.chargers:
+        charger = cast("GoeChargerSettings", device.settings)
+        drivers[device.id] = GoeDriver(device.id, charger, clients, clock, balance=balance)
     accounts: tuple[TeslaAccount, ...] = ()
     if config.vehicles:
         account_settings = cast("TeslaAccountSettings", config.accounts.get("tesla") or TeslaAccountSettings())
@@ -81,6 +96,27 @@ def open_drivers(
             vehicle = cast("TeslaVehicleSettings", device.settings)
             drivers[device.id] = TeslaDriver(device.id, vehicle, account, clients, clock)
     return drivers, accounts
+
+
+@dataclass(slots=True)
+class _Site:
+    """What flows at the site, for drivers that tell their device: they are opened before there is a gateway."""
+
+    gateway: Gateway | None = None
+
+    def balance(self) -> MeterReading | None:
+        """Return it as known now, None where the grid is not measured."""
+        if self.gateway is None:
+            return None
+        known = self.gateway.snapshot()
+        if known.grid_w is None or known.grid_age_s is None:
+            return None
+        return MeterReading(
+            measured_at=known.at - timedelta(seconds=known.grid_age_s),
+            grid_w=known.grid_w,
+            pv_w=known.pv_w,
+            battery_w=known.battery_w,
+        )
 
 
 def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual: bool = False) -> Composed:
@@ -95,7 +131,8 @@ def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual:
     Raises:
         StoreError: what must survive cannot be read.
     """
-    drivers, accounts = open_drivers(config, clients, clock)
+    site = _Site()
+    drivers, accounts = open_drivers(config, clients, clock, site.balance)
     store = MemoryStore(config.store_path, is_inline=is_virtual)
     journal = Journal(config.journal.folder, keep_days=config.journal.keep_days)
     gateway = Gateway(
@@ -107,6 +144,7 @@ def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual:
         report=report_day,
         is_inline=is_virtual,
     )
+    site.gateway = gateway
     return Composed(gateway, store, accounts)
 
 

@@ -29,9 +29,10 @@ def with_its_own(path, command):
 
 
 def path_of(words):
-    """Return the command that a line names: a car's name stands where the help has NAME."""
-    named = tuple("NAME" if number == 1 and words[0] == "vehicle" else word for number, word in enumerate(words))
-    return max((path for path in ALL if named[: len(path)] == path), key=len)
+    """Return the command that a line names: a car's or a charger's name stands where the help has NAME."""
+    exact, named = tuple(words), (words[0], "NAME", *words[2:])
+    fitting = [path for path in ALL if path in (exact[: len(path)], named[: len(path)])]
+    return max(fitting, key=lambda path: (len(path), path == exact[: len(path)]))
 
 
 ALL = dict(every_command())
@@ -45,6 +46,7 @@ def test_the_commands_are_those_that_are_documented():
         "check",
         "status",
         "vehicle",
+        "charger",
         "explain",
         "report",
         "whatif",

@@ -18,6 +18,7 @@ KEYS = [
     "import_kwh_per_30d",
     "net_pct",
     "starts_per_day",
+    "phase_switches_per_day",
     "commands_per_day",
     "wakes_per_day",
     "data_per_day",

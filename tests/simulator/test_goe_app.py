@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 
+from sunbox.dialects.goe.answers import BUSY
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
-from sunbox.simulator.goe_app import BUSY, create_goe_app
+from sunbox.simulator.goe_app import create_goe_app
 from sunbox.simulator.goe_charger import BOOT_S, GoeCharger
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)

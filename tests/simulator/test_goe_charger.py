@@ -12,6 +12,7 @@ from sunbox.dialects.goe.words import Fault
 from sunbox.simulator.car_physics import into_battery_w
 from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import BOOT_S, GoeCharger
+from sunbox.simulator.goe_control import box_truth
 from sunbox.simulator.goe_heat import heat_limit_a
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
@@ -304,5 +305,5 @@ def test_a_battery_that_discharges_is_no_sun() -> None:
 
 
 def test_what_is_true_can_be_told() -> None:
-    truth = charging().charger.truth()
-    assert (truth["is_plugged"], truth["phases"], truth["current_a"]) == (True, 3, 16)
+    truth = box_truth(charging().charger)
+    assert (truth["plugged"], truth["phases"], truth["current_a"], truth["offered_a"]) == (True, 3, 16, 16)

@@ -100,6 +100,61 @@ presence: [always]
         assert allowed in problem.split("allowed is")[1]
 
 
+CHARGERS = """\
+cars: [{id: model3}, {id: y}]
+chargers:
+  - {id: garage, car: model3, profile: "60.3", supply_phases: 1, max_amps: 16, cable_amps: 20, ambient_c: 30}
+  - id: drive
+    unplugs_at_switch: true
+    vehicle: {capacity_kwh: 40, soc_pct: 20, limit_pct: 90, phases: 1, max_amps: 20, presence: commuter, plugged: false}
+"""
+
+
+def test_wallboxes_are_as_their_scenario_says():
+    world, _ = world_of(parse_scenario(CHARGERS))
+    assert list(world.cars) == ["model3", "y", "drive"]
+    garage, drive = (charger.box_truth() for charger in world.chargers.values())
+    assert (garage["car"], garage["firmware"], garage["supply_phases"], garage["installation_a"]) == (
+        "model3", "60.3", 1, 16
+    )  # fmt: skip
+    assert (garage["cable_a"], garage["ambient_c"], garage["told"]["amp"]) == (20, 30, 16)
+    assert (drive["car"], drive["unplugs_at_switch"], drive["serial"]) == (None, True, "100002")
+    truth = world.cars["drive"].truth()
+    assert (truth["capacity_wh"], truth["soc_pct"], truth["limit_pct"], truth["phases"], truth["max_a"]) == (
+        40_000, 20, 90, 1, 20
+    )  # fmt: skip
+    assert (truth["plugged"], truth["never_full"], truth["home"]) == (False, False, True)
+    assert world.cars["model3"].max_power_w == pytest.approx(16 * 227.6)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "allowed"),
+    [
+        ("cars: []\n", "line 1: cars: is empty", "or chargers"),
+        ("chargers:\n  - {id: model3}\n", "line 2: chargers[0].id is 'model3'", "no car has"),
+        ("chargers:\n  - {car: y}\n", "line 2: chargers[0].car is 'y'", "any of model3"),
+        ("cars: []\nchargers: [{car: y}]\n", "line 2: chargers[0].car is 'y'", "no car at all"),
+        ("chargers: [{car: model3}, {id: b, car: model3}]\n", "line 1: chargers[1].car", "each car once"),
+        ("chargers: [{car: model3, vehicle: {soc_pct: 5}}]\n", "line 1: chargers[0].has car", "one of them"),
+        ("chargers: [{id: a}, {id: a}]\n", "line 1: chargers: ids a, a", "each id once"),
+        ("chargers: [{kind: wallbe}]\n", "line 1: chargers[0].kind is 'wallbe'", "goe"),
+        ("chargers: [{profile: 9}]\n", "line 1: chargers[0].profile is '9'", "051, 055, 59.4"),
+        ("chargers: [{max_amps: 5}]\n", "line 1: chargers[0].max_amps is '5'", "6 to 32"),
+        ("chargers: [{supply_phases: 2}]\n", "line 1: chargers[0].supply_phases is '2'", "1 or 3"),
+        ("chargers: [{vehicle: {max_amps: 40}}]\n", "line 1: chargers[0].vehicle.max_amps is '40'", "6 to 32"),
+        ("chargers: [{vehicle: 3}]\n", "line 1: chargers[0].vehicle", "capacity_kwh, soc_pct"),
+        ("chargers: [{colour: 3}]\n", "line 1: chargers[0].colour: unknown", "unplugs_at_switch"),
+        ("chargers: garage\n", "line 1: chargers", "a list"),
+    ],
+)
+def test_mistakes_about_wallboxes(text: str, where: str, allowed: str):
+    with pytest.raises(ConfigError) as caught:
+        parse_scenario(text, "home.yaml")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"home.yaml {where}")
+    assert allowed in problem.split("allowed is")[1]
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "just words", "a: [", "a: !!python/object:os.system x"])
 def test_what_is_no_scenario_at_all(text):
     with pytest.raises(ConfigError, match=r"home\.yaml"):

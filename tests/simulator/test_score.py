@@ -16,7 +16,7 @@ def two_days() -> DayLedger:
 
 
 def test_every_figure():
-    figures = score(two_days(), BillCounts(commands=100, wakes=3, data=40, dollars=0.22)).to_json()
+    figures = score(two_days(), BillCounts(commands=100, wakes=3, data=40, dollars=0.22, phase_switches=5)).to_json()
     assert figures == {
         "days": 2,
         "charged_kwh": 30,
@@ -25,6 +25,7 @@ def test_every_figure():
         "import_kwh_per_30d": 45,
         "net_pct": pytest.approx(66.67),
         "starts_per_day": 4.5,
+        "phase_switches_per_day": 2.5,
         "commands_per_day": 50,
         "wakes_per_day": 1.5,
         "data_per_day": 20,

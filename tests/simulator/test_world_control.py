@@ -197,7 +197,7 @@ def test_faults_are_handed_to_the_cloud():
 WRONG: dict[str, tuple[Any, str, str]] = {
     "no json": (b"{", "no JSON", "a JSON object"),
     "no text": (b"\xff\xfe{", "no JSON", "a JSON object"),
-    "a list": ([1], "the body is [1]", "car, cars, sun"),
+    "a list": ([1], "the body is [1]", "car, cars, charger"),
     "unknown": ({"moon": 1}, "unknown key 'moon'", "sun"),
     "sun": ({"sun": 5}, "sun is 5", "factor"),
     "sun key": ({"sun": {"w": 5}}, "unknown key 'w'", "pv_w"),

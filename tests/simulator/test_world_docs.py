@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.car_control import ROWS
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.control import HELP
 from sunbox.simulator.faults import KINDS
+from sunbox.simulator.goe_control import BOX_ROWS, CAR_ROWS
 from sunbox.simulator.patch import patch_world
-from sunbox.simulator.scenario import Scenario, build_world
+from sunbox.simulator.scenario import ChargerScenario, Scenario, build_world
 from sunbox.simulator.scenario_file import parse_scenario
 from sunbox.simulator.tesla_cloud import TeslaCloud
 
@@ -29,8 +31,9 @@ def test_there_are_examples():
 def test_every_patch_is_accepted(body):
     async def story() -> None:
         clock = LoopClock(Scenario().start_at())
-        world = build_world(Scenario(battery_kwh=10), clock)
-        world.attach("tesla", TeslaCloud(clock, world.cars.values(), sync=world.sync))
+        world = build_world(Scenario(battery_kwh=10, chargers=(ChargerScenario(),)), clock)
+        teslas = [car for car in world.cars.values() if isinstance(car, TeslaCar)]
+        world.attach("tesla", TeslaCloud(clock, teslas, sync=world.sync))
         patch_world(world, json.loads(body))
 
     run_in(VirtualTimeLoop, story())
@@ -45,6 +48,7 @@ def listed(heading: str) -> set[str]:
 def test_every_key_of_a_car_and_every_fault_is_explained():
     assert listed("What may be true of a car") == set(ROWS)
     assert listed("## What can go wrong") == set(KINDS)
+    assert listed("What may be true of a wallbox") == set(BOX_ROWS) | set(CAR_ROWS)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,7 @@ def test_the_scenario_can_be_read_and_built():
 
     async def story() -> None:
         world = build_world(replace(scenario, trace=None), LoopClock(scenario.start_at()))
-        assert list(world.cars) == ["model3", "model-y"]
+        assert list(world.cars) == ["model3", "model-y", "drive"]
+        assert {box.id: box.car_id for box in world.chargers.values()} == {"garage": "model-y", "drive": "drive"}
 
     run_in(VirtualTimeLoop, story())

@@ -18,18 +18,27 @@ import click
 from sunbox.app import running
 from sunbox.cli.home import METER_PORT, TESLA_PORT, SimulatedHome, build_home, local_url, write_config
 from sunbox.cli.live import set_up_logs
-from sunbox.cli.options import Within, count_or_unlimited
+from sunbox.cli.options import Within, count_or_unlimited, phases_or_auto
 from sunbox.core.commands import RequestKind
 from sunbox.core.wallbox import SiteSnapshot
 from sunbox.net.http import client_factory
+from sunbox.simulator.bench.setup import DEFAULT_MAX_A
 from sunbox.simulator.bill import Counts
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
-from sunbox.simulator.scenario import CarScenario, MeterScenario, Scenario, build_trace
+from sunbox.simulator.scenario import (
+    CarScenario,
+    ChargerKind,
+    ChargerScenario,
+    MeterScenario,
+    Scenario,
+    WallboxCarScenario,
+    build_trace,
+)
 from sunbox.simulator.score import Score
 from sunbox.simulator.tesla_cloud import BLE_PROXY, SIGNING_PROXY
 from sunbox.simulator.trace import Trace
-from sunbox.simulator.troubles import OVER_BLUETOOTH, OVER_CLOUD, Trouble
+from sunbox.simulator.troubles import AT_GOE, OVER_BLUETOOTH, OVER_CLOUD, Trouble
 
 METER_DELAY_S = 10.0
 DAY_S = 86400.0
@@ -39,7 +48,9 @@ KINDS_OF_TROUBLE: dict[str, tuple[Trouble, ...]] = {
     "signing": OVER_CLOUD,
     "ble": OVER_BLUETOOTH,
     "ble+fleet": (*OVER_BLUETOOTH, *OVER_CLOUD),
+    ChargerKind.GOE: AT_GOE,
 }
+"""By the way to the cars, or by the charger that they stand at."""
 
 
 BLE_URL, SIGNING_URL = (local_url(TESLA_PORT) + path for path in (BLE_PROXY, SIGNING_PROXY))
@@ -56,13 +67,21 @@ UNSIGNED_WAYS = ("fleet", "ble+fleet")
 """Those for which the cars must take plain commands, as older ones do."""
 
 
+CHARGER_LEAST_A, CHARGER_MOST_A = 6, 32
+"""What a charger can be told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOptions:
-    """What a run is made of. A budget of None is unlimited; `per_month` is money."""
+    """What a run is made of. A budget of None is unlimited; `per_month` is money.
+
+    With a charger there are no Teslas: each car stands at its own one. `phases` None is three of them, which it switches.
+    """
 
     traces: tuple[str, ...] = ()
     kwp: float = 10.0
-    phases: int = 1
+    charger: ChargerKind | None = None
+    phases: int | None = 1
     max_amps: int | None = None
     min_amps: int | None = None
     battery_kwh: float = 0.0
@@ -82,19 +101,56 @@ class DayOptions:
             seed=self.seed,
             trace=trace,
             kwp=self.kwp,
-            phases=self.phases,
+            phases=self.phases or 3,
             max_amps=self.max_amps,
             battery_kwh=self.battery_kwh,
             presence=self.presence,
             start="00:00",
             meter=MeterScenario(delay_s=METER_DELAY_S),
-            cars=tuple(
-                CarScenario(
-                    id=f"model3{number or ''}", charges_at_plug_in=True, needs_signing=self.way not in UNSIGNED_WAYS
-                )
-                for number in range(self.cars)
-            ),
+            cars=self._teslas() if self.charger is None else (),
+            chargers=() if self.charger is None else self._chargers(self.charger),
         )
+
+    def _teslas(self) -> tuple[CarScenario, ...]:
+        needs_signing = self.way not in UNSIGNED_WAYS
+        return tuple(
+            CarScenario(id=f"model3{number or ''}", charges_at_plug_in=True, needs_signing=needs_signing)
+            for number in range(self.cars)
+        )
+
+    def _chargers(self, kind: ChargerKind) -> tuple[ChargerScenario, ...]:
+        phases = self.phases or 3
+        max_amps = self.max_amps or DEFAULT_MAX_A[(phases,)]
+        return tuple(
+            ChargerScenario(
+                id=f"garage{number or ''}",
+                kind=kind,
+                supply_phases=phases,
+                max_amps=max_amps,
+                vehicle=WallboxCarScenario(phases=phases, max_amps=max_amps),
+            )
+            for number in range(self.cars)
+        )
+
+    def loadpoint(self) -> dict[str, Any]:
+        """Return what the owner writes about each loadpoint."""
+        amps = {"min_a": self.min_amps, "max_a": self.max_amps}
+        phases = {} if self.charger is None else {"phases": self.phases or "auto"}
+        return {key: value for key, value in amps.items() if value is not None} | phases
+
+    def budget(self) -> dict[str, Any] | None:
+        """Return what the owner writes about what may be spent; chargers cost nothing."""
+        if self.charger is not None:
+            return None
+        return {
+            "per_month": "unlimited" if self.per_month is None else self.per_month,
+            "commands_per_day": self.commands_per_day or "unlimited",
+        }
+
+    @property
+    def kinds_of_trouble(self) -> tuple[Trouble, ...]:
+        """Return what goes wrong."""
+        return KINDS_OF_TROUBLE[self.charger or self.way]
 
 
 def run_days(
@@ -139,24 +195,19 @@ async def _live(
     home = build_home(scenario, clock, trace=trace)
     apps = home.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=0)
     clients = client_factory(apps={local_url(port): app for port, app in apps.items() if port})
-    min_a = {} if options.min_amps is None else {"min_a": options.min_amps}
-    max_a = {} if options.max_amps is None else {"max_a": options.max_amps}
     config = write_config(
         folder,
         home,
         tesla_url=local_url(TESLA_PORT),
         meter_url=local_url(METER_PORT),
-        loadpoint={**min_a, **max_a},
-        budget={
-            "per_month": "unlimited" if options.per_month is None else options.per_month,
-            "commands_per_day": options.commands_per_day or "unlimited",
-        },
+        loadpoint=options.loadpoint(),
+        budget=options.budget(),
         journal=options.journal is not None,
         vehicle=WAYS[options.way],
     )
     async with running(config, clients, clock, is_virtual=True) as gateway:
         loop = asyncio.get_running_loop()
-        trouble = asyncio.create_task(home.trouble(KINDS_OF_TROUBLE[options.way], options.seed))
+        trouble = asyncio.create_task(home.trouble(options.kinds_of_trouble, options.seed))
         if not options.troubles:
             trouble.cancel()
         ends_s = loop.time() + length_s
@@ -182,6 +233,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("import_kwh_per_30d", "import by the car, per 30 days", "kWh"),
     ("net_pct", "net (capture - import)", "%"),
     ("starts_per_day", "starts per day", ""),
+    ("phase_switches_per_day", "phase switches per day", ""),
     ("commands_per_day", "commands per day", ""),
     ("wakes_per_day", "wakes per day", ""),
     ("data_per_day", "data reads per day", ""),
@@ -197,6 +249,7 @@ Examples:
   sunbox day --trace june.csv.gz --kwp 10 --phases 1 --max-amps 32 --min-amps 6
   sunbox day --trace a.csv --trace b.csv --json
   sunbox day --days 7 --cars 2 --presence commuter --per-month 2 --troubles
+  sunbox day --charger goe --phases auto --trace june.csv.gz --troubles
 """
 )
 @click.option(
@@ -210,7 +263,16 @@ Examples:
     "--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant."
 )
 @click.option(
-    "--phases", default=1, show_default=True, type=click.IntRange(1, 3), help="Phases that the car charges on (1 or 3)."
+    "--charger",
+    type=click.Choice([kind.value for kind in ChargerKind]),
+    help="Cars without a cloud, each at such a wallbox, instead of Teslas at sockets.",
+)
+@click.option(
+    "--phases",
+    default="1",
+    show_default=True,
+    callback=phases_or_auto,
+    help="Phases that the car charges on: 1 or 3; auto with a charger, which switches them.",
 )
 @click.option(
     "--max-amps",
@@ -255,16 +317,16 @@ Examples:
     help="Keep the journal in this folder (for `sunbox replay`).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object) -> None:
+def day(traces: tuple[str, ...], presence: str, charger: str | None, as_json: bool, **options: Any) -> None:
     """Run whole days in virtual time and print what they were worth.
 
     Gateway, drivers and HTTP are the real ones, the world is simulated: the grid meter is read every 10 s and is 10 s late,
     the car lags, sleeps, refuses and bills.
     """
-    if options["phases"] == 2:
-        raise click.BadParameter("2 is not possible; allowed are 1 and 3", param_hint="--phases")
     set_up_logs(is_quiet=True, is_silent=bool(options["troubles"]))  # what goes wrong on purpose is no news
-    chosen = DayOptions(traces=traces, presence=Presence(presence), **options)  # type: ignore[arg-type]
+    kind = None if charger is None else ChargerKind(charger)
+    chosen = DayOptions(traces=traces, presence=Presence(presence), charger=kind, **options)
+    _check(chosen)
     results = []
     cars: dict[str | None, list[dict[str, Any]]] = {}
     for trace in traces or (None,):
@@ -294,6 +356,28 @@ def day(traces: tuple[str, ...], presence: str, as_json: bool, **options: object
             click.echo(
                 f"  {car['id']}: {car['wake']} wakes, {car['data']} data reads, {car['command']} commands, "
                 f"{car['dollars']:.3f} $ by Tesla's bill, {car['spend_meter']:.3f} $ by the spend meter"
+            )
+
+
+def _check(options: DayOptions) -> None:
+    """Raise click.BadParameter where options do not fit together."""
+    if options.charger is None:
+        if options.phases is None:
+            raise click.BadParameter("auto needs --charger goe; without it allowed are 1 and 3", param_hint="--phases")
+        return
+    for name, amps in (("--min-amps", options.min_amps), ("--max-amps", options.max_amps)):
+        if amps is not None and not CHARGER_LEAST_A <= amps <= CHARGER_MOST_A:
+            allowed = f"with a charger allowed is {CHARGER_LEAST_A} to {CHARGER_MOST_A}"
+            raise click.BadParameter(f"{amps}; {allowed}", param_hint=name)
+    teslas = {
+        "--way": options.way != "fleet",
+        "--per-month": options.per_month is not None,
+        "--commands-per-day": options.commands_per_day is not None,
+    }
+    for name, is_given in teslas.items():
+        if is_given:
+            raise click.BadParameter(
+                "is about Teslas, and with a charger there are none; leave it out", param_hint=name
             )
 
 

@@ -11,13 +11,23 @@ from typing import NamedTuple
 import click
 
 from sunbox.app import running, serving_faces
-from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.home import (
+    METER_PORT,
+    TESLA_PORT,
+    WORLD_PORT,
+    SimulatedHome,
+    build_home,
+    charger_urls_of,
+    local_url,
+    write_config,
+)
 from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
+from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.habits import Presence
-from sunbox.simulator.scenario import CarScenario, Scenario, build_trace
+from sunbox.simulator.scenario import CarScenario, ChargerScenario, Scenario, WallboxCarScenario, build_trace
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
 
@@ -35,6 +45,12 @@ DEMO_HOME = Scenario(
     cars=(CarScenario(soc_pct=30.0, limit_pct=90, never_full=False, asleep=False),),
 )
 """A summer Saturday on which sun and clouds take turns and the car stays at home; a trip on Sunday, then to work."""
+
+SIMULATED_HOME = Scenario(
+    start="08:00",
+    chargers=(ChargerScenario(vehicle=WallboxCarScenario(plugged=False, never_full=False)),),
+)
+"""What `sunbox simulate` serves unless told otherwise; nobody has plugged a car into the wallbox yet."""
 
 
 @click.command(
@@ -136,6 +152,7 @@ async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folde
             port=port,
             budget=DEMO_BUDGET,
             journal=False,
+            charger_urls=charger_urls_of(home, ports.tesla),
         )
         clients = client_factory(speed=speed)
         async with (
@@ -184,7 +201,7 @@ Examples:
     default=TESLA_PORT,
     show_default=True,
     type=click.IntRange(1, 65000),
-    help="Tesla's cloud here, the meter 4 above.",
+    help="Tesla's cloud here, the first wallbox 1 above, the meter 4, further wallboxes behind it.",
 )
 @click.option(
     "--world-port",
@@ -204,7 +221,7 @@ Examples:
 def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool) -> None:
     """Run the simulated devices alone, for trying any client against them."""
     set_up_logs(is_verbose=verbose)
-    scenario = load_scenario(path) if path is not None else replace(Scenario(), start="08:00")
+    scenario = load_scenario(path) if path is not None else SIMULATED_HOME
     ports = Ports.of(port_base, world_port)
     run_until_stopped(lambda stop: _simulate(scenario, ports, speed, stop), speed=speed)
 
@@ -212,10 +229,15 @@ def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *
 async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asyncio.Event) -> None:
     home = _home(scenario, ports)
     async with serving(ports.listeners(home), speed=speed):
-        vins = ", ".join(str(car["vin"]) for car in (car.truth() for car in home.world.cars.values()))
+        vins = ", ".join(car.vin for car in home.world.cars.values() if isinstance(car, TeslaCar)) or "none"
+        chargers = "".join(
+            f"  {f'go-e {charger_id}':<13}  {url}/api/status\n"
+            for charger_id, url in charger_urls_of(home, ports.tesla).items()
+        )
         click.echo(f"""\
 Simulated devices run at {speed:g} times real time.
   Tesla's cloud  {local_url(ports.tesla)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
+{chargers}\
   meter          {local_url(ports.meter)}/meter
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ from sunbox.config.loader import Config, load
 from sunbox.core.commands import RequestKind
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.control import meter_app, world_app
+from sunbox.simulator.goe_app import create_goe_app
 from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.score import BillCounts, Score, score
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
 from sunbox.simulator.tesla_tokens import FIRST_REFRESH
 from sunbox.simulator.trace import Trace
 from sunbox.simulator.troubles import Trouble, troubles
+from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
 from sunbox.simulator.world import World
 
-TESLA_PORT, METER_PORT, WORLD_PORT = 5100, 5104, 5199
+TESLA_PORT, GOE_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5104, 5199
 """Where simulated devices are served (docs/design.md)."""
 
 METER_INTERVAL_S = 10.0
@@ -39,10 +41,29 @@ class SimulatedHome:
     world: World
     cloud: TeslaCloud
     scenario: Scenario
+    chargers: Mapping[str, Wallbox | TeslaWallbox] = field(default_factory=dict)  #: the world's, by id
 
-    def apps(self, *, tesla_port: int, meter_port: int, world_port: int) -> dict[int, Any]:
-        """Return what is served, by port."""
-        return {tesla_port: self.cloud.app, meter_port: meter_app(self.world), world_port: world_app(self.world)}
+    def apps(
+        self, *, tesla_port: int, meter_port: int, world_port: int, charger_ports: Sequence[int] = ()
+    ) -> dict[int, Any]:
+        """Return what is served, by port; `charger_ports` default to `ports_of_chargers` from `tesla_port` on."""
+        world = self.world
+        ports = charger_ports or ports_of_chargers(tesla_port, len(self.chargers))
+        boxes = {
+            port: create_goe_app(each.charger, world.clock.now, world.sync)
+            for port, each in zip(ports, self.chargers.values(), strict=True)
+        }
+        return {tesla_port: self.cloud.app, **boxes, meter_port: meter_app(world), world_port: world_app(world)}
+
+    def befall(self, fault: Mapping[str, Any]) -> None:
+        """Have one thing go wrong: a fault of Tesla's cloud, or what befalls each charger (`troubles.py`)."""
+        if "kind" in fault:
+            self.cloud.add_faults([dict(fault)])
+            return
+        self.world.sync()
+        for each in self.chargers.values():
+            each.check(dict(fault))
+            each.change(dict(fault))
 
     async def trouble(self, kinds: tuple[Trouble, ...], seed: int) -> None:
         """Have things go wrong as in a usual week, for ever."""
@@ -50,17 +71,19 @@ class SimulatedHome:
         now = clock.now()
         for at, fault in troubles(seed, self.world.place.timezone, now, now + timedelta(days=3660), kinds):
             await asyncio.sleep(max(0.0, (at - clock.now()).total_seconds()))
-            self.cloud.add_faults([fault])
+            self.befall(fault)
 
     def score(self, days: float | None = None) -> Score:
         """Return what the time so far was worth."""
         self.world.sync()
         bill = self.cloud.bill
+        boxes = [each.charger for each in self.chargers.values()]
         counts = BillCounts(
-            commands=bill.count(RequestKind.COMMAND),
+            commands=bill.count(RequestKind.COMMAND) + sum(box.asked.sets for box in boxes),
             wakes=bill.count(RequestKind.WAKE),
             data=bill.count(RequestKind.DATA),
             dollars=bill.total.dollars,
+            phase_switches=sum(box.phase_switches for box in boxes),
         )
         return score(self.world.total(), counts, days)
 
@@ -90,12 +113,25 @@ def build_home(
         seed=scenario.seed,
     )
     world.attach("tesla", tesla)
-    return SimulatedHome(world, tesla, scenario)
+    chargers = {each.id: each for each in world.chargers.values() if isinstance(each, Wallbox | TeslaWallbox)}
+    return SimulatedHome(world, tesla, scenario, chargers)
 
 
 def local_url(port: int) -> str:
     """Return the address of a port of this machine."""
     return f"http://127.0.0.1:{port}"
+
+
+def ports_of_chargers(tesla_port: int, count: int) -> list[int]:
+    """Return where so many chargers are served: the first beside Tesla's cloud, the others behind the meter."""
+    distances = (GOE_PORT - TESLA_PORT, *range(METER_PORT - TESLA_PORT + 1, METER_PORT - TESLA_PORT + count))
+    return [tesla_port + distance for distance in distances[:count]]
+
+
+def charger_urls_of(home: SimulatedHome, tesla_port: int = TESLA_PORT) -> dict[str, str]:
+    """Return the address of each charger by its id."""
+    ports = ports_of_chargers(tesla_port, len(home.chargers))
+    return {charger_id: local_url(port) for charger_id, port in zip(home.chargers, ports, strict=True)}
 
 
 def write_config(
@@ -110,6 +146,7 @@ def write_config(
     journal: bool = True,
     meter: Mapping[str, Any] | None = None,
     vehicle: Mapping[str, Any] | None = None,
+    charger_urls: Mapping[str, str] | None = None,
 ) -> Config:
     """Write the configuration that an owner of this home would have, and return it checked.
 
@@ -126,11 +163,48 @@ def write_config(
         journal: whether a journal is written to files.
         meter: further keys of the meter.
         vehicle: further keys of each car.
+        charger_urls: where each charger answers, by id; default where it is served beside the standard ports.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    document = config_document(
+        home,
+        tesla_url=tesla_url,
+        meter_url=meter_url,
+        port=port,
+        loadpoint=loadpoint,
+        budget=budget,
+        journal=journal,
+        meter=meter,
+        vehicle=vehicle,
+        charger_urls=charger_urls,
+    )
+    path = folder / "sunbox.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    tokens = folder / "tokens.json"
+    if "tesla" in document and not tokens.exists():
+        tokens.touch(mode=0o600)
+        tokens.write_text(json.dumps({"refresh_token": FIRST_REFRESH, "client_id": "simulated"}), encoding="utf-8")
+    return load(path, REGISTRY)
+
+
+def config_document(
+    home: SimulatedHome,
+    *,
+    tesla_url: str,
+    meter_url: str,
+    port: int = 5000,
+    loadpoint: Mapping[str, Any] | None = None,
+    budget: Mapping[str, Any] | None = None,
+    journal: bool = True,
+    meter: Mapping[str, Any] | None = None,
+    vehicle: Mapping[str, Any] | None = None,
+    charger_urls: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the configuration that `write_config` writes."""
     place = home.world.place
     has_battery = home.world.battery is not None
     cars = [car for car in home.world.cars.values() if isinstance(car, TeslaCar)]
+    urls = charger_urls_of(home) if charger_urls is None else charger_urls
     quantities = {"grid_w": "$.grid_w", "pv_w": "$.pv_w", "time": "$.time"}
     if has_battery:
         quantities |= {"battery_w": "$.battery_w", "battery_soc_pct": "$.battery_soc_pct"}
@@ -140,6 +214,7 @@ def write_config(
             {"name": "Home", "lat": place.latitude, "lon": place.longitude, "radius_m": 60, "tags": ["home", "pv"]}
         ],
         "tesla": {"account": "tokens.json", "base_url": tesla_url, "auth_url": tesla_url},
+        "chargers": [{"id": each.id, "driver": "goe", "url": urls[each.id]} for each in home.chargers.values()],
         "meters": [
             {
                 "id": "house",
@@ -158,18 +233,23 @@ def write_config(
                 "mode": "pv",
                 **(loadpoint or {}),
             }
-            for number, car in enumerate(cars, start=1)
-        ],
+            for number, car in enumerate((car for car in cars if not car.is_boxed), start=1)
+        ]
+        + [_charger_loadpoint(each, loadpoint) for each in home.chargers.values()],
         "faces": {"port": port},
         "store": "sqlite:///sunbox.db",
     }
     if budget is not None:
         document["tesla"]["budget"] = dict(budget)
     document["journal"] = {"enabled": journal, "folder": "journal"}
-    path = folder / "sunbox.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    tokens = folder / "tokens.json"
-    if not tokens.exists():
-        tokens.touch(mode=0o600)
-        tokens.write_text(json.dumps({"refresh_token": FIRST_REFRESH, "client_id": "simulated"}), encoding="utf-8")
-    return load(path, REGISTRY)
+    if not cars:
+        del document["tesla"], document["vehicles"]
+    if not home.chargers:
+        del document["chargers"]
+    return document
+
+
+def _charger_loadpoint(charger: Wallbox | TeslaWallbox, further: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the loadpoint of a wallbox, named as it is; a Tesla that is plugged into it stands there."""
+    vehicle = {"vehicle": charger.car_id} if isinstance(charger, TeslaWallbox) else {}
+    return {"id": charger.id, "charger": charger.id, **vehicle, "mode": "pv", **(further or {})}

@@ -21,6 +21,19 @@ def count_or_unlimited(_context: click.Context, _parameter: click.Parameter, val
     return int(value)
 
 
+def phases_or_auto(_context: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    """Return 1 or 3, or None for `auto`.
+
+    Raises:
+        click.BadParameter: it is none of them.
+    """
+    if value == "auto":
+        return None
+    if value not in {"1", "3"}:
+        raise click.BadParameter(f"{value} is not possible; allowed are 1 and 3, and auto with a charger")
+    return int(value)
+
+
 class Within(click.FloatRange):
     """A range of numbers; "nan", which is in every range for a comparison, is in none here."""
 

@@ -88,7 +88,8 @@ class TeslaCar:
             seed: of its delays.
         """
         self.id, self.vin, self.name = id, vin, name
-        self.onboard_a = max_a if max_a is not None else physics.ONBOARD_MAX_A[phases]
+        self.onboard_phases, self._max_a = phases, max_a
+        self.onboard_a = self.onboard_limit_a(phases)
         pilot_a = self.onboard_a if pilot_a is None else pilot_a
         self.socket = Socket(phases=phases, voltage_v=voltage_v, pilot_a=pilot_a)
         self.capacity_wh, self.never_full = capacity_wh, never_full
@@ -104,6 +105,7 @@ class TeslaCar:
         self.is_home, self.is_plugged = True, is_plugged
         self.is_port_open = self.is_latched = is_plugged
         self.is_in_service = False
+        self.box_power_w: Callable[[], float] | None = None  #: at a wallbox: the most that it and this car can do, in W
         self.charging = Charging.STOPPED if is_plugged else Charging.DISCONNECTED
         self.current_a = 0.0
         self.added_wh = 0.0
@@ -149,12 +151,29 @@ class TeslaCar:
     @property
     def max_power_w(self) -> float:
         """Return the most AC power it can take at its socket, in W."""
+        if self.box_power_w is not None:
+            return self.box_power_w()
         return physics.wall_w(self.socket, physics.available_a(self.socket, self.onboard_a))
+
+    @property
+    def is_boxed(self) -> bool:
+        """Return whether it is plugged into a wallbox that decides what it offers (`goe_tesla.py`), when it is."""
+        return self.box_power_w is not None
+
+    @property
+    def most_told_a(self) -> int:
+        """Return the most that it remembers when told a current: a wallbox's offer changes, and it follows that later."""
+        return self.onboard_limit_a(1) if self.is_boxed else self.available_a
+
+    @property
+    def shown_amps_a(self) -> int:
+        """Return the current that it was told, as far as it is offered."""
+        return min(self.amps_a, self.available_a) if self.is_boxed and self.is_plugged else self.amps_a
 
     @property
     def is_busy(self) -> bool:
         """Return whether something moves quickly: start, ramp, waking."""
-        return self.charging is Charging.STARTING or self.is_waking or abs(self._wanted_a() - self.current_a) > 0.01
+        return self.charging is Charging.STARTING or self.is_waking or abs(self.wanted_a - self.current_a) > 0.01
 
     @property
     def is_driving(self) -> bool:
@@ -201,7 +220,8 @@ class TeslaCar:
             self._follow_schedules()
         before_w = self.draw_w
         if self.charging is Charging.STARTING:
-            self._start_left_s -= dt_s
+            if self.socket.is_closed:
+                self._start_left_s -= dt_s
             if self._start_left_s <= 0:
                 self.charging = Charging.CHARGING
                 self._ramp(-self._start_left_s)
@@ -210,15 +230,16 @@ class TeslaCar:
         self._store(dt_s, (before_w + self.draw_w) / 2)
         self._slumber.advance(dt_s, is_active=self.is_active)
 
-    def _wanted_a(self) -> float:
+    @property
+    def wanted_a(self) -> float:
         """Return the current that it would like to take now."""
-        if self.charging is not Charging.CHARGING:
+        if self.charging is not Charging.CHARGING or not self.socket.is_closed:
             return 0.0
         most_a = physics.tapered_a(100.0 * self.stored_wh / self.capacity_wh, self.onboard_a)
         return float(min(self.amps_a, self.socket.pilot_a, self.onboard_a, most_a))
 
     def _ramp(self, dt_s: float) -> None:
-        wanted_a = self._wanted_a()
+        wanted_a = self.wanted_a
         if wanted_a > self.current_a:
             self.current_a = min(wanted_a, self.current_a + physics.RAMP_UP_A_PER_S * dt_s)
         elif wanted_a < self.current_a:
@@ -288,7 +309,7 @@ class TeslaCar:
         """Set the current per phase; below 5 A it must be told twice, and only while it charges. 0 pauses."""
         if not self.is_plugged:
             return "disconnected"
-        amps_a = min(amps_a, self.available_a)
+        amps_a = min(amps_a, self.most_told_a)
         if not 0 < amps_a < physics.LOWEST_TOLD_A:
             self._is_low_armed = False
             self.amps_a = amps_a
@@ -463,17 +484,37 @@ class TeslaCar:
 
     def set_socket(self, socket: Socket) -> None:
         """Change what it is plugged into; losing power interrupts, its return goes on."""
+        self._plug_into(socket)
+        if not self.is_boxed:
+            self.amps_a = min(self.amps_a, max(self.available_a, 0))
+
+    def follow_box(self, *, pilot_a: int, phases: int) -> None:
+        """Be offered a current by the wallbox that it is plugged into; of its contacts `phases` are closed, 0–3.
+
+        Unlike a weaker socket, an offer that changes does not make it forget the current that it was told.
+        """
+        used = min(phases, self.onboard_phases) or self.socket.phases
+        socket = replace(self.socket, phases=used, pilot_a=pilot_a, is_closed=phases > 0)
+        if socket == self.socket:
+            return
+        self.onboard_a = self.onboard_limit_a(used)
+        self._plug_into(socket)
+
+    def _plug_into(self, socket: Socket) -> None:
         self.socket = socket
         is_dead = not socket.has_power or self.available_a <= 0
         if is_dead and self.charging in (Charging.STARTING, Charging.CHARGING):
             self.charging, self.current_a = Charging.NO_POWER, 0.0
         elif not is_dead and self.charging is Charging.NO_POWER:
             self._begin()
-        self.amps_a = min(self.amps_a, max(self.available_a, 0))
+
+    def onboard_limit_a(self, phases: int) -> int:
+        """Return the on-board limit per phase on so many phases."""
+        return self._max_a if self._max_a is not None else physics.ONBOARD_MAX_A[phases]
 
     def set_phases(self, phases: int) -> None:
         """Change the number of phases at home, and with it the on-board limit."""
-        self.onboard_a = physics.ONBOARD_MAX_A[phases]
+        self.onboard_phases, self.onboard_a = phases, physics.ONBOARD_MAX_A[phases]
         self.set_socket(replace(self.socket, phases=phases, pilot_a=min(self.socket.pilot_a, self.onboard_a)))
 
     def set_soc(self, soc_pct: float) -> None:

@@ -51,7 +51,7 @@ def _set_limit(car: TeslaCar, limit_pct: int) -> None:
 
 
 def _set_amps(car: TeslaCar, amps_a: int) -> None:
-    car.amps_a = min(amps_a, car.available_a)
+    car.amps_a = min(amps_a, car.most_told_a)
 
 
 def _set_plugged(car: TeslaCar, is_plugged: bool) -> None:
@@ -138,6 +138,8 @@ def apply_patch(car: TeslaCar, changes: dict[str, Any]) -> None:
             raise ValueError(f"{key}: unknown; allowed are {', '.join(ROWS)}")
         if not row.is_allowed(value):
             raise ValueError(f"{key}: {value!r}; allowed is {row.allowed}")
+    if "pilot_a" in changes and car.is_boxed:
+        raise ValueError("pilot_a: its wallbox decides what it offers; allowed is to tell that one")
     if changes.get("plugged") is True and not changes.get("home", car.is_home):
         raise ValueError("plugged: the car is away; allowed is false, or home: true with it")
     if changes.get("charging") is True and not _will_be_plugged(car, changes):

@@ -38,6 +38,7 @@ class Socket:
     voltage_v: float = 230.0
     pilot_a: int = 16  #: what the EVSE offers
     has_power: bool = True
+    is_closed: bool = True  #: the contactor; a wallbox closes it when the car asks for power
 
 
 def into_battery_w(wall_w: float) -> float:

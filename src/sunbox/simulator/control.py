@@ -22,11 +22,14 @@ from sunbox.simulator.world import World
 HELP = """\
 This is the simulated world of sunbox.
 
-  GET   /world   everything that is true now, each car, and each cloud with its bill and last requests
+  GET   /world   everything that is true now, each car, each wallbox, and each cloud with its bill and last requests
   PATCH /world   change it; a JSON object with any of these keys:
 
     {"car": {"soc_pct": 40}}                  what is true of the car (of several: "cars": {"id": {…}})
     {"car": {"action": "unplug"}}             plug, unplug, drive_off, arrive, fall_asleep
+    {"charger": {"plugged": true}}            a wallbox and its car (of several: "chargers": {"id": {…}}):
+                                              plugged, soc_pct, limit_pct, wants_power, ambient_c, supply_phases …
+    {"charger": {"reboot": true}}             what befalls it: reboot, busy_s, lose_wifi_s, lose_force, fault
     {"sun": {"pv_w": 5000}}                   fix the sun's power; {"factor": 0.3} dims it; null gives it back
     {"load": {"extra_w": 2000}}               add to the house's load; {"w": 500} fixes it; null gives it back
     {"battery": {"soc_pct": 80}}              the home battery
@@ -91,6 +94,7 @@ def world_truth(world: World) -> dict[str, Any]:
             "usable_wh": round(total.usable_wh, 1),
         },
         "cars": cars,
+        "chargers": {charger_id: charger.box_truth() for charger_id, charger in world.chargers.items()},
         "clouds": {name: cloud.truth() for name, cloud in world.clouds.items()},
     }
 

@@ -153,15 +153,38 @@ def _meter(world: World, value: Any) -> list[Change]:
 
 
 def _car(world: World, value: Any) -> list[Change]:
-    if len(world.cars) != 1:
-        raise PatchError(f"there are {len(world.cars)} cars", f'"cars": an object by id: {", ".join(world.cars)}')
-    return _cars(world, {next(iter(world.cars)): value})
+    # a car that is there for its wallbox only is not what is meant where there is another
+    cars = [car_id for car_id in world.cars if car_id not in world.chargers] or list(world.cars)
+    if len(cars) != 1:
+        raise PatchError(f"there are {len(cars)} cars", f'"cars": an object by id: {", ".join(world.cars)}')
+    return _cars(world, {cars[0]: value})
 
 
 def _cars(world: World, value: Any) -> list[Change]:
     changes: list[Change] = []
     for car_id, wanted in _object(value, "cars", tuple(world.cars)).items():
         changes.extend(_one_car(world.cars[car_id], wanted))
+    return changes
+
+
+def _charger(world: World, value: Any) -> list[Change]:
+    if len(world.chargers) != 1:
+        allowed = (
+            f'"chargers": an object by id: {", ".join(world.chargers)}' if world.chargers else "a world with chargers"
+        )
+        raise PatchError(f"there are {len(world.chargers)} chargers", allowed)
+    return _chargers(world, {next(iter(world.chargers)): value})
+
+
+def _chargers(world: World, value: Any) -> list[Change]:
+    changes: list[Change] = []
+    for charger_id, wanted in _object(value, "chargers", tuple(world.chargers)).items():
+        charger = world.chargers[charger_id]
+        try:
+            charger.check(wanted)
+        except ValueError as error:
+            raise PatchError(f"charger {charger_id}: {error}", str(error)) from error
+        changes.append(lambda charger=charger, wanted=wanted: charger.change(wanted))  # type: ignore[misc]
     return changes
 
 
@@ -209,6 +232,8 @@ _PARTS: dict[str, Callable[[World, Any], list[Change]]] = {
     "clear_faults": _clear_faults,
     "car": _car,
     "cars": _cars,
+    "charger": _charger,
+    "chargers": _chargers,
     "sun": _sun,
     "load": _load,
     "battery": _battery,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sunbox.clock import Clock
+from sunbox.dialects.goe.profiles import PROFILES, STANDARD
+from sunbox.dialects.goe.state import Identity
 from sunbox.simulator.battery import Battery, BatteryParams
 from sunbox.simulator.car import TeslaCar
+from sunbox.simulator.goe_car import WallboxCar
+from sunbox.simulator.goe_charger import GoeCharger
+from sunbox.simulator.goe_tesla import BoxedTesla
 from sunbox.simulator.habits import HABITS, Outing, Presence
 from sunbox.simulator.household import GeneratedTrace
 from sunbox.simulator.meter import MeterFault, MeterParams
 from sunbox.simulator.sun import Roof, Sky
 from sunbox.simulator.trace import Trace, load_trace
-from sunbox.simulator.world import Place, World
+from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
+from sunbox.simulator.world import Car, Place, World
 
 
 class Season(StrEnum):
@@ -79,6 +85,42 @@ class CarScenario:
     asleep: bool = True
 
 
+class ChargerKind(StrEnum):
+    """The wallboxes there are."""
+
+    GOE = "goe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallboxCarScenario:
+    """A car without a cloud, which knows nothing but its wallbox. What is None is the scenario's own."""
+
+    capacity_kwh: float = 60.0
+    soc_pct: float = 45.0
+    limit_pct: int = 80
+    phases: int = 3  #: of its on-board charger
+    max_amps: int = 16
+    presence: Presence | None = None
+    never_full: bool | None = None  #: None = where it is always at home (for benchmarks)
+    plugged: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerScenario:
+    """One wallbox, and the car that uses it: a Tesla of `cars`, or one of its own."""
+
+    id: str = "garage"
+    kind: ChargerKind = ChargerKind.GOE
+    profile: str = STANDARD.name
+    supply_phases: int = 3  #: of the house connection
+    max_amps: int = 32  #: that the house connection carries
+    cable_amps: int = 32
+    unplugs_at_switch: bool = False
+    ambient_c: float = 20.0
+    car: str | None = None  #: id of a Tesla
+    vehicle: WallboxCarScenario | None = None  #: where `car` is None; None = a usual one
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One simulated home. Everything has a default: a summer's day with clouds and a Tesla at home."""
@@ -104,6 +146,7 @@ class Scenario:
     presence: Presence = Presence.ALWAYS
     meter: MeterScenario = MeterScenario()
     cars: tuple[CarScenario, ...] = field(default=(CarScenario(),))
+    chargers: tuple[ChargerScenario, ...] = ()
 
     def first_day(self) -> date:
         """Return the local day on which it begins."""
@@ -170,6 +213,59 @@ def build_car(scenario: Scenario, number: int, clock: Clock) -> TeslaCar:
     )
 
 
+def charger_problems(scenario: Scenario) -> Iterator[tuple[int, str]]:
+    """Yield what is wrong between wallboxes and cars: the index of the wallbox, and words."""
+    teslas = [car.id for car in scenario.cars]
+    taken: set[str] = set()
+    for index, charger in enumerate(scenario.chargers):
+        if charger.car is None:
+            if charger.id in teslas:
+                yield index, f"id is {charger.id!r}, as a car's; allowed is a name that no car has"
+            continue
+        if charger.vehicle is not None:
+            yield index, "has car and vehicle; allowed is one of them"
+        if charger.car not in teslas:
+            yield index, f"car is {charger.car!r}; allowed is any of {', '.join(teslas) or 'no car at all'}"
+        elif charger.car in taken:
+            yield index, f"car is {charger.car!r}, which stands at another one; allowed is each car once"
+        taken.add(charger.car)
+
+
+def build_charger(
+    scenario: Scenario, number: int, clock: Clock, teslas: Mapping[str, TeslaCar]
+) -> Wallbox | TeslaWallbox:
+    """Return the wallbox with this index in the scenario, with its car."""
+    own = scenario.chargers[number]
+    vehicle = own.vehicle or WallboxCarScenario()
+    plain = WallboxCar(
+        phases=vehicle.phases,
+        max_a=vehicle.max_amps,
+        capacity_wh=1000 * vehicle.capacity_kwh,
+        stored_wh=10 * vehicle.capacity_kwh * vehicle.soc_pct,
+        limit_pct=vehicle.limit_pct,
+        never_full=_stays(scenario, vehicle) if vehicle.never_full is None else vehicle.never_full,
+        is_plugged=vehicle.plugged,
+    )
+    tesla = None if own.car is None else teslas[own.car]
+    charger = GoeCharger(
+        start_at=clock.now(),
+        profile=PROFILES[own.profile],
+        identity=Identity(serial=f"{100_001 + number}", name=own.id),
+        car=plain if tesla is None else BoxedTesla(tesla),
+        supply_phases=own.supply_phases,
+        voltage_v=scenario.voltage_v,
+        ambient_c=own.ambient_c,
+        cable_a=own.cable_amps,
+        installation_a=own.max_amps,
+        unplugs_at_switch=own.unplugs_at_switch,
+    )
+    return Wallbox(own.id, charger, plain) if tesla is None else TeslaWallbox(own.id, charger, tesla)
+
+
+def _stays(scenario: Scenario, vehicle: WallboxCarScenario) -> bool:
+    return (vehicle.presence or scenario.presence) is Presence.ALWAYS
+
+
 def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None) -> World:
     """Return the world of `scenario`, which begins at `clock.now()`; `trace` overrides the scenario's own.
 
@@ -198,10 +294,19 @@ def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None)
     for number, car in enumerate(scenario.cars):
         make_outings = HABITS[car.presence or scenario.presence]
         habits[car.id] = make_outings(scenario.seed * 1000 + number, place.timezone, clock.now())
+    teslas = {car.id: build_car(scenario, number, clock) for number, car in enumerate(scenario.cars)}
+    cars: dict[str, Car] = {**teslas}
+    chargers = [build_charger(scenario, number, clock, teslas) for number in range(len(scenario.chargers))]
+    for number, (own, charger) in enumerate(zip(scenario.chargers, chargers, strict=True)):
+        if isinstance(charger, Wallbox):
+            cars[charger.id] = charger
+            presence = (own.vehicle or WallboxCarScenario()).presence or scenario.presence
+            habits[charger.id] = HABITS[presence](scenario.seed * 1000 + 500 + number, place.timezone, clock.now())
     return World(
         clock,
         trace,
-        cars=[build_car(scenario, number, clock) for number in range(len(scenario.cars))],
+        cars=cars.values(),
+        chargers=chargers,
         battery=battery,
         meter=meter,
         habits=habits,

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.errors import ConfigError
-from sunbox.simulator.scenario import Scenario
+from sunbox.simulator.scenario import Scenario, charger_problems
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "latitude": (-90, 90),
@@ -39,8 +40,13 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "battery_kwh": (0, 10_000),
     "battery_max_w": (0, 1e7),
     "battery_soc_pct": (0, 100),
+    "ambient_c": (-40, 60),
+    "cable_amps": (6, 32),
+    "ChargerScenario.max_amps": (6, 32),
+    "WallboxCarScenario.max_amps": (6, 32),
+    "WallboxCarScenario.limit_pct": (1, 100),
 }
-"""Least and most, by the name of the field."""
+"""Least and most, by the name of the field, where needed with its class."""
 
 
 class _Wrong(Exception):  # noqa: N818 - caught within this file, never seen
@@ -63,19 +69,26 @@ def _vin_text(text: str) -> str:
     return text
 
 
+def _profile_text(text: str) -> str:
+    if text not in PROFILES:
+        raise ValueError
+    return text
+
+
 def _id_text(text: str) -> str:
     if not text or not text.replace("-", "").replace("_", "").isalnum():
         raise ValueError
     return text
 
 
-CHOICES: Mapping[str, tuple[int, ...]] = {"phases": (1, 3)}
+CHOICES: Mapping[str, tuple[int, ...]] = {"phases": (1, 3), "supply_phases": (1, 3)}
 """All that is allowed, by the name of the field."""
 
 _TEXTS: Mapping[str, tuple[Callable[[str], str], str]] = {
     "start": (_time_text, "a local time, e.g. 06:00"),
     "vin": (_vin_text, "17 letters and digits"),
     "id": (_id_text, "letters, digits, - and _"),
+    "profile": (_profile_text, f"any of {', '.join(PROFILES)}"),
     "timezone": (_zone_text, "a name of the time zone database, e.g. Europe/Berlin"),
 }
 """Words that mean something: how they are checked, and what is allowed."""
@@ -115,11 +128,23 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
     if root is None:
         return Scenario()
     problems: list[str] = []
-    scenario = _read_object(Scenario, root, "", _Problems(name, problems))
+    found = _Problems(name, problems)
+    scenario = _read_object(Scenario, root, "", found)
+    if isinstance(scenario, Scenario) and not problems:
+        _check_chargers(scenario, root, found)
     if problems:
         raise ConfigError(problems)
     assert isinstance(scenario, Scenario)  # noqa: S101 - no problems, hence made
     return scenario
+
+
+def _check_chargers(scenario: Scenario, root: yaml.Node, problems: _Problems) -> None:
+    """Tell what does not fit between wallboxes and cars."""
+    nodes = {key.value: value for key, value in root.value}
+    for index, text in charger_problems(scenario):
+        problems.add(nodes["chargers"].value[index], f"chargers[{index}].{text}")
+    if not scenario.cars and not scenario.chargers:
+        problems.add(nodes["cars"], "cars: is empty; allowed is a list with at least one entry, or chargers")
 
 
 class _Problems:
@@ -150,12 +175,18 @@ def _read_object(kind: type[Any], node: yaml.Node, path: str, problems: _Problem
         elif key in values:
             problems.add(key_node, f"{where}: written twice; allowed is once")
         else:
-            values[key] = _read_value(hints[key], key, value_node, where, problems)
+            values[key] = _read_value(hints[key], _rule(kind, key), value_node, where, problems)
     # defaults stand in for what is wrong: the caller throws the result away then
     return kind(**{key: value for key, value in values.items() if value is not _WRONG})
 
 
 _WRONG = object()
+
+
+def _rule(kind: type[Any], key: str) -> str:
+    """Return the name under which the limits of a field are found."""
+    own = f"{kind.__name__}.{key}"
+    return own if own in LIMITS else key
 
 
 def _read_value(hint: Any, key: str, node: yaml.Node, path: str, problems: _Problems) -> Any:
@@ -164,8 +195,8 @@ def _read_value(hint: Any, key: str, node: yaml.Node, path: str, problems: _Prob
     if is_optional:
         hint = next(each for each in get_args(hint) if each is not type(None))
     if get_origin(hint) is tuple:
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            problems.add(node, f"{path}: allowed is a list with at least one entry")
+        if not isinstance(node, yaml.SequenceNode):
+            problems.add(node, f"{path}: allowed is a list")
             return _WRONG
         rows = tuple(
             _read_object(get_args(hint)[0], each, f"{path}[{index}]", problems) for index, each in enumerate(node.value)

@@ -13,12 +13,16 @@ MONTH_DAYS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillCounts:
-    """What was asked of paid interfaces over the whole time. `dollars` is what the maker would charge for it."""
+    """What was asked over the whole time: of paid interfaces, and what wallboxes were told.
+
+    `dollars` is what the maker would charge for it.
+    """
 
     commands: int = 0
     wakes: int = 0
     data: int = 0
     dollars: float = 0.0
+    phase_switches: int = 0  #: which cost nothing but the car's patience
 
     @classmethod
     def of(cls, counts: Counts) -> BillCounts:
@@ -47,6 +51,7 @@ class Score:
     import_kwh_per_30d: float
     net_pct: float | None
     starts_per_day: float
+    phase_switches_per_day: float
     commands_per_day: float
     wakes_per_day: float
     data_per_day: float
@@ -79,6 +84,7 @@ def score(ledger: DayLedger, bill: BillCounts, days: float | None = None) -> Sco
         import_kwh_per_30d=round(cars.import_wh / 1000 / days * MONTH_DAYS, 3),
         net_pct=share_pct(cars.solar_wh - cars.import_wh),
         starts_per_day=round(cars.starts / days, 2),
+        phase_switches_per_day=round(bill.phase_switches / days, 2),
         commands_per_day=round(bill.commands / days, 2),
         wakes_per_day=round(bill.wakes / days, 2),
         data_per_day=round(bill.data / days, 2),

@@ -44,7 +44,7 @@ def facts_of(car: TeslaCar) -> VehicleFacts:
         soc_pct=int(car.soc_pct + 0.5),
         limit_soc_pct=car.limit_pct,
         limit_soc_min_pct=LIMIT_MIN_PCT,
-        amps_requested_a=car.amps_a,
+        amps_requested_a=car.shown_amps_a,
         amps_requested_max_a=car.available_a,
         pilot_a=car.socket.pilot_a if car.is_plugged else 0,
         actual_a=float(round(car.current_a)),

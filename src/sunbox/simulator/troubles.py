@@ -1,4 +1,4 @@
-"""What goes wrong in a usual week between a house and a maker's cloud: a few faults a day, seeded, by day when it matters."""
+"""What goes wrong in a usual week with a maker's cloud or a wallbox: a few faults a day, seeded, by day when it matters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One kind of trouble: how often it comes, and the fault that it is (`faults.KINDS`)."""
+    """One kind of trouble: how often it comes, and the fault that it is.
+
+    One with a `kind` is a cloud's (`faults.KINDS`), another a change of each wallbox (`goe_control.BOX_ROWS`).
+    """
 
     per_week: float
     fault: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +50,14 @@ OVER_BLUETOOTH: tuple[Trouble, ...] = (
     Trouble(2, {"kind": "ble_timeout", "applied": True}),
     Trouble(2, {"kind": "ble_lost_reply"}),
     Trouble(1, {"kind": "ble_out_of_range", "duration_s": 1800}),
+)
+AT_GOE: tuple[Trouble, ...] = (
+    Trouble(7, {"busy_s": 5}),
+    Trouble(3, {"busy_s": 60}),
+    Trouble(2, {"reboot": True}),
+    Trouble(2, {"lose_wifi_s": 600}),
+    Trouble(4, {"lose_wifi_s": 20}),
+    Trouble(3, {"lose_force": True}),
 )
 
 

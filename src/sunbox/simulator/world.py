@@ -9,7 +9,7 @@ it does not matter how often `sync` is called.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
@@ -93,6 +93,41 @@ class Car(Protocol):
         ...
 
 
+class Charger(Protocol):
+    """A wallbox as the world sees it; `wallbox.py` has them. It lives together with the car that stands at it."""
+
+    @property
+    def id(self) -> str:
+        """Return its name in the world."""
+        ...
+
+    @property
+    def car_id(self) -> str:
+        """Return the name of the car of the world that uses it; what flows counts as that car's."""
+        ...
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether something moves quickly in it, so that steps must be short."""
+        ...
+
+    def advance(self, dt_s: float) -> None:
+        """Live for `dt_s` seconds, and have its car live."""
+        ...
+
+    def box_truth(self) -> dict[str, Any]:
+        """Return everything true of it, as JSON."""
+        ...
+
+    def check(self, changes: Any) -> None:
+        """Raise ValueError, with what is allowed, where changes are wrong."""
+        ...
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Change what is true of it; `changes` were checked."""
+        ...
+
+
 class Cloud(Protocol):
     """A maker's cloud that is attached to the world, so that `GET /world` shows it and faults can be put into it."""
 
@@ -150,6 +185,7 @@ class World:
         trace: Trace,
         *,
         cars: Iterable[Car] = (),
+        chargers: Iterable[Charger] = (),
         battery: Battery | None = None,
         meter: MeterParams | None = None,
         habits: Mapping[str, Iterator[Outing]] | None = None,
@@ -157,10 +193,16 @@ class World:
         voltage_v: float = 230.0,
         seed: int = 0,
     ) -> None:
-        """Begin at `clock.now()`. `habits` gives the outings per car id; `voltage_v` is phase to neutral."""
+        """Begin at `clock.now()`. `habits` gives the outings per car id; `voltage_v` is phase to neutral.
+
+        The car of each of `chargers` is one of `cars` too.
+        """
         self.clock = clock
         self.trace = trace
         self.cars: dict[str, Car] = {car.id: car for car in cars}
+        self.chargers: dict[str, Charger] = {charger.id: charger for charger in chargers}
+        self._lives: dict[str, Callable[[float], None]] = {car.id: car.advance for car in self.cars.values()}
+        self._lives |= {charger.car_id: charger.advance for charger in self.chargers.values()}
         self.battery = battery
         self.place = place or Place()
         self.voltage_v = voltage_v
@@ -278,7 +320,10 @@ class World:
 
     def _advance(self, until_s: float) -> None:
         """Live from `t_s` to `until_s`, step by step."""
-        trace, cars, battery, history = self.trace, tuple(self.cars.values()), self.battery, self._history
+        trace, battery, history = self.trace, self.battery, self._history
+        cars = tuple((car, self._lives[car.id]) for car in self.cars.values())
+        boxes = (box for box in self.chargers.values() if box.id not in self.cars)
+        movers: tuple[Car | Charger, ...] = (*self.cars.values(), *boxes)
         self._move_cars()
         pv_w, house_w, cars_w = self._now_sample()[1:4]
         is_traced = self.sun.is_none and self.load.is_none
@@ -290,8 +335,8 @@ class World:
             if battery is not None:
                 step_s = BUSY_STEP_S
             else:
-                for car in cars:
-                    if car.is_busy:
+                for mover in movers:
+                    if mover.is_busy:
                         step_s = BUSY_STEP_S
             end_s = min((t_s // step_s + 1) * step_s, trace.straight_until_s(t_s), self._midnight_s, until_s)
             if self._outings and self._outings[0][0] < end_s:
@@ -302,10 +347,10 @@ class World:
             day = self.days[-1]
             present: list[Present] = []
             cars_w = mean_w = 0.0
-            for car in cars:
+            for car, live in cars:
                 is_home = car.is_home
                 from_w = car.draw_w
-                car.advance(dt_s)
+                live(dt_s)
                 if not is_home:
                     continue
                 to_w = car.draw_w

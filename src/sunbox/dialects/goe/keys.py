@@ -14,6 +14,9 @@ Json = Any
 Firmware = tuple[int, int]
 """Major and minor number, comparable: `053.1` is (53, 1)."""
 
+NEWEST: Firmware = (9999, 0)
+"""What a firmware counts as that has not said its number."""
+
 _FIRMWARE = re.compile(r"\s*([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sunbox.dialects.goe.keys import Json
+from sunbox.dialects.goe.keys import Firmware, Json
 from sunbox.dialects.goe.keys_later import CARDS
 from sunbox.dialects.goe.wire import Energies, Status, energies_from_wire, energies_to_wire, is_number, plain
 from sunbox.dialects.goe.words import Force
@@ -236,3 +236,44 @@ def setting_from_legacy(key: str, text: str, presets: list[int]) -> tuple[str, s
     legacy = _WRITE.get(key)
     value = None if legacy is None else legacy.convert(number)
     return None if legacy is None or value is None else (legacy.key, value)
+
+
+SETTABLE = frozenset({"frc", "amp"})
+"""Keys of v2 that a driver sets over v1."""
+
+AMX_SINCE: Firmware = (40, 0)
+"""Since then a current can be set that is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacySetting:
+    """A setting of v2 as v1 knows it."""
+
+    key: str
+    value: int
+    is_told_by: Callable[[Status], bool | None]  #: whether a status says that it is so; None = it does not say
+
+
+def setting_to_legacy(name: str, value: Json, firmware: Firmware | None = None) -> LegacySetting | None:
+    """Return how v1 sets a key, None if it cannot. Currents are set without storing them, where the firmware knows that.
+
+    Args:
+        name: key of v2.
+        value: what to, or its JSON text.
+        firmware: of the device; unknown counts as new.
+    """
+    number = _number(value)
+    if number is None or number != int(number):
+        return None
+    whole = int(number)
+    if name == "frc" and whole in (Force.OFF, Force.ON):
+        on = whole == Force.ON
+        return LegacySetting(
+            "alw", int(on), lambda status: None if status.read("alw") is None else status.read("alw") is on
+        )
+    if name == "amp":
+        key = "amx" if firmware is None or firmware >= AMX_SINCE else "amp"
+        return LegacySetting(
+            key, whole, lambda status: whole == status.read("amp") or str(status.raw.get(KEPT + "amx")) == str(whole)
+        )
+    return None

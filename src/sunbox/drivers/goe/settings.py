@@ -1,0 +1,93 @@
+"""What an owner writes about a go-eCharger (`chargers: - {driver: goe, …}`).
+
+The keys that every charger has (`id`, `name`) belong to `config/`, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from sunbox.core.settings import Capabilities, PhaseSwitch
+from sunbox.dialects.goe.decide import LEAST_A
+
+Api = Literal["auto", "v2", "v1"]
+
+
+def _checked_url(url: str) -> str:
+    """Return the address of a charger without its last slash."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("allowed is an address such as http://192.168.0.75")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("allowed is a bare address without user, ? and #; the charger's API has no password")
+    if parts.port == 0:
+        raise ValueError("allowed are ports from 1 to 65535")
+    if parts.path.rstrip("/").endswith(("/api/status", "/api/set", "/status", "/mqtt")):
+        raise ValueError(f"write the address alone, without {parts.path}")
+    return url.rstrip("/")
+
+
+class GoeChargerSettings(BaseModel):
+    """One go-eCharger: Gemini, CORE, PRO, V3 and later over HTTP API v2, older ones over v1.
+
+    Switch on *Allow access to the HTTP API v2* in the go-e app (Internet, Advanced settings).
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    url: Annotated[str, AfterValidator(_checked_url)]
+    """Where it answers, such as http://192.168.0.75; `sunbox charger discover` finds it."""
+    api: Api = "auto"
+    """Which API it is spoken to: `v2`, `v1` (knows no phases), or `auto`: v2, and v1 while v2 is switched off."""
+    interval_s: Annotated[float, Field(ge=1, le=30)] = 5.0
+    """How often it is read. For some seconds after a command it is read each second, without a car every 10 s."""
+    timeout_s: Annotated[float, Field(ge=4, le=60)] = 8.0
+    """How long an answer may take; a busy charger takes 3 s to say so."""
+    max_a: Annotated[int, Field(ge=LEAST_A, le=32)] = 32
+    """Most current per phase: 16 for an 11 kW box. What box, cable and heat allow at the moment counts beside it."""
+    phases: Literal[1, 3] = 3
+    """Phases that it is wired to."""
+    switch_phases: bool = True
+    """It may be switched between one phase and three. Write false for a car that does not bear it."""
+    feeds_surplus: bool = False
+    """Tell the charger every 5 s what the house exports (`ids`), for its own surplus logic. For a charger that no loadpoint
+    uses: the two would contradict each other."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.feeds_surplus and self.api == "v1":
+            raise ValueError("feeds_surplus needs API v2; write api: v2, or leave api out")
+        return self
+
+    @property
+    def can_switch_phases(self) -> bool:
+        """Return whether it can be told to use one phase or three."""
+        return self.switch_phases and self.phases == 3 and self.api != "v1"
+
+
+def capabilities(charger: GoeChargerSettings, _: object = None) -> Capabilities:
+    """Return what a go-eCharger can do.
+
+    Sources: IEC 61851 knows no less than 6 A; its logic runs once a second; it pauses 10 s for a switch of phases (`psmd`),
+    before which the car ramps down and after which it takes 10–15 s to begin (reference of the manufacturer, evcc).
+    """
+    return Capabilities(
+        min_a=LEAST_A,
+        max_a=charger.max_a,
+        step_a=1,
+        max_phases=charger.phases,
+        phase_switch=PhaseSwitch(gap_s=30.0, settle_s=15.0) if charger.can_switch_phases else None,
+        is_polled=True,
+        settle_s=8.0,
+        start_settle_s=25.0,
+    )
