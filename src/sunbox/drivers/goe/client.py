@@ -273,7 +273,7 @@ class HttpLink:
         raise AssertionError  # the loop's last round returns
 
     async def _exchange(self, target: str) -> httpx2.Response:
-        url = self._settings.url
+        url = self._settings.url or ""
         if self._client is None:
             parts = urlsplit(url)
             self._client = self._clients(f"{parts.scheme}://{parts.netloc}")
