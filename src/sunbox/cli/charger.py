@@ -250,7 +250,7 @@ def get(own: Charger, names: tuple[str, ...], *, as_json: bool, force: bool) -> 
 
     problem = None if force else problem_with_reading(names)
     if problem is not None:
-        raise click.UsageError(f"{problem} (--force asks all the same)")
+        raise click.UsageError(f"{problem}{_hint(names)} (--force asks all the same)")
     _show(own, names, as_json=as_json)
 
 
@@ -269,9 +269,18 @@ def set_keys(own: Charger, settings: tuple[str, ...], *, force: bool) -> None:
             raise click.UsageError(f"{setting!r} is no setting; write KEY=JSON such as amp=10")
         problem = None if force else problem_with_setting(name, text)
         if problem is not None:
-            raise click.UsageError(f"{problem} (--force sends it all the same)")
+            raise click.UsageError(f"{problem}{_hint((name,))} (--force sends it all the same)")
         values[name] = text
     _set(own, values)
+
+
+def _hint(names: Sequence[str]) -> str:
+    """Return which key may have been meant by the first that is not known."""
+    from sunbox.config.problems import did_you_mean
+    from sunbox.dialects.goe.table import BY_NAME
+
+    unknown = next((name for name in names if name not in BY_NAME), None)
+    return "" if unknown is None else did_you_mean(unknown, BY_NAME)
 
 
 def _show(own: Charger, names: tuple[str, ...], *, as_json: bool) -> None:
