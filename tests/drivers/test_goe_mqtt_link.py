@@ -12,7 +12,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 from pydantic import ValidationError
-from tests.mqtt_broker import Mosquitto, mosquitto
+from tests.mqtt_broker import Mosquitto, free_port, mosquitto
 
 from sunbox.clock import SystemClock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
@@ -89,15 +89,13 @@ async def living(device: Device, broker: Mosquitto) -> AsyncIterator[None]:
             await asyncio.gather(listening, beating, return_exceptions=True)
 
 
-def settings(broker: Mosquitto) -> GoeChargerSettings:
-    return GoeChargerSettings.model_validate(
-        {"api": "mqtt", "mqtt": {"url": broker.url}, "serial": SERIAL, "timeout_s": 4.0}
-    )
+def settings(url: str) -> GoeChargerSettings:
+    return GoeChargerSettings.model_validate({"api": "mqtt", "mqtt": {"url": url}, "serial": SERIAL, "timeout_s": 4.0})
 
 
-def go(act: Callable[[GoeDriver], Awaitable[None]], broker: Mosquitto) -> None:
+def go(act: Callable[[GoeDriver], Awaitable[None]], url: str) -> None:
     async def main() -> None:
-        driver = GoeDriver("garage", settings(broker), client_factory(), SystemClock())
+        driver = GoeDriver("garage", settings(url), client_factory(), SystemClock())
         try:
             async with asyncio.timeout(60):
                 await act(driver)
@@ -137,7 +135,7 @@ def test_a_charger_is_read_and_told_over_a_broker(broker: Mosquitto, slash: str)
             assert "MQTT" in await driver.probe()
         assert device.told == [("amp", "10"), ("frc", "1"), ("psm", "1"), ("amp", "5")]
 
-    go(act, broker)
+    go(act, broker.url)
 
 
 def test_success_that_is_none_is_not_confirmed(broker: Mosquitto) -> None:
@@ -145,7 +143,7 @@ def test_success_that_is_none_is_not_confirmed(broker: Mosquitto) -> None:
         async with living(Device(f"go-eCharger/{SERIAL}", obeys=False), broker):
             assert (await send(driver, CommandName.SET_AMPS, 10)).outcome is Outcome.UNCONFIRMED
 
-    go(act, broker)
+    go(act, broker.url)
 
 
 def test_a_charger_that_is_only_remembered_by_the_broker_is_not_there(broker: Mosquitto) -> None:
@@ -158,17 +156,16 @@ def test_a_charger_that_is_only_remembered_by_the_broker_is_not_there(broker: Mo
         assert f"charger {SERIAL} is not heard" in event.detail
         assert (await send(driver, CommandName.START)).outcome is Outcome.NOT_DELIVERED
 
-    go(act, broker)
+    go(act, broker.url)
 
 
-def test_without_a_broker(broker: Mosquitto) -> None:
+def test_without_a_broker() -> None:
     async def act(driver: GoeDriver) -> None:
-        broker.stop()
         event = await read(driver)
         assert isinstance(event, ReadFailed)
         assert event.cause is Cause.UNREACHABLE
 
-    go(act, broker)
+    go(act, f"mqtt://127.0.0.1:{free_port()}")
 
 
 @pytest.mark.parametrize(

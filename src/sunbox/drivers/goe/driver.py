@@ -130,8 +130,9 @@ class GoeDriver:
     async def run(self, emit: Emit) -> None:
         """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
         self._emit = emit
-        feeding = None if self._feeder is None else asyncio.create_task(self._feeder.run(), name=self._device_id)
-        try:
+        async with asyncio.TaskGroup() as group:
+            if self._feeder is not None:
+                group.create_task(self._feeder.run(), name=self._device_id)
             while True:
                 event = await self._poll()
                 emit(event)
@@ -139,9 +140,6 @@ class GoeDriver:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._wait_s(event)):
                         await self._hurry.wait()
-        finally:
-            if feeding is not None:
-                feeding.cancel()
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
