@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import pytest
 from goe_place import START, STOP, Place, amps, phases, play
+from structlog.testing import capture_logs
+from tests.dialects.goe.goe_files import FIXTURES, needs_files
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
 from sunbox.core.effects import Read
@@ -481,3 +483,40 @@ def test_a_charger_that_would_ignore_the_surplus_says_why(capsys) -> None:
             assert "surplus followed" in capsys.readouterr().out
 
     play(act, feeds_surplus=True)
+
+
+# --- recorded answers, and the log -----------------------------------------------------------------------------------
+
+
+@needs_files
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
+def test_recorded_answers_arrive_whole(path) -> None:
+    body = path.read_bytes()
+    is_v1 = path.name.startswith("v1_")
+
+    async def act(place: Place) -> None:
+        def recorded(target: str):
+            return (200, "application/json", body) if target.startswith("/status" if is_v1 else "/api") else None
+
+        place.wire.instead = recorded
+        names = () if is_v1 else tuple(json.loads(body))
+        status = await place.driver.read_keys(names)
+        told = json.loads(body)
+        if is_v1:
+            assert len(status.raw) >= len(told) - 4  # the five presets are one key
+        else:
+            assert status.raw == told
+
+    play(act, api="v1" if is_v1 else "v2")
+
+
+def test_an_outage_is_logged_once_and_its_end_too() -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            await asyncio.sleep(5)
+            place.charger.lose_wifi(300)
+            await asyncio.sleep(400)
+
+    with capture_logs() as logs:
+        play(act)
+    assert [row["event"] for row in logs] == ["device unavailable", "device available again"]

@@ -147,7 +147,7 @@ Examples:
 def charger(ctx: click.Context, path: Path, url: str, password: str | None) -> None:
     """Tell a wallbox about charging, or look at its keys. NAME is its id in the configuration.
 
-    status, on, off and amps go through the running gateway; phases, keys, get and set go straight to the wallbox.
+    status, on, off, amps and phases go through the running gateway; keys, get and set go straight to the wallbox.
     """
     ctx.obj = Asked(path=path, url=url, password=password)
 
@@ -216,19 +216,16 @@ def amps(own: Charger, current: int) -> None:
     own.wish({"amps_a": current}, f"charges with at most {current} A")
 
 
-# --- straight to the wallbox -----------------------------------------------------------------------------------------
-
-
 @named.command(epilog=_example("garage phases 1", "garage phases auto"))
 @click.argument("count", metavar="auto|1|3", type=click.Choice(["auto", "1", "3"]))
 @click.pass_obj
 def phases(own: Charger, count: str) -> None:
-    """Have it use one phase or three, or choose itself. A gateway that switches phases may switch them again."""
-    from sunbox.dialects.goe.answers import PHASE_MODES
-    from sunbox.dialects.goe.words import PhaseMode
+    """Charge on one phase or on three, or on as many as the sun is worth."""
+    asked = 0 if count == "auto" else int(count)
+    own.wish({"phases": asked}, f"charges on {asked} phases" if asked else "charges on as many phases as the sun is worth")
 
-    mode = PhaseMode.AUTO if count == "auto" else PHASE_MODES[int(count)]
-    _set(own, {"psm": str(int(mode))})
+
+# --- straight to the wallbox -----------------------------------------------------------------------------------------
 
 
 @named.command(epilog=_example("garage keys", "garage keys --json"))
@@ -250,7 +247,7 @@ def get(own: Charger, names: tuple[str, ...], *, as_json: bool, force: bool) -> 
 
     problem = None if force else problem_with_reading(names)
     if problem is not None:
-        raise click.UsageError(f"{problem} (--force asks all the same)")
+        raise click.UsageError(f"{problem}{_hint(names)} (--force asks all the same)")
     _show(own, names, as_json=as_json)
 
 
@@ -269,9 +266,18 @@ def set_keys(own: Charger, settings: tuple[str, ...], *, force: bool) -> None:
             raise click.UsageError(f"{setting!r} is no setting; write KEY=JSON such as amp=10")
         problem = None if force else problem_with_setting(name, text)
         if problem is not None:
-            raise click.UsageError(f"{problem} (--force sends it all the same)")
+            raise click.UsageError(f"{problem}{_hint((name,))} (--force sends it all the same)")
         values[name] = text
     _set(own, values)
+
+
+def _hint(names: Sequence[str]) -> str:
+    """Return which key may have been meant by the first that is not known."""
+    from sunbox.config.problems import did_you_mean
+    from sunbox.dialects.goe.table import BY_NAME
+
+    unknown = next((name for name in names if name not in BY_NAME), None)
+    return "" if unknown is None else did_you_mean(unknown, BY_NAME)
 
 
 def _show(own: Charger, names: tuple[str, ...], *, as_json: bool) -> None:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from goe_files import FIXTURES, needs_files
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sunbox.core.model import ChargerReading, ChargerStatus
 from sunbox.dialects.goe.legacy import status_from_legacy
 from sunbox.dialects.goe.quirks import NO_QUIRKS, QUIRKS, Quirk, quirks_of
-from sunbox.dialects.goe.reading import POLLED, reading_from_status
+from sunbox.dialects.goe.reading import IDENTITY, POLLED, preconditions_of, reading_from_status
 from sunbox.dialects.goe.table import BY_NAME
 from sunbox.dialects.goe.wire import Status, status_from_wire
 
@@ -273,3 +275,24 @@ def test_recorded_statuses_read_as_they_were(name) -> None:
 @needs_files
 def test_every_recorded_status_is_expected() -> None:
     assert {path.name for path in FIXTURES.glob("*.json")} == set(EXPECTED)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1", "16", "-3"]),
+    lambda inner: st.lists(inner, max_size=16) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+NAMES = st.sampled_from(
+    [*POLLED, *IDENTITY, "amx", "ast", "dws", "stp", "al1", "al2", "al3", "al4", "al5", "cid", "uby"]
+)
+
+
+@given(st.dictionaries(NAMES, VALUES | st.lists(st.floats() | st.integers(), min_size=16, max_size=16)))
+def test_nothing_that_a_device_says_breaks_the_reading(raw) -> None:
+    for status in (Status(raw), status_from_legacy(raw)):
+        quirks = quirks_of(status.firmware)
+        reading = reading_from_status(status, AT, quirks=quirks)
+        assert reading.power_w is None or 0 <= reading.power_w < float("inf")
+        assert reading.started_at is None or reading.started_at <= AT
+        assert reading.phases_set in (None, 1, 3)
+        preconditions_of(status)

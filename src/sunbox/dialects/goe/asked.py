@@ -1,8 +1,7 @@
-"""What people type about keys, checked before anything is sent: which key was meant, whether it can be set, and to what."""
+"""What people type about keys, checked before anything is sent: whether there is such a key, whether it can be set, and to what."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -19,11 +18,8 @@ _TELLING = frozenset({"cak", "dll"})
 
 
 def problem_with_name(name: str) -> str | None:
-    """Return why a key is none that is known, with what may have been meant; None if it is known."""
-    if name in BY_NAME:
-        return None
-    close = difflib.get_close_matches(name.lower(), BY_NAME, n=1, cutoff=0.5)
-    return f"{name!r} is no known key" + (f"; did you mean {close[0]} ({BY_NAME[close[0]].help})?" if close else "")
+    """Return why a key is none that is known, None if it is known."""
+    return None if name in BY_NAME else f"{name!r} is no known key"
 
 
 def problem_with_reading(names: Iterable[str]) -> str | None:

@@ -51,6 +51,9 @@ IDENTITY: tuple[str, ...] = ("sse", "fna", *PRECONDITIONS)
 AMX = "v1:amx"
 """The current of API v1 that is not stored, as `legacy.py` keeps it."""
 
+MOST_RUN_MS = 20 * 366 * 86_400_000
+"""No box is older."""
+
 FLOWING_A = 0.5
 """Less on a phase is noise of the measurement."""
 
@@ -86,7 +89,6 @@ def reading_from_status(
     """
     energies = energies_of(status, quirks)
     is_idle = status.car is Car.IDLE
-    since_boot_ms = status.read("rbt")
     return ChargerReading(
         measured_at=at,
         status=status_of(status, firmware),
@@ -101,10 +103,19 @@ def reading_from_status(
         # some keep what the last car took until the next one comes
         energy_session_wh=None if is_idle else status.read("wh"),
         energy_total_wh=status.read("eto"),
+        told=TOLD.get(status.force) if status.force is not None else None,
+        holds=holds_of(status),
         is_switching=status.model_status in SWITCHING,
-        started_at=None if since_boot_ms is None or since_boot_ms < 0 else at - timedelta(milliseconds=since_boot_ms),
+        started_at=_started_at(status, at),
         fault=fault_of(status, firmware),
     )
+
+
+def _started_at(status: Status, at: datetime) -> datetime | None:
+    since_boot_ms = status.read("rbt")
+    if since_boot_ms is None or not 0 <= since_boot_ms <= MOST_RUN_MS:
+        return None
+    return at - timedelta(milliseconds=since_boot_ms)
 
 
 # --- state -----------------------------------------------------------------------------------------------------------
@@ -146,6 +157,17 @@ def is_enabled(status: Status) -> bool | None:
     if allowed is not None:
         return bool(allowed)
     return True if status.force is Force.ON else None
+
+
+TOLD: dict[Force, bool] = {Force.OFF: False, Force.ON: True}
+"""What `frc` says that it was told; neutral is what it falls back to, which is nobody's word."""
+
+
+def holds_of(status: Status) -> str | None:
+    """Return in words why it offers nothing, by `modelStatus`; None if it does, or does not say."""
+    if is_enabled(status) is not False or status.model_status is None:
+        return None
+    return status.model_status.name.lower().replace("_", " ")
 
 
 def fault_of(status: Status, firmware: Firmware | None = None) -> str | None:

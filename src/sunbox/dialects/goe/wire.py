@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import TypeVar
 
 from sunbox.dialects.goe.keys import Firmware, Json, Key, Kind, firmware_from_wire
@@ -110,6 +111,11 @@ def json_to_wire(values: Mapping[str, Json]) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
+@cache
+def _members(words: type[_Word]) -> Mapping[int, _Word]:
+    return {int(word): word for word in words}
+
+
 # --- a status --------------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +191,7 @@ class Status:
 
     def _word(self, name: str, words: type[_Word]) -> _Word | None:
         value = self.read(name)
-        return words(value) if isinstance(value, int) and value in set(words) else None
+        return _members(words).get(value) if isinstance(value, int) else None
 
     @property
     def firmware(self) -> Firmware | None:

@@ -1,1 +1,1 @@
-"""A real go-eCharger: HTTP API v2, or v1 where v2 is switched off."""
+"""A real go-eCharger: HTTP API v2, v1 where v2 is switched off, or MQTT."""

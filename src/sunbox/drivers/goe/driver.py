@@ -21,12 +21,14 @@ from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
 from sunbox.core.resilience import Backoff
 from sunbox.dialects.goe.answers import FORCED, PHASE_MODES, SWITCH_ON_V2
 from sunbox.dialects.goe.keys import Json
+from sunbox.dialects.goe.quirks import Quirk
 from sunbox.dialects.goe.reading import FLOWING_A, IDENTITY, POLLED, PRECONDITIONS, reading_from_status
 from sunbox.dialects.goe.wire import Status
 from sunbox.dialects.goe.words import Access, ModelStatus
 from sunbox.drivers.base import Emit
 from sunbox.drivers.goe.client import Failed, HttpLink, Link
 from sunbox.drivers.goe.feeder import Feeder
+from sunbox.drivers.goe.mqtt_link import MqttLink
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.drivers.goe.words import advice_for, told_of
 from sunbox.drivers.outage import Outage
@@ -105,7 +107,9 @@ class GoeDriver:
         self._device_id = device_id
         self._settings = settings
         self._clock = clock
-        self._link: Link = link or HttpLink(settings, clients)
+        self._link: Link = link or (
+            MqttLink(device_id, settings) if settings.api == "mqtt" else HttpLink(settings, clients)
+        )
         self._outage = Outage(device_id)
         self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_surplus and balance else None
         self._polled = POLLED if self._feeder is None else (*POLLED, *PRECONDITIONS)
@@ -126,8 +130,9 @@ class GoeDriver:
     async def run(self, emit: Emit) -> None:
         """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
         self._emit = emit
-        feeding = None if self._feeder is None else asyncio.create_task(self._feeder.run(), name=self._device_id)
-        try:
+        async with asyncio.TaskGroup() as group:
+            if self._feeder is not None:
+                group.create_task(self._feeder.run(), name=self._device_id)
             while True:
                 event = await self._poll()
                 emit(event)
@@ -135,9 +140,6 @@ class GoeDriver:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._wait_s(event)):
                         await self._hurry.wait()
-        finally:
-            if feeding is not None:
-                feeding.cancel()
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
@@ -194,7 +196,7 @@ class GoeDriver:
 
     def _why(self, failed: Failed) -> str:
         advice = advice_for(failed.cause)
-        text = f"{self._device_id} at {self._settings.url}: {failed.detail}"
+        text = f"{self._device_id} at {self._settings.address}: {failed.detail}"
         return f"{text}: {advice}" if advice else text
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -310,6 +312,8 @@ class GoeDriver:
                 self._known = None
                 return self._ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused))
         detail = sent.detail if isinstance(sent, Failed) else "what it reads back is not what it was told"
+        if Quirk.MQTT_IGNORES_WRITES in self._link.quirks and self._settings.api == "mqtt":
+            detail += "; its firmware ignores settings over MQTT: update it, or reach it over HTTP"
         cause = sent.cause if isinstance(sent, Failed) else Cause.BAD_ANSWER
         for _ in range(READS_BACK):
             await asyncio.sleep(LOGIC_S)

@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from sunbox.core.settings import Capabilities, PhaseSwitch
 from sunbox.dialects.goe.decide import LEAST_A
+from sunbox.dialects.goe.listening import DEFAULT_PREFIX
+from sunbox.net.mqtt import BrokerSettings
 
-Api = Literal["auto", "v2", "v1"]
+Api = Literal["auto", "v2", "v1", "mqtt"]
 
 
 def _checked_url(url: str) -> str:
@@ -31,7 +33,7 @@ def _checked_url(url: str) -> str:
 
 
 class GoeChargerSettings(BaseModel):
-    """One go-eCharger: Gemini, CORE, PRO, V3 and later over HTTP API v2, older ones over v1.
+    """One go-eCharger: Gemini, CORE, PRO, V3 and later over HTTP API v2 or MQTT, older ones over v1.
 
     Switch on *Allow access to the HTTP API v2* in the go-e app (Internet, Advanced settings).
     """
@@ -45,10 +47,16 @@ class GoeChargerSettings(BaseModel):
         hide_input_in_errors=True,
     )
 
-    url: Annotated[str, AfterValidator(_checked_url)]
-    """Where it answers, such as http://192.168.0.75; `sunbox charger discover` finds it."""
+    url: Annotated[str, AfterValidator(_checked_url)] | None = None
+    """Where it answers, such as http://192.168.0.75; `sunbox charger discover` finds it. Not needed over MQTT."""
     api: Api = "auto"
-    """Which API it is spoken to: `v2`, `v1` (knows no phases), or `auto`: v2, and v1 while v2 is switched off."""
+    """Which API it is spoken to: `v2`, `v1` (knows no phases), `mqtt`, or `auto`: v2, and v1 while v2 is switched off."""
+    mqtt: BrokerSettings | None = None
+    """The broker that the charger is connected to, for `api: mqtt`."""
+    mqtt_prefix: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^+#\x00-\x1f]+$")] = DEFAULT_PREFIX
+    """What its topics begin with, before its serial number."""
+    serial: Annotated[str | None, Field(pattern=r"^[0-9A-Za-z]{4,16}$")] = None
+    """Its serial number, six digits in quotes, for `api: mqtt`."""
     interval_s: Annotated[float, Field(ge=1, le=30)] = 5.0
     """How often it is read. For some seconds after a command it is read each second, without a car every 10 s."""
     timeout_s: Annotated[float, Field(ge=4, le=60)] = 8.0
@@ -65,9 +73,22 @@ class GoeChargerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.api == "mqtt" and (self.mqtt is None or self.serial is None):
+            raise ValueError(
+                'api is mqtt: write the broker as mqtt: {url: "mqtt://192.168.0.5:1883"}, and the charger\'s serial: "123456"'
+            )
+        if self.api != "mqtt" and self.url is None:
+            raise ValueError("url is missing; write the charger's address, such as http://192.168.0.75")
+        if self.api != "mqtt" and self.mqtt is not None:
+            raise ValueError("mqtt is written, and api is not; write api: mqtt, or leave mqtt out")
         if self.feeds_surplus and self.api == "v1":
             raise ValueError("feeds_surplus needs API v2; write api: v2, or leave api out")
         return self
+
+    @property
+    def address(self) -> str:
+        """Return where it is, for people."""
+        return self.url or (str(self.mqtt.broker) if self.mqtt is not None else "")
 
     @property
     def can_switch_phases(self) -> bool:
