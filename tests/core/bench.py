@@ -354,6 +354,8 @@ class Box:
         self.waits_s = max(0.0, self.waits_s - seconds) if self.asks else self.start_s
         if self.waits_s <= 0.0:
             self.is_switching = False
+        if self.car is not None and self.is_plugged:
+            self.car.pilot_a = min(self.amps_a, self.max_a) if self.current_a > 0.0 else 0
 
     def do(self, command: Command, at: datetime) -> tuple[Outcome, Cause | None]:
         del at

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.core.bench import CAR, CARPORT, HOME, TESLA, WORK, facts_of, settings_of
+from tests.core.bench import CAR, CARPORT, HOME, TESLA, WORK, Bench, Car, facts_of, settings_of
 
 from sunbox.core.connection import home_of, place_at, whereabouts
+from sunbox.core.draft import Draft
+from sunbox.core.evidence import site_draws
 from sunbox.core.model import VehicleFacts
-from sunbox.core.settings import PlaceSettings, Settings
+from sunbox.core.settings import LoadpointSettings, PlaceSettings, Settings
 
 NOWHERE = {"latitude": 48.0, "longitude": 11.0}
 AT_WORK = {"latitude": WORK.lat, "longitude": WORK.lon}
@@ -80,3 +82,16 @@ def test_what_does_not_move_is_always_here() -> None:
     where = whereabouts(ALL, CARPORT, fixed, facts_of(**NOWHERE))
     assert where.is_here
     assert where.is_pv
+
+
+def test_a_car_that_may_charge_at_two_places_draws_where_it_is() -> None:
+    """Which of its loadpoints stands first in the file tells nothing of where it is."""
+    at_work = LoadpointSettings(id="work", name="Work", vehicle_id="car", place="Work")
+    for loadpoints in ((CARPORT, at_work), (at_work, CARPORT)):
+        bench = Bench(
+            settings=settings_of(loadpoints=loadpoints), car=Car(is_awake=True, is_charging=True), pv_w=9000.0
+        )
+        bench.advance(60)
+        draft = Draft(bench.state, bench.at)
+        draft.weigh()
+        assert site_draws(draft, bench.at)["car"].low_w == bench.car.draw_w

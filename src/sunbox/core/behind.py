@@ -98,10 +98,9 @@ def _has_vehicle(draft: Draft, loadpoint: LoadpointSettings, memory: LoadpointMe
 
 def _has_left(draft: Draft, loadpoint: LoadpointSettings, since_at: datetime) -> bool:
     """Return whether a car that was taken to be here has said since that it is not."""
-    car = draft.vehicles[loadpoint.vehicle_id or ""].memory
-    if car.facts is None or car.read_at is None or car.read_at < since_at:
-        return False
-    return car.facts.measured_at >= since_at and _is_here(draft, loadpoint, car.facts) is False
+    facts = draft.vehicles[loadpoint.vehicle_id or ""].memory.facts
+    is_news = facts is not None and facts.measured_at >= since_at
+    return is_news and facts is not None and _is_here(draft, loadpoint, facts) is False
 
 
 def _is_here(draft: Draft, loadpoint: LoadpointSettings, facts: VehicleFacts) -> bool | None:

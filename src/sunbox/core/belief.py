@@ -105,10 +105,8 @@ def _told(charger: ChargerReading | None, *, is_to_charge: bool) -> ChargerReadi
     return None if charger is None else replace(charger, is_enabled=is_to_charge, told=is_to_charge)
 
 
-def is_on(facts: VehicleFacts | None) -> bool:
+def is_on(facts: VehicleFacts) -> bool:
     """Return whether it charges, or would as soon as the car wants to: a charger that offers current."""
-    if facts is None:
-        return False
     return is_charging(facts) or (facts.charger is not None and facts.charger.is_enabled is True)
 
 

@@ -43,12 +43,11 @@ def site_draws(draft: Draft, grid_at: datetime) -> dict[str, Draw]:
     draws: dict[str, Draw] = {}
     for loadpoint in draft.settings.loadpoints:
         vehicle_id = loadpoint.device_id
-        if vehicle_id in draws:
-            continue
         draw = draw_here(draft, loadpoint, grid_at)
         if most_w is not None and draw.high_w > most_w:
             draw = Draw(min(draw.low_w, most_w), most_w)
-        draws[vehicle_id] = draw
+        if vehicle_id not in draws or draw.high_w > draws[vehicle_id].high_w:  # it may be elsewhere for one of its two
+            draws[vehicle_id] = draw
     return draws
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sunbox.core import target
 from sunbox.core.belief import draw_w, is_charging, phases_of, voltage_of
 from sunbox.core.commands import Command, CommandName, ReadKind, RequestKind
+from sunbox.core.draw import draw_at
 from sunbox.core.economy import is_affordable
 from sunbox.core.model import Availability, Charging, VehicleFacts
 from sunbox.core.resilience import WAKE
@@ -124,7 +125,8 @@ def foresee_target(draft: Draft, vehicle_id: str) -> None:
     if facts is None or read_at is None or wanted is None or not target.is_soft(wanted, settings.capabilities):
         return
     phases = phases_of(draft.settings, None, settings, vehicle.memory)
-    now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    believed_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    now_w = max(believed_w, draw_at(vehicle.steps, draft.at).low_w)  # a charger measures what the car behind it takes
     wait_s = target.wait_s(settings, facts, wanted, vehicle.energy_wh, now_w)
     if wait_s is None:
         return
