@@ -110,13 +110,6 @@ def test_force_lets_the_wallbox_judge(tell):
     assert box.read(("amp", "lbr")).values == {"amp": 16, "lbr": 100}
 
 
-@pytest.mark.parametrize(("words", "psm"), [("1", 1), ("3", 2), ("auto", 0)])
-def test_phases_are_told_straight(tell, words, psm):
-    box, ran = tell("phases", words)
-    assert ran.code == 0, ran.err
-    assert box.read(("psm",)).values == {"psm": psm}
-
-
 def test_a_wallbox_that_is_not_there(tell):
     _, ran = tell("keys", name="spare")
     assert ran.code == 1
@@ -149,7 +142,14 @@ def ask(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "field", "value"),
-    [(["on"], "override", "charge"), (["off"], "override", "stop"), (["amps", "10"], "amps_a", 10)],
+    [
+        (["on"], "override", "charge"),
+        (["off"], "override", "stop"),
+        (["amps", "10"], "amps_a", 10),
+        (["phases", "1"], "phases", 1),
+        (["phases", "3"], "phases", 3),
+        (["phases", "auto"], "phases", 0),
+    ],
     ids=str,
 )
 def test_wishes_go_to_the_gateway(ask, words, field, value):

@@ -146,9 +146,9 @@ def test_a_wish_is_one_request_and_answers_the_loadpoint(body: dict[str, Any], r
         ({"amps_a": True}, ("amps_a", "True", "an integer from 3 to 32")),
         ({"mode": "now", "target_soc_pct": 101}, ("target_soc_pct", "101", "an integer from 1 to 100")),
         ({"mode": "now", "by": "Somebody Else"}, ("by", "Somebody Else", "a short word in lower case")),
-        ({"amps": 16}, ("amps", None, "mode, override, amps_a, target_soc_pct, by")),
-        ([], (None, None, "mode, override, amps_a, target_soc_pct, by")),
-        ("x", (None, None, "mode, override, amps_a, target_soc_pct, by")),
+        ({"amps": 16}, ("amps", None, "mode, override, amps_a, target_soc_pct, phases, by")),
+        ([], (None, None, "mode, override, amps_a, target_soc_pct, phases, by")),
+        ("x", (None, None, "mode, override, amps_a, target_soc_pct, phases, by")),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_applied(body: Any, problem: tuple[str | None, str | None, str]) -> None:
