@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sunbox.core.draft import Draft
     from sunbox.core.model import LoadpointMemory, VehicleFacts
     from sunbox.core.settings import LoadpointSettings, Settings
-    from sunbox.core.state import State
+    from sunbox.core.state import LoadpointState, State
 
 TOGETHER_S = 120.0
 """Two that say within this time that a cable was put in speak of the same one."""
@@ -139,22 +139,32 @@ def _echo(draft: Draft, loadpoint: LoadpointSettings) -> None:
         draft.vehicle(vehicle_id, steps=charger.steps)
 
 
+def _may_start(facts: VehicleFacts | None) -> bool:
+    """Return whether a car would charge if it were told to."""
+    return (
+        facts is not None
+        and not facts.is_schedule_pending
+        and facts.charging in (Charging.STOPPED, Charging.NO_POWER)
+    )
+
+
+def _is_unknown(lp: LoadpointState, facts: VehicleFacts | None) -> bool:
+    """Return whether nobody knows whose car this is because the expected one was never seen."""
+    return facts is None and lp.memory.has_vehicle is None
+
+
 WAITS_S = 20.0
 """So long a car may take by itself to answer an offer of current."""
 
 
 def needs_a_start(draft: Draft, loadpoint: LoadpointSettings) -> bool:
-    """Return whether the car must be told to take what the charger offers."""
+    """Return whether the car must be told to take what the charger offers; one that was never seen must be looked at for it."""
     lp = draft.loadpoints[loadpoint.id]
     shown = draft.vehicles[loadpoint.device_id].memory.facts
     facts = draft.vehicles[loadpoint.vehicle_id or ""].memory.facts
-    if not lp.memory.has_vehicle or not lp.set_point.charge or shown is None or facts is None:
+    if not lp.set_point.charge or shown is None or shown.charger is None or not shown.charger.is_enabled:
         return False
-    if shown.charging not in (Charging.STARTING, Charging.COMPLETE) or shown.idle_since_at is None:
-        return False
-    if shown.charger is None or shown.charger.is_enabled is not True or facts.is_schedule_pending:
-        return False
-    if facts.charging not in (Charging.STOPPED, Charging.NO_POWER):
+    if shown.idle_since_at is None or not (_may_start(facts) if lp.memory.has_vehicle else _is_unknown(lp, facts)):
         return False
     waits_until_at = shown.idle_since_at + timedelta(seconds=WAITS_S)
     draft.wait_for(waits_until_at)
