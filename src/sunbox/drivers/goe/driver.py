@@ -40,7 +40,9 @@ FAST_S = 1.0
 FAST_FOR_S = 20.0
 """For how long at most."""
 IDLE_S = 10.0
-"""How often it is read while no car is there."""
+"""How often it is read while no car is there, or none may charge."""
+TELLS_S = 15.0
+"""After so long it is told that nothing has changed."""
 FRESH_S = 2.5
 """How old a reading may be to prove that something is so already."""
 LOGIC_S = 1.2
@@ -115,6 +117,7 @@ class GoeDriver:
         self._polled = POLLED if self._feeder is None else (*POLLED, *PRECONDITIONS)
         self._emit: Emit | None = None
         self._known: _Known | None = None
+        self._told: ChargerReading | None = None
         self._started_at: datetime | None = None
         self._boot_at: datetime | None = None
         self._switch_at: datetime | None = None
@@ -135,7 +138,8 @@ class GoeDriver:
                 group.create_task(self._feeder.run(), name=self._device_id)
             while True:
                 event = await self._poll()
-                emit(event)
+                if self._is_news(event):
+                    emit(event)
                 self._hurry.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._wait_s(event)):
@@ -254,6 +258,18 @@ class GoeDriver:
         self._boot_at = boot_at  # a clock that drifts is followed
         return self._started_at
 
+    def _is_news(self, event: ChargerRead | ReadFailed) -> bool:
+        """Return whether an event tells anything; that nothing has changed is told now and then, as a sign of life."""
+        if isinstance(event, ReadFailed):
+            self._told = None
+            return True
+        told = self._told
+        if told is not None and (event.at - told.measured_at).total_seconds() < TELLS_S:
+            if replace(event.reading, measured_at=told.measured_at) == told:
+                return False
+        self._told = event.reading
+        return True
+
     def _wait_s(self, event: ChargerRead | ReadFailed) -> float:
         if isinstance(event, ReadFailed):
             return event.retry_after_s or self._settings.interval_s
@@ -262,8 +278,10 @@ class GoeDriver:
             if _loop_s() < awaited.until_s and not awaited.is_seen(event.reading):
                 return FAST_S
             self._awaited = None
-        is_empty = event.reading.status is ChargerStatus.A and not event.reading.is_switching
-        return max(self._settings.interval_s, IDLE_S) if is_empty else self._settings.interval_s
+        reading = event.reading
+        is_still = reading.status is ChargerStatus.A or (reading.status is ChargerStatus.B and not reading.is_enabled)
+        is_slow = is_still and not reading.is_switching
+        return max(self._settings.interval_s, IDLE_S) if is_slow else self._settings.interval_s
 
     # --- telling -------------------------------------------------------------------------------------------------
 
