@@ -29,6 +29,7 @@ from sunbox.core.wallbox import (
     DayReport,
     DecisionPage,
     DecisionQuery,
+    Notebook,
     NotRecordedError,
     OrderedEnd,
     Rejected,
@@ -63,6 +64,10 @@ class Store(Protocol):
 
     async def save(self, memory: Memory) -> None:
         """Make rows durable."""
+        ...
+
+    def notebook(self, name: str) -> Notebook:
+        """Return what a face keeps."""
         ...
 
 
@@ -197,6 +202,10 @@ class Gateway:
         if all(meter.id != meter_id for meter in self._settings.meters):
             raise KeyError(meter_id)
         self.feed(MeterRead(at=self._clock.now(), meter_id=meter_id, reading=reading))
+
+    def notebook(self, name: str) -> Notebook:
+        """Return what the face of this name keeps."""
+        return self._store.notebook(name)
 
     async def changed(self) -> None:
         """Wait until something a face shows may have changed."""

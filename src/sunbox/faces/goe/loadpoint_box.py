@@ -2,7 +2,7 @@
 
 The gateway ends start, stop and amps of a face when the cable is taken out; a wallbox on the wall does not forget. So what
 was told here is told again when the car is back. The last word counts: a start or stop by anybody else is shown as `frc`.
-What a real one keeps in its flash is kept in memory only.
+What a real one keeps in its flash is kept in a notebook: soon what was told, now and then what is counted.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from datetime import tzinfo
 import structlog
 
 from sunbox.core.model import Mode, Override
-from sunbox.core.wallbox import LoadpointSnapshot, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.core.wallbox import LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.goe.box import Box, Readout
+from sunbox.dialects.goe.flash import document_from_state, is_worth_keeping_soon, restored
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.dialects.goe.settings import Judged
 from sunbox.dialects.goe.state import LOADPOINT, BoxState, Identity, first_state
 from sunbox.dialects.goe.times import zone_values
 from sunbox.dialects.goe.words import Access, Logic
+from sunbox.errors import SunboxError
 from sunbox.faces.goe.settings import GoeFaceSettings
 from sunbox.faces.goe.translation import (
     AMPS_KEYS,
@@ -37,6 +39,7 @@ from sunbox.faces.goe.translation import (
     intent_of,
     is_here,
     is_plugged_here,
+    mode_of,
     serial_of,
 )
 
@@ -45,6 +48,13 @@ log = structlog.get_logger(__name__)
 BY = "goe"
 LOOKS_S = 30.0
 """It looks at least so often: a limit that lapses and a schedule that begins are no event of the gateway."""
+KEEPS_S = 5.0
+"""What was told is written down so soon, and not more often."""
+COUNTS_S = 60.0
+"""What is only counted is written down so often: the memory of a small machine wears out."""
+OWED_FIELDS = frozenset({"override", "amps_a"})
+SAME_SESSION_WH = 100.0
+"""A session that has got this much less than it had is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +84,71 @@ class _Seen:
 class LoadpointBox:
     """A loadpoint as a go-eCharger: what the face of the dialect serves."""
 
-    def __init__(self, wallbox: Wallbox, own: GoeFaceSettings, zone: tzinfo | None = None) -> None:
-        """Begin with what the loadpoint is now.
+    def __init__(
+        self, wallbox: Wallbox, own: GoeFaceSettings, zone: tzinfo | None = None, notebook: Notebook | None = None
+    ) -> None:
+        """Begin with what the loadpoint is now, and what was kept.
 
         Args:
             wallbox: the gateway.
             own: which loadpoint, and as what.
             zone: the owner's time zone; None = the device's own default.
+            notebook: where it keeps what outlives a restart; None = nowhere.
         """
         site = wallbox.snapshot()
         loadpoint = next(row for row in site.loadpoints if own.loadpoint in (None, row.id))
         self._wallbox = wallbox
         self._id = loadpoint.id
         self._box = Box(PROFILES[own.profile], LOADPOINT)
+        self._notebook = notebook
+        self._changed = asyncio.Event()
         name = own.name or loadpoint.name
-        state = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
-        values = {**state.values, "fup": True, "frc": int(FORCES[loadpoint.override]), **MODE_VALUES[loadpoint.mode]}
-        if loadpoint.amps_asked_a is not None:
-            values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
+        delivered = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
+        values = {**delivered.values, "fup": True, "mcr": False}
         if zone is not None:
             values |= zone_values(zone, site.at.year)
-        self._state: BoxState = replace(state, values=values)
+        self._delivered = replace(delivered, values=values)
+        document = None if notebook is None else notebook.load()
+        self._kept: Mapping[str, Json] = document or {}
         self._seen = _Seen.of(loadpoint)
         self._told_a = loadpoint.amps_asked_a  #: what was asked here and still counts
         self._owed: frozenset[str] = frozenset()  #: fields to be told when the car is plugged in
+        self._state = self._begun(loadpoint, document)
         self._supply_phases = 1
         self._look(site, loadpoint)
         self._intent = intent_of(self._state)
+
+    def _begun(self, loadpoint: LoadpointSnapshot, document: Mapping[str, Json] | None) -> BoxState:
+        """Return the box as it goes on: the gateway's wish counts, unless it is the one that was known here."""
+        state, wish = self._delivered, dict[str, Json]()
+        if document is not None:
+            found = restored(state, document, self._box.profile)
+            for problem in found.problems:
+                log.warning("goe_not_restored", loadpoint=self._id, why=problem)
+            state = found.state
+            wish = document["wish"] if isinstance(document.get("wish"), dict) else {}
+        values = dict(state.values)
+        if document is not None and wish.get("version") == loadpoint.version:
+            told_a = wish.get("told_a")
+            self._told_a = told_a if isinstance(told_a, int) else None
+            owed = wish.get("owed")
+            self._owed = (
+                OWED_FIELDS & frozenset(each for each in owed if isinstance(each, str))
+                if isinstance(owed, list)
+                else frozenset()
+            )
+        else:
+            values["frc"] = int(FORCES[loadpoint.override])
+            values["amp"] = self._delivered.values["amp"]
+            if loadpoint.amps_asked_a is not None:
+                values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
+        if mode_of(values) is not loadpoint.mode:
+            values |= MODE_VALUES[loadpoint.mode]
+        added_wh = loadpoint.energy_added_wh if loadpoint.has_started else 0.0
+        if state.is_plugged and added_wh is not None and added_wh + SAME_SESSION_WH < state.session_wh:
+            # another car, or the same one again: it was unplugged while nobody looked
+            state = replace(state, behind=replace(state.behind, is_plugged=False), has_charged=False)
+        return replace(state, values=values)
 
     # what the face asks
 
@@ -133,22 +181,40 @@ class LoadpointBox:
         self._state = after
         self._intent = intent_of(after)
         self.look()
+        self._tell()
         return judged.answers
 
     # what happens by itself
 
     async def follow(self) -> None:
         """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
-        while True:
-            try:
-                self.look()
-            except Exception:
-                log.exception("goe_look_failed", loadpoint=self._id)
-            try:
-                async with asyncio.timeout(LOOKS_S):
-                    await self._wallbox.changed()
-            except TimeoutError:
-                continue
+        keeping = asyncio.create_task(self._keep())
+        try:
+            while True:
+                try:
+                    self.look()
+                except Exception:
+                    log.exception("goe_look_failed", loadpoint=self._id)
+                self._tell()
+                try:
+                    async with asyncio.timeout(LOOKS_S):
+                        await self._wallbox.changed()
+                except TimeoutError:
+                    continue
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self._write_down(self._document())
+
+    async def changed(self) -> None:
+        """Wait until a key may have another value than before, other than by time alone."""
+        await self._changed.wait()
+
+    def note(self, **values: Json) -> None:
+        """Take note of keys that the face itself knows: how its connections are."""
+        self._state = replace(self._state, values={**self._state.values, **values})
+        self._delivered = replace(self._delivered, values={**self._delivered.values, **values})
+        self._tell()
 
     def look(self) -> LoadpointSnapshot:
         """Bring it up to the present; return the loadpoint as it is. Contacts no device."""
@@ -157,6 +223,38 @@ class LoadpointBox:
         return self._remind(loadpoint)
 
     # inside
+
+    def _tell(self) -> None:
+        """Wake who waits for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _document(self) -> dict[str, Json]:
+        wish = {"version": self._seen.version, "owed": sorted(self._owed), "told_a": self._told_a}
+        return {**document_from_state(self._state, self._delivered), "wish": wish}
+
+    async def _keep(self) -> None:
+        """Write down what changes, until cancelled."""
+        if self._notebook is None:
+            return
+        loop = asyncio.get_running_loop()
+        counted_s = loop.time()
+        while True:
+            await asyncio.sleep(KEEPS_S)
+            document = self._document()
+            if is_worth_keeping_soon(self._kept, document) or loop.time() - counted_s >= COUNTS_S:
+                counted_s = loop.time()
+                await self._write_down(document)
+
+    async def _write_down(self, document: Mapping[str, Json]) -> None:
+        if self._notebook is None or document == self._kept:
+            return
+        try:
+            await self._notebook.save(document)
+        except SunboxError as error:
+            log.warning("goe_not_kept", loadpoint=self._id, error=str(error))
+        else:
+            self._kept = document
 
     def _snapshot(self) -> tuple[SiteSnapshot, LoadpointSnapshot]:
         site = self._wallbox.snapshot()
