@@ -19,6 +19,8 @@ from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
+from sunbox.drivers.pushed.driver import PushedMeterDriver
+from sunbox.drivers.pushed.settings import PushedMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
@@ -35,7 +37,7 @@ from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
-    meters={"http": DriverKind(HttpMeterSettings)},
+    meters={"http": DriverKind(HttpMeterSettings), "pushed": DriverKind(PushedMeterSettings)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
     faces={
@@ -70,6 +72,9 @@ def open_drivers(
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
     for device in config.meters:
+        if device.driver == "pushed":
+            drivers[device.id] = PushedMeterDriver(device.id, clock)
+            continue
         own = cast("HttpMeterSettings", device.settings)
         drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
     accounts: tuple[TeslaAccount, ...] = ()

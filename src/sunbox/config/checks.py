@@ -38,6 +38,16 @@ def check_known(reader: Reader, noun: str, name: str | None, known: Sequence[str
         reader.tell(where, f"there is no {noun} {shown(name)}; known are {listing(known)}{hint}")
 
 
+def check_pushed(reader: Reader, name: str | None, where: Path) -> None:
+    """Tell a meter to which a face cannot push readings."""
+    drivers = {place[1]: driver for driver, place in reader.written("meters", "driver")}
+    pushed = [own for own, place in reader.written("meters") if drivers.get(place[1]) == "pushed"]
+    if name is not None and name not in pushed and name in reader.ids("meters"):
+        reader.tell(where, f"{shown(name)} reads for itself; name a meter of driver pushed")
+        return
+    check_known(reader, "meter of driver pushed", name, pushed, where)
+
+
 def check_unique(reader: Reader, *sections: str) -> None:
     """Tell ids that stand twice in these sections together."""
     first: dict[str, Path] = {}

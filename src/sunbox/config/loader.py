@@ -400,6 +400,7 @@ class _Assembly:
             checks.check_known(
                 self.reader, "loadpoint", loadpoint, self.reader.ids("loadpoints"), (*place, "loadpoint")
             )
+            checks.check_pushed(self.reader, getattr(face, "surplus_meter", None), (*place, "surplus_meter"))
             if face is not None:
                 yield place, face
 

@@ -323,7 +323,7 @@ class Wallbox(Protocol):
         """Take a reading that a client pushes.
 
         Raises:
-            KeyError: there is no such meter.
+            KeyError: there is no such meter to which readings are pushed.
         """
         ...
 

@@ -36,7 +36,7 @@ from sunbox.core.wallbox import (
     Request,
     SiteSnapshot,
 )
-from sunbox.drivers.base import BatteryHolder, Driver
+from sunbox.drivers.base import BatteryHolder, Driver, ReportedMeter
 from sunbox.errors import JournalError
 from sunbox.gateway.journal import Journal
 
@@ -197,9 +197,10 @@ class Gateway:
         """Take a reading that a client pushes.
 
         Raises:
-            KeyError: there is no such meter.
+            KeyError: there is no such meter to which readings are pushed.
         """
-        if all(meter.id != meter_id for meter in self._settings.meters):
+        driver = self._drivers.get(meter_id)
+        if not isinstance(driver, ReportedMeter) or not driver.takes_reports:
             raise KeyError(meter_id)
         self.feed(MeterRead(at=self._clock.now(), meter_id=meter_id, reading=reading))
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from sunbox.dialects.goe.keys import Access, Category, Json
 from sunbox.dialects.goe.keys_later import CARD_KEYS
-from sunbox.dialects.goe.keys_source import EMPTY_WIFI
+from sunbox.dialects.goe.keys_source import EMPTY_WIFI, WIFIS
 from sunbox.dialects.goe.profiles import Profile, keys_of
-from sunbox.dialects.goe.settings import is_kept
+from sunbox.dialects.goe.settings import kept
 from sunbox.dialects.goe.state import BoxState, Card
 from sunbox.dialects.goe.table import BY_NAME, KEYS
 from sunbox.dialects.goe.wire import is_number
@@ -74,11 +74,19 @@ def document_from_state(state: BoxState, delivered: BoxState) -> dict[str, Json]
 
 def is_worth_keeping_soon(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
     """Return whether more than counters differ: those change all the time, and memory wears out."""
-    return any(
-        old.get(part) != new.get(part) for part in new.keys() | old.keys() if part not in ("counters", "cards")
-    ) or [(card.get("name"), card.get("has_id")) for card in old.get("cards", ())] != [
-        (card.get("name"), card.get("has_id")) for card in new.get("cards", ())
-    ]
+    return _lasting(old) != _lasting(new)
+
+
+def _lasting(document: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a document without what is only counted."""
+    cards = document.get("cards")
+    return {
+        **{name: part for name, part in document.items() if name not in ("counters", "cards")},
+        "cards": [
+            {name: told for name, told in card.items() if name != "energy_wh"} if isinstance(card, dict) else None
+            for card in (cards if isinstance(cards, list) else ())
+        ],
+    }
 
 
 def restored(state: BoxState, document: Mapping[str, Json], profile: Profile) -> Restored:
@@ -119,22 +127,24 @@ def _part(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
 def _settings(state: BoxState, told: Mapping[str, Json], profile: Profile) -> tuple[Mapping[str, Json], list[str]]:
     """Return the settings with those of the document, each by itself, and what was wrong."""
     values, problems = dict(state.values), list[str]()
-    known, kept = keys_of(profile), frozenset(KEPT)
+    known, outlives = keys_of(profile), frozenset(KEPT)
     for name, value in told.items():
-        if name not in kept or name not in known:
+        if name not in outlives or name not in known:
             continue  # of another generation of firmware, or of another version of sunbox
-        if is_kept(BY_NAME[name], value, profile, values["var"]):
-            values[name] = _whole(name, value)
+        found = kept(BY_NAME[name], value, profile, values["var"])
+        if found is not None:
+            values[name] = _wifis(found.value, value) if name == "wifis" else found.value
         else:
             problems.append(f"{name}: it cannot have this value")
     return values, problems
 
 
-def _whole(name: str, value: Json) -> Json:
-    """Return a setting with everything that readers of it rely on."""
-    if name != "wifis":
-        return value
-    return [*({**EMPTY_WIFI, **entry} for entry in value), *[EMPTY_WIFI] * (len(BY_NAME["wifis"].default) - len(value))]
+def _wifis(entries: list[Json], told: list[Json]) -> list[Json]:
+    """Return networks with everything that readers of them rely on, and of their keys whether there is one."""
+    whole = [
+        {**EMPTY_WIFI, **entry, "key": as_told.get("key") is True} for entry, as_told in zip(entries, told, strict=True)
+    ]
+    return [*whole, *[EMPTY_WIFI] * (WIFIS - len(whole))]
 
 
 def _cards(state: BoxState, told: Json) -> tuple[Card, ...]:

@@ -88,12 +88,19 @@ def _judge_one(key: Key | None, text: str, profile: Profile, variant: int) -> _R
     return _judge_value(key, value, profile, variant)
 
 
-def is_kept(key: Key, value: Json, profile: Profile, variant: int) -> bool:
-    """Return whether a value is one that a box may have stored, however long its text is; of a secret, whether there is one."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value as it is stored."""
+
+    value: Json
+
+
+def kept(key: Key, value: Json, profile: Profile, variant: int) -> Kept | None:
+    """Return a value that a box had stored, however long its text is; None if it cannot have had it. Of a secret: whether."""
     if key.is_secret:
-        return isinstance(value, bool)
+        return Kept(value) if isinstance(value, bool) else None
     found = _judge_value(key, value, profile, variant)
-    return isinstance(found, _Right) and found.value == value
+    return Kept(found.value) if isinstance(found, _Right) else None
 
 
 def _judge_value(key: Key, value: Json, profile: Profile, variant: int) -> _Right | _Wrong:

@@ -14,7 +14,7 @@ from datetime import tzinfo
 
 import structlog
 
-from sunbox.core.model import Mode, Override
+from sunbox.core.model import MeterReading, Mode, Override
 from sunbox.core.wallbox import LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.goe.box import Box, Readout
 from sunbox.dialects.goe.flash import document_from_state, is_worth_keeping_soon, restored
@@ -53,8 +53,6 @@ KEEPS_S = 5.0
 COUNTS_S = 60.0
 """What is only counted is written down so often: the memory of a small machine wears out."""
 OWED_FIELDS = frozenset({"override", "amps_a"})
-SAME_SESSION_WH = 100.0
-"""A session that has got this much less than it had is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,7 @@ class LoadpointBox:
         self._id = loadpoint.id
         self._box = Box(PROFILES[own.profile], LOADPOINT)
         self._notebook = notebook
+        self._surplus_meter = own.surplus_meter
         self._changed = asyncio.Event()
         name = own.name or loadpoint.name
         delivered = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
@@ -144,8 +143,10 @@ class LoadpointBox:
                 values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
         if mode_of(values) is not loadpoint.mode:
             values |= MODE_VALUES[loadpoint.mode]
-        added_wh = loadpoint.energy_added_wh if loadpoint.has_started else 0.0
-        if state.is_plugged and added_wh is not None and added_wh + SAME_SESSION_WH < state.session_wh:
+        counters = document.get("counters") if document is not None else None
+        told_wh = counters.get("added_wh") if isinstance(counters, dict) else None
+        added_wh = _added_wh(loadpoint)
+        if state.is_plugged and isinstance(told_wh, int | float) and added_wh is not None and added_wh < told_wh:
             # another car, or the same one again: it was unplugged while nobody looked
             state = replace(state, behind=replace(state.behind, is_plugged=False), has_charged=False)
         return replace(state, values=values)
@@ -180,6 +181,8 @@ class LoadpointBox:
             _refuse(judged, refused, verdict, texts)
         self._state = after
         self._intent = intent_of(after)
+        if "ids" in judged.good:
+            self._report(judged.good["ids"])
         self.look()
         self._tell()
         return judged.answers
@@ -230,8 +233,15 @@ class LoadpointBox:
         self._changed = asyncio.Event()
 
     def _document(self) -> dict[str, Json]:
-        wish = {"version": self._seen.version, "owed": sorted(self._owed), "told_a": self._told_a}
-        return {**document_from_state(self._state, self._delivered), "wish": wish}
+        document = document_from_state(self._state, self._delivered)
+        return {
+            **document,
+            "counters": {
+                **document["counters"],
+                "added_wh": self._added_wh,
+            },  # a session that has got less is another one
+            "wish": {"version": self._seen.version, "owed": sorted(self._owed), "told_a": self._told_a},
+        }
 
     async def _keep(self) -> None:
         """Write down what changes, until cancelled."""
@@ -255,6 +265,23 @@ class LoadpointBox:
             log.warning("goe_not_kept", loadpoint=self._id, error=str(error))
         else:
             self._kept = document
+
+    def _report(self, told: Mapping[str, Json]) -> None:
+        """Hand over what an energy manager measured, if charging shall follow the surplus."""
+        values = self._state.values
+        if self._surplus_meter is None or values["lmo"] != Logic.ECO or not values["fup"]:
+            return
+        pv_w = told.get("pPv")
+        reading = MeterReading(
+            measured_at=self._state.at,
+            grid_w=float(told["pGrid"]),
+            pv_w=None if pv_w is None else max(0.0, float(pv_w)),
+            battery_w=None if told.get("pAkku") is None else float(told["pAkku"]),
+        )
+        try:
+            self._wallbox.report(self._surplus_meter, reading)
+        except KeyError:
+            log.warning("goe_no_such_meter", loadpoint=self._id, meter=self._surplus_meter)
 
     def _snapshot(self) -> tuple[SiteSnapshot, LoadpointSnapshot]:
         site = self._wallbox.snapshot()
@@ -280,6 +307,7 @@ class LoadpointBox:
             )
         self._state = state
         self._seen = _Seen.of(loadpoint)
+        self._added_wh = _added_wh(loadpoint)
 
     def _adopt(self, loadpoint: LoadpointSnapshot) -> None:
         """Take over what others wished since the last look, and notice what the loadpoint forgot with the cable."""
@@ -376,6 +404,11 @@ class LoadpointBox:
         if is_plugged_here(loadpoint) or loadpoint.vehicle is None or loadpoint.vehicle.is_plugged is None:
             return True
         return is_here(loadpoint) and intent.override is Override.CHARGE
+
+
+def _added_wh(loadpoint: LoadpointSnapshot) -> float | None:
+    """Return what the car says that it got since it was plugged in."""
+    return loadpoint.energy_added_wh if loadpoint.has_started else 0.0
 
 
 def _refuse(judged: Judged, names: Iterable[str], verdict: Rejected, texts: Mapping[str, str]) -> None:

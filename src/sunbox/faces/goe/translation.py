@@ -10,6 +10,7 @@ from sunbox.core.model import ChargerStatus, Mode, Override
 from sunbox.core.wallbox import LoadpointSnapshot
 from sunbox.dialects.goe.decide import LEAST_A, Behind
 from sunbox.dialects.goe.keys import Json
+from sunbox.dialects.goe.reasons import status_from_reason
 from sunbox.dialects.goe.state import BoxState
 from sunbox.dialects.goe.words import Fault, Force, Logic, ModelStatus
 
@@ -115,6 +116,8 @@ def behind_of(loadpoint: LoadpointSnapshot, supply_phases: int) -> Behind:
         cable_a=loadpoint.max_a if plugged and (loadpoint.max_a or 0) >= LEAST_A else None,
         surplus_limit_a=max(LEAST_A, goal.amps_a) if goal.charge and goal.amps_a > 0 else None,
         eco=ModelStatus.PV_SURPLUS if follows else None,
+        # without a car a real one shows what its settings would do
+        told=status_from_reason(loadpoint.reason.code, charges=goal.charge, follows_sun=follows) if plugged else None,
     )
 
 
