@@ -287,7 +287,7 @@ class Notebook(Protocol):
         """Return what was kept, None if there is nothing, or nothing that can be read. Never raises: a face begins anew."""
         ...
 
-    async def save(self, document: Mapping[str, Any]) -> None:
+    def save(self, document: Mapping[str, Any]) -> Awaitable[None]:
         """Keep this in place of what was kept: all of it, or after a failure what was there before.
 
         Raises:
