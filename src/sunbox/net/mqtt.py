@@ -281,6 +281,10 @@ class MqttConnection:
                 await self._live()
             except _failures() as error:
                 self._tell_trouble(_described(error))
+            except Exception:
+                # a bug here shall cost a connection, and nobody who waits for the next one
+                log.exception("mqtt_failed", broker=str(self._broker), client=self._client_id)
+                self._trouble = "it failed"
             failures = 1 if loop.time() - began_s >= STEADY_S * self._speed else failures + 1
             await asyncio.sleep(RECONNECT.wait_s(failures))
 
