@@ -12,6 +12,8 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.mqtt_broker import Mosquitto, mosquitto
 from wallbox_double import CHARGING, WallboxDouble, make_loadpoint
@@ -25,7 +27,7 @@ from sunbox.faces.goe import mqtt as goe_mqtt
 from sunbox.faces.goe.mqtt import GoeMqtt
 from sunbox.faces.goe.translation import serial_of
 from sunbox.net import mqtt
-from sunbox.net.mqtt import broker_from_url
+from sunbox.net.mqtt import Message, Publication, broker_from_url
 
 WITHIN_S = 20.0
 SERIAL = serial_of("carport")
@@ -333,3 +335,33 @@ def test_home_assistants_own_discovery_comes_and_goes_with_mhe(broker: Mosquitto
                 await client.next()
 
     go(body)
+
+
+KEYS = st.sampled_from([*sorted(BY_NAME), "online", "", "a b", "set"]) | st.text(
+    st.characters(exclude_characters="+#/\0", exclude_categories=["Cs"]), max_size=70
+)
+PAYLOADS = (
+    st.binary(max_size=60)
+    | st.sampled_from([b"null", b"true", b"1e999", b"-0", b'"x"', b"[]", b"{}", b"NaN", b'{"pGrid":1}', b"[" * 2000])
+    | st.integers(-(2**70), 2**70).map(lambda number: str(number).encode())
+)
+
+
+@given(st.lists(st.tuples(KEYS, PAYLOADS, st.booleans()), max_size=20))
+def test_whatever_is_published_is_answered_in_the_shape_of_the_device(messages: list[tuple[str, bytes, bool]]) -> None:
+    wallbox = WallboxDouble(make_loadpoint())
+    box = LoadpointBox(wallbox, GoeFaceSettings(port=5001))
+    ours = GoeMqtt(box, broker_from_url("mqtt://127.0.0.1:1"))
+    answers: list[Publication] = []
+    ours.connection.publish = answers.append  # type: ignore[method-assign]
+    for key, payload, is_retained in messages:
+        before, count = box.read().values, len(answers)
+        ours._take(Message(f"{BASE}/{key}/set", payload, is_retained))
+        told = answers[count:]
+        assert len(told) == (0 if is_retained or not 1 <= len(key) <= 64 else 1)
+        if told:
+            assert (told[0].topic, told[0].is_retained) == (f"{BASE}/{key}/result", False)
+            assert 0 < len(told[0].payload.decode()) < 400
+            if told[0].payload != b"success":
+                assert box.read().values == before, "what was refused is as it was"
+    assert json.loads(json.dumps(box.read().values, allow_nan=False)) == box.read().values
