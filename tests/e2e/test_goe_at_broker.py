@@ -138,6 +138,10 @@ def stored(folder: Path) -> bytes:
         (("surplus_meter: evcc", "surplus_meter: house"), "there is no meter of driver pushed"),
         (('url: "mqtt', 'url: "http'), "mqtt.url: cannot be used (the broker: mqtt://host:port"),
         (("prefix: home", 'prefix: "a/#"'), "without + and #"),
+        (
+            ("name: Second", 'mqtt: {url: "mqtt://127.0.0.1:1", prefix: home/}'),
+            "faces.goe[1].mqtt: carport is at this broker already",
+        ),
         (("user: me, ", ""), "a password needs its `user`"),
     ],
 )

@@ -9,6 +9,7 @@ import ipaddress
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -142,6 +143,23 @@ def check_faces(reader: Reader, own: FacesPart, ports: Iterable[tuple[Path, int]
         if port in used:
             reader.tell(where, f"{port} is already taken by {used[port]}; use another port")
         used.setdefault(port, f"faces.{where[1]}")
+
+
+def check_brokers(reader: Reader, rows: Iterable[tuple[Path, Any]]) -> None:
+    """Tell two instances of a face that would write the same topics: each would call the other gone when it leaves."""
+    first: dict[tuple[str, str, str | None], Path] = {}
+    loadpoints = reader.ids("loadpoints")
+    for where, face in rows:
+        mqtt = getattr(face, "mqtt", None)
+        if mqtt is None:
+            continue
+        loadpoint = face.loadpoint or next(iter(loadpoints), None)
+        other = first.setdefault((str(mqtt.broker), mqtt.prefix.rstrip("/"), loadpoint), where)
+        if other != where:
+            reader.tell(
+                (*where, "mqtt"),
+                f"{loadpoint} is at this broker already (line {reader.line(other)}); write another prefix, or leave one out",
+            )
 
 
 def look_for_oversights(reader: Reader, settings: Settings, accounts: Mapping[str, BaseModel]) -> None:
