@@ -29,6 +29,7 @@ from typing import Any
 
 import structlog
 
+import goe
 import tlwb
 from sunbox.app import running
 from sunbox.cli.day import DayOptions, run_days
@@ -268,6 +269,10 @@ def loopback(is_quick: bool) -> list[tuple[float, float]]:
     return _loopback
 
 
+def goe_ms(asks: bytes, *, is_quick: bool) -> list[float]:
+    return [goe.measure(1.0 if is_quick else 3.0, asks)[1] for _ in range(2 if is_quick else 5)]
+
+
 ROWS = (
     Row("core.step, one loadpoint", "events/s", 20_000, lambda q: events_per_s(DayOptions, is_quick=q), True),
     Row("core.step, two loadpoints", "events/s", 12_000, lambda q: events_per_s(TwoCars, is_quick=q), True),
@@ -275,6 +280,8 @@ ROWS = (
     Row("a simulated day over HTTP, 10-s meter", "s CPU", 5.0, http_day_s),
     Row(f"tlwb status at {tlwb.CALM_PER_S} req/s, p99", "ms", 5.0, lambda q: [p99 for _, p99 in loopback(q)]),
     Row("tlwb status with keep-alive, one core", "req/s", 4_500, lambda q: [rate for rate, _ in loopback(q)], True),
+    Row(f"go-e status at {tlwb.CALM_PER_S} req/s, p99", "ms", 5.0, lambda q: goe_ms(goe.FILTERED, is_quick=q)),
+    Row(f"go-e status, every key, at {tlwb.CALM_PER_S} req/s, p99", "ms", 10.0, lambda q: goe_ms(goe.FULL, is_quick=q)),
     Row("grid reading to command on the wire", "ms", 20.0, command_ms),
     Row("start to first answer (sunbox demo)", "s", 1.5, first_answer_s),
     Row("resident memory (sunbox demo)", "MB", 115, resident_mb),

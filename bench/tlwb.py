@@ -15,6 +15,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,21 +85,21 @@ async def rate_of_client(app: Any, seconds: float) -> float:
         return count / spent
 
 
-def serve(listening: socket.socket, core: int) -> None:
+def serve(listening: socket.socket, core: int, make: Callable[[], Any]) -> None:
     """Serve on one core until the process is ended."""
     os.sched_setaffinity(0, {core})
-    server = uvicorn.Server(uvicorn.Config(make_app(), lifespan="off", log_level="warning", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(make(), lifespan="off", log_level="warning", access_log=False))
     asyncio.run(server.serve(sockets=[listening]))
 
 
 class Keeper:
     """One connection that is kept; asks for the status and reads the whole answer."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, asks: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._asks, self._reader, self._writer = asks, reader, writer
 
     async def ask(self) -> None:
-        self._writer.write(ASK)
+        self._writer.write(self._asks)
         head = await self._reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         _, _, rest = head.partition(b"content-length: ")
@@ -114,9 +115,9 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def over_loopback(port: int, pid: int, seconds: float) -> tuple[float, float]:
+async def over_loopback(port: int, pid: int, seconds: float, asks: bytes) -> tuple[float, float]:
     """Return requests per CPU second of the server at full speed, and the 99th percentile in ms at `CALM_PER_S`."""
-    keepers = [Keeper(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    keepers = [Keeper(asks, *await asyncio.open_connection("127.0.0.1", port)) for _ in range(CONNECTIONS)]
     await asyncio.gather(*(keeper.ask() for keeper in keepers))
     count = 0
     before_s, began = cpu_s(pid), time.perf_counter()
@@ -142,16 +143,17 @@ async def over_loopback(port: int, pid: int, seconds: float) -> tuple[float, flo
     return rate, sorted(took_ms)[int(len(took_ms) * 0.99)]
 
 
-def measure_loopback(seconds: float) -> tuple[float, float]:
+def measure_loopback(seconds: float, make: Callable[[], Any] = make_app, asks: bytes = ASK) -> tuple[float, float]:
+    """Return requests per CPU second, and the 99th percentile in ms at `CALM_PER_S`, of an app and a request."""
     cores = sorted(os.sched_getaffinity(0))
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     # asyncio sets this on sockets that it has made itself; without it each answer waits 40 ms for an acknowledgement
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    process = multiprocessing.get_context("fork").Process(target=serve, args=(listening, cores[0]), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=serve, args=(listening, cores[0], make), daemon=True)
     process.start()
     try:
         os.sched_setaffinity(0, set(cores[1:] or cores))
-        return asyncio.run(over_loopback(listening.getsockname()[1], process.pid or 0, seconds))
+        return asyncio.run(over_loopback(listening.getsockname()[1], process.pid or 0, seconds, asks))
     finally:
         os.sched_setaffinity(0, cores)
         process.terminate()

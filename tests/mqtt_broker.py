@@ -33,7 +33,7 @@ class Mosquitto:
         self._config = folder / f"mosquitto-{self.port}.conf"
         about = (
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
+            *(() if any("allow_anonymous" in line for line in lines) else ("allow_anonymous true",)),
             "persistence false",
             "user root",  # without it a broker that root starts becomes somebody who may not read its own files
             "log_dest stderr",

@@ -23,6 +23,8 @@ from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.drivers.goe.settings import capabilities as goe_capabilities
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
+from sunbox.drivers.pushed.driver import PushedMeterDriver
+from sunbox.drivers.pushed.settings import PushedMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
@@ -39,7 +41,7 @@ from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
-    meters={"http": DriverKind(HttpMeterSettings)},
+    meters={"http": DriverKind(HttpMeterSettings), "pushed": DriverKind(PushedMeterSettings)},
     chargers={"goe": DriverKind(GoeChargerSettings, goe_capabilities)},
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
@@ -82,6 +84,9 @@ def open_drivers(
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
     for device in config.meters:
+        if device.driver == "pushed":
+            drivers[device.id] = PushedMeterDriver(device.id, clock)
+            continue
         own = cast("HttpMeterSettings", device.settings)
         drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
     for device in config.chargers:
@@ -193,8 +198,27 @@ def _twc3_door(wallbox: Wallbox, own: twc3.Twc3Settings, _: Config) -> Door:
 
 def _goe_door(wallbox: Wallbox, own: goe.GoeFaceSettings, config: Config) -> Door:
     of = own.loadpoint or "the first loadpoint"
-    box = goe.LoadpointBox(wallbox, own, config.settings.site.timezone)
-    return Door(f"{of} as a go-eCharger (goe)", own.port, goe.create_app(box), box.follow)
+    box = goe.LoadpointBox(wallbox, own, config.settings.site.timezone, wallbox.notebook(_notebook_of(own, config)))
+
+    async def follow() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(box.follow())
+            if own.mqtt is not None:
+                from sunbox.faces.goe.mqtt import GoeMqtt
+
+                mqtt = GoeMqtt(box, own.mqtt.broker, prefix=own.mqtt.prefix, instance=f"-{own.port}")
+                group.create_task(mqtt.run())
+
+    return Door(f"{of} as a go-eCharger (goe)", own.port, goe.create_app(box), follow)
+
+
+def _notebook_of(own: goe.GoeFaceSettings, config: Config) -> str:
+    """Return the name of what a go-eCharger keeps: by its loadpoint, and the how many-th of it that it is; ports may change."""
+    first = config.settings.loadpoints[0].id
+    of = own.loadpoint or first
+    twins = [row for row in config.faces.by_name["goe"] if (cast("goe.GoeFaceSettings", row).loadpoint or first) == of]
+    number = next(index for index, row in enumerate(twins) if row is own)
+    return f"goe/{of}" if number == 0 else f"goe/{of}/{number + 1}"
 
 
 OWN_DOORS: dict[str, Callable[[Wallbox, Any, Config], Door]] = {"twc3": _twc3_door, "goe": _goe_door}

@@ -61,6 +61,14 @@ def test_the_pure_rooms_load_nothing_heavy():
     assert loaded in {"[]", "['random', 'socket']"}
 
 
+ROOT_ROOM = "import sys, sunbox.app, sunbox.net.mqtt, sunbox.faces.goe.mqtt; print('aiomqtt' in sys.modules)"
+
+
+def test_who_has_no_broker_pays_nothing_for_mqtt():
+    done = subprocess.run([sys.executable, "-c", ROOT_ROOM], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_package_is_typed_and_licensed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (PACKAGE / "py.typed").is_file()

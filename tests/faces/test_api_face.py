@@ -14,7 +14,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_sit
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
-from sunbox.core.model import ChargeSchedule, Limit, Mode, Override
+from sunbox.core.model import ChargeSchedule, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Request
 from sunbox.faces.api import schema
@@ -246,6 +246,7 @@ def test_it_describes_itself() -> None:
         "/vehicles/{vehicle_id}/schedules",
         "/decisions",
         "/limit",
+        "/meters/{meter_id}",
         "/report",
     }
     assert "HTTPValidationError" not in document["components"]["schemas"]
@@ -353,3 +354,56 @@ def test_a_foreign_page_sets_no_limit() -> None:
     answer = ask(wallbox, LIMIT_PATH, "POST", json={"max_w": 0}, headers={"origin": "http://evil.example"})
     assert answer.status_code == 403
     assert wallbox.site.limit is None
+
+
+# Readings that clients push -------------------------------------------------------------------------------------------
+
+METER_PATH = "/api/v1/meters/house"
+
+
+def test_a_reading_is_pushed() -> None:
+    wallbox = WallboxDouble()
+    at = wallbox.site.at
+    answer = ask(
+        wallbox, METER_PATH, "POST", json={"grid_w": -1200, "pv_w": 3000.5, "battery_w": 0, "battery_soc_pct": 55}
+    )
+    assert (answer.status_code, answer.json()["grid_w"]) == (200, -1200.0)
+    told = {"grid_w": -5, "measured_at": (at - timedelta(seconds=3)).isoformat()}
+    assert ask(wallbox, METER_PATH, "POST", json=told).status_code == 200
+    late = {"grid_w": 7, "measured_at": (at + timedelta(hours=1)).isoformat()}
+    assert ask(wallbox, METER_PATH, "POST", json=late).status_code == 200
+    assert wallbox.readings == [
+        ("house", MeterReading(measured_at=at, grid_w=-1200.0, pv_w=3000.5, battery_w=0.0, battery_soc_pct=55.0)),
+        ("house", MeterReading(measured_at=at - timedelta(seconds=3), grid_w=-5.0)),
+        ("house", MeterReading(measured_at=at, grid_w=7.0)),  # nobody measures what is still to come
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, None),
+        ([], None),
+        ({"grid_w": None}, None),
+        ({"grid_w": "5"}, "grid_w"),
+        ({"grid_w": True}, "grid_w"),
+        ({"grid_w": 1e9}, "grid_w"),
+        ({"pv_w": -1}, "pv_w"),
+        ({"battery_soc_pct": 101}, "battery_soc_pct"),
+        ({"grid_w": 1, "measured_at": "2026-06-01T12:00:00"}, "measured_at"),
+        ({"power": 1}, "power"),
+    ],
+)
+def test_a_wrong_reading_is_not_taken_and_says_what_is_right(body: Any, field: str | None) -> None:
+    wallbox = WallboxDouble()
+    answer = ask(wallbox, METER_PATH, "POST", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert answer.json()["allowed"]
+    assert wallbox.readings == []
+
+
+def test_a_meter_that_takes_no_readings() -> None:
+    answer = ask(WallboxDouble(), "/api/v1/meters/roof", "POST", json={"grid_w": 1})
+    assert (answer.status_code, answer.json()["value"]) == (404, "roof")
+    foreign = {"origin": "http://elsewhere"}
+    assert ask(WallboxDouble(), METER_PATH, "POST", json={"grid_w": 1}, headers=foreign).status_code == 403

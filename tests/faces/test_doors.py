@@ -247,11 +247,24 @@ def test_the_example_of_the_document_is_right(tmp_path: Path) -> None:
 
 def test_the_example_of_a_go_echarger_is_right(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "goe.md").read_text(encoding="utf-8")
-    example, at_evcc = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, at_evcc, at_broker, surplus = (yaml.safe_load(block) for block in blocks)
     config = config_of(tmp_path, json.dumps(example["faces"]))
     rows = [(own.loadpoint, own.port, own.name, own.profile) for own in config.faces.by_name["goe"]]  # type: ignore[attr-defined]
     assert rows == [("carport", 5001, None, "055"), ("garage", 5002, "Garage", "055")]
     assert at_evcc["chargers"][0]["host"] == "gateway:5001"
+    (tmp_path / "sunbox.yaml").write_text(
+        f"{HOME}meters: [{{id: manager, driver: pushed}}]\nfaces: {json.dumps(at_broker['faces'])}\n", encoding="utf-8"
+    )
+    loaded = load(tmp_path / "sunbox.yaml", REGISTRY, {"MQTT_PASSWORD": "a#b"})
+    (plain, secret) = (own.mqtt for own in loaded.faces.by_name["goe"])  # type: ignore[attr-defined]
+    assert (str(plain.broker), plain.prefix) == ("mqtt://192.168.0.5:1883", "go-eCharger")
+    assert (str(secret.broker), secret.broker.password, secret.prefix) == (
+        "mqtts://broker:8883",
+        "a#b",
+        "home/go-eCharger",
+    )
+    assert surplus["faces"]["goe"][0]["surplus_meter"] == "manager"
 
 
 def test_each_instance_is_a_go_echarger_on_its_port_behind_the_same_password(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -176,6 +177,26 @@ def make_site(*loadpoints: LoadpointSnapshot, **changes: Any) -> SiteSnapshot:
     return replace(site, **changes)
 
 
+class NotebookDouble:
+    """Keeps one document, as JSON as it would be on disk."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.saves = 0
+        self.saved = asyncio.Event()
+        self.fails: Exception | None = None
+
+    def load(self) -> Any:
+        return None if self.text is None else json.loads(self.text)
+
+    async def save(self, document: Any) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.text = json.dumps(document, allow_nan=False)
+        self.saves += 1
+        self.saved.set()
+
+
 class WallboxDouble:
     """A wallbox without devices. `apply_wishes` stands for the world that carries out what was asked."""
 
@@ -185,6 +206,7 @@ class WallboxDouble:
         self.orders: list[tuple[str, Command, str]] = []
         self.order_end: OrderedEnd | None = None  #: how every order ends; None = not in time
         self.readings: list[tuple[str, MeterReading]] = []
+        self.notebooks: dict[str, NotebookDouble] = {}
         self.page = DecisionPage(())
         self.queries: list[DecisionQuery] = []
         self.days: dict[date | None, DayReport] = {}
@@ -226,6 +248,8 @@ class WallboxDouble:
             wish["override_by"] = None if request.override is Override.NONE else request.by
         if request.amps_a is not None:
             wish["amps_asked_a"] = request.amps_a
+        if request.phases is not None:
+            wish["phases_asked"] = request.phases or None
         if request.target_soc_pct is not None and loadpoint.vehicle is not None:
             wish["vehicle"] = replace(loadpoint.vehicle, target_soc_pct=request.target_soc_pct)
         wished = replace(loadpoint, **wish)
@@ -251,6 +275,9 @@ class WallboxDouble:
 
     def limit(self, limit: Limit | None) -> None:
         self.site = replace(self.site, limit=limit)
+
+    def notebook(self, name: str) -> NotebookDouble:
+        return self.notebooks.setdefault(name, NotebookDouble())
 
     def apply_wishes(self, loadpoint_id: str) -> None:
         """Carry out what is wished of a loadpoint."""

@@ -116,12 +116,13 @@ class CarDriver:
 
 @dataclass
 class MeterDriver:
-    """Reads the truth every ten seconds."""
+    """Reads the truth every ten seconds, and takes what is pushed."""
 
     clock: LoopClock
     car: Car
     pv_w: float = 0.0
     is_closed: bool = False
+    takes_reports: bool = True
 
     @property
     def device_id(self) -> str:

@@ -278,8 +278,9 @@ def test_a_client_may_push_a_reading() -> None:
             await asyncio.sleep(1)
             rig.gateway.report("house", MeterReading(measured_at=rig.clock.now(), grid_w=-777.0))
             assert rig.gateway.snapshot().grid_w == -777.0
-            with pytest.raises(KeyError):
-                rig.gateway.report("nowhere", MeterReading(measured_at=NOON))
+            for other in ("nowhere", "model3"):
+                with pytest.raises(KeyError):
+                    rig.gateway.report(other, MeterReading(measured_at=NOON))
 
     live(main)
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from tests.scenarios.home import NOON, CarScenario, Home, live, living
 
 from sunbox.core.commands import RequestKind
@@ -345,3 +346,42 @@ def test_what_was_set_here_does_not_follow_the_car_to_another_place() -> None:
         assert home.truth()["draw_w"] == 0
 
     at_wall(body, loadpoint={"mode": "pv"})
+
+
+def test_the_surplus_that_an_energy_manager_tells_drives_the_car() -> None:
+    """Nothing measures this house but a client that writes `ids` each 5 s; when it falls silent, charging ends."""
+
+    def edit(text: str) -> str:
+        document = yaml.safe_load(text)
+        document["meters"] = [{"id": "manager", "driver": "pushed"}]
+        return str(yaml.safe_dump(document))
+
+    async def main() -> None:
+        car = CarScenario(never_full=False, soc_pct=45.0, asleep=False, charges_at_plug_in=False)
+        async with living(car=car, pv_w=4300.0, loadpoint={"mode": "pv"}, edit=edit) as home:
+            box = LoadpointBox(home.gateway, GoeFaceSettings(port=5001, surplus_meter="manager"))  # type: ignore[arg-type]
+            following = asyncio.create_task(box.follow())
+
+            async def feed(seconds: float) -> None:
+                for _ in range(int(seconds / 5)):
+                    grid_w = 300.0 + home.truth()["draw_w"] - 4300.0
+                    ids = json.dumps({"pGrid": grid_w, "pPv": 4300.0, "pAkku": 0.0})
+                    assert box.set((("ids", ids),)) == {"ids": True}
+                    await home.sleep(5)
+
+            await home.sleep(300)
+            assert (home.truth()["draw_w"], box.read(("modelStatus",)).values) == (0, {"modelStatus": 17})
+            await feed(400)
+            assert 3000 < home.truth()["draw_w"] < 4100
+            told = box.read(("modelStatus", "alw", "car")).values
+            assert told == {"alw": True, "car": 2, "modelStatus": 12}
+            await home.sleep(900)
+            assert home.truth()["draw_w"] == 0
+            # without the wish to follow the sun it is stored, and no meter
+            assert box.set((("fup", "false"),)) == {"fup": True}
+            await feed(120)
+            assert home.gateway.snapshot().is_grid_stale
+            assert box.read(("pgrid",)).values["pgrid"] is not None
+            following.cancel()
+
+    live(main)

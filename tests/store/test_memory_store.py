@@ -323,3 +323,64 @@ def test_saves_from_a_thread_keep_their_order(tmp_path: Path) -> None:
     asyncio.run(main())
     assert store.load().vehicles["car"].failures == 49
     store.close()
+
+
+# What faces keep ------------------------------------------------------------------------------------------------------
+
+
+def keep_note(path: Path, name: str, document: dict[str, object]) -> None:
+    store = MemoryStore(path, is_inline=True)
+    run_in(VirtualTimeLoop, store.notebook(name).save(document))
+    store.close()
+
+
+def note_of(path: Path, name: str) -> object:
+    store = MemoryStore(path, is_inline=True)
+    try:
+        return store.notebook(name).load()
+    finally:
+        store.close()
+
+
+def test_each_face_keeps_a_document_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "sunbox.db"
+    keep(path, FULL)
+    assert note_of(path, "goe/carport") is None
+    keep_note(path, "goe/carport", {"version": 1, "name": "Wand \N{SNOWMAN}"})
+    keep_note(path, "goe/carport/2", {"version": 1})
+    keep_note(path, "goe/carport", {"version": 2})
+    assert (note_of(path, "goe/carport"), note_of(path, "goe/carport/2")) == ({"version": 2}, {"version": 1})
+    assert load(path) == FULL
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("value", ["", "{", "null", "[]", "7", "[" * 100_000])
+def test_a_document_that_cannot_be_read_stops_nothing(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "sunbox.db"
+    keep(path, FULL)
+    keep_note(path, "goe/carport", {})
+    other = sqlite3.connect(path)
+    with other:
+        other.execute("UPDATE notes SET value = ?", (value,))
+    other.close()
+    assert note_of(path, "goe/carport") is None
+    assert load(path) == FULL
+
+
+def test_the_second_schema_had_no_documents(tmp_path: Path) -> None:
+    path = tmp_path / "sunbox.db"
+    keep(path, FULL)
+    other = sqlite3.connect(path)
+    with other:
+        other.execute("DROP TABLE notes")
+        other.execute("PRAGMA user_version=2")
+    other.close()
+    keep_note(path, "goe/carport", {"version": 1})
+    assert (load(path), note_of(path, "goe/carport")) == (FULL, {"version": 1})
+
+
+def test_documents_are_written_beside_the_loop_too(tmp_path: Path) -> None:
+    store = MemoryStore(tmp_path / "sunbox.db")
+    asyncio.run(store.notebook("goe/carport").save({"a": [1, None]}))
+    assert store.notebook("goe/carport").load() == {"a": [1, None]}
+    store.close()

@@ -9,6 +9,7 @@ import ipaddress
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -36,6 +37,16 @@ def check_known(reader: Reader, noun: str, name: str | None, known: Sequence[str
     if name is not None and name not in known:
         hint = did_you_mean(name, known)
         reader.tell(where, f"there is no {noun} {shown(name)}; known are {listing(known)}{hint}")
+
+
+def check_pushed(reader: Reader, name: str | None, where: Path) -> None:
+    """Tell a meter to which a face cannot push readings."""
+    drivers = {place[1]: driver for driver, place in reader.written("meters", "driver")}
+    pushed = [own for own, place in reader.written("meters") if drivers.get(place[1]) == "pushed"]
+    if name is not None and name not in pushed and name in reader.ids("meters"):
+        reader.tell(where, f"{shown(name)} reads for itself; name a meter of driver pushed")
+        return
+    check_known(reader, "meter of driver pushed", name, pushed, where)
 
 
 def check_unique(reader: Reader, *sections: str) -> None:
@@ -132,6 +143,23 @@ def check_faces(reader: Reader, own: FacesPart, ports: Iterable[tuple[Path, int]
         if port in used:
             reader.tell(where, f"{port} is already taken by {used[port]}; use another port")
         used.setdefault(port, f"faces.{where[1]}")
+
+
+def check_brokers(reader: Reader, rows: Iterable[tuple[Path, Any]]) -> None:
+    """Tell two instances of a face that would write the same topics: each would call the other gone when it leaves."""
+    first: dict[tuple[str, str, str | None], Path] = {}
+    loadpoints = reader.ids("loadpoints")
+    for where, face in rows:
+        mqtt = getattr(face, "mqtt", None)
+        if mqtt is None:
+            continue
+        loadpoint = face.loadpoint or next(iter(loadpoints), None)
+        other = first.setdefault((str(mqtt.broker), mqtt.prefix.rstrip("/"), loadpoint), where)
+        if other != where:
+            reader.tell(
+                (*where, "mqtt"),
+                f"{loadpoint} is at this broker already (line {reader.line(other)}); write another prefix, or leave one out",
+            )
 
 
 def look_for_oversights(reader: Reader, settings: Settings, accounts: Mapping[str, BaseModel]) -> None:

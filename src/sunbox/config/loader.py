@@ -384,6 +384,8 @@ class _Assembly:
             if isinstance(getattr(face, "port", None), int)
         ]
         checks.check_faces(self.reader, own, ports)
+        for rows in by_name.values():
+            checks.check_brokers(self.reader, rows)
         instances = {name: tuple(face for _, face in rows) for name, rows in by_name.items()}
         return FacesConfig(listen=own.listen, port=own.port, password=own.password, by_name=instances)
 
@@ -400,6 +402,7 @@ class _Assembly:
             checks.check_known(
                 self.reader, "loadpoint", loadpoint, self.reader.ids("loadpoints"), (*place, "loadpoint")
             )
+            checks.check_pushed(self.reader, getattr(face, "surplus_meter", None), (*place, "surplus_meter"))
             if face is not None:
                 yield place, face
 

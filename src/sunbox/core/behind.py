@@ -142,9 +142,7 @@ def _echo(draft: Draft, loadpoint: LoadpointSettings) -> None:
 def _may_start(facts: VehicleFacts | None) -> bool:
     """Return whether a car would charge if it were told to."""
     return (
-        facts is not None
-        and not facts.is_schedule_pending
-        and facts.charging in (Charging.STOPPED, Charging.NO_POWER)
+        facts is not None and not facts.is_schedule_pending and facts.charging in (Charging.STOPPED, Charging.NO_POWER)
     )
 
 

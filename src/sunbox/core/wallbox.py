@@ -5,11 +5,11 @@ A face knows this file and nothing else of the gateway. Nothing here contacts a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sunbox.core.commands import Cause, Command, Outcome
 from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override, VehicleFacts
@@ -285,6 +285,22 @@ class NotRecordedError(LookupError):
     """There is no record of what was asked for; the text says what there is."""
 
 
+class Notebook(Protocol):
+    """What one instance of a face keeps over a restart: one JSON document."""
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return what was kept, None if there is nothing, or nothing that can be read. Never raises: a face begins anew."""
+        ...
+
+    def save(self, document: Mapping[str, Any]) -> Awaitable[None]:
+        """Keep this in place of what was kept: all of it, or after a failure what was there before.
+
+        Raises:
+            SunboxError: the disk is full or the file is gone.
+        """
+        ...
+
+
 class Wallbox(Protocol):
     """What a face may do."""
 
@@ -312,8 +328,12 @@ class Wallbox(Protocol):
         """Take a reading that a client pushes.
 
         Raises:
-            KeyError: there is no such meter.
+            KeyError: there is no such meter to which readings are pushed.
         """
+        ...
+
+    def notebook(self, name: str) -> Notebook:
+        """Return what the face of this name keeps; each instance has a name of its own."""
         ...
 
     def changed(self) -> Awaitable[None]:

@@ -20,6 +20,13 @@ class BatteryHolder(Protocol):
         ...
 
 
+@runtime_checkable
+class ReportedMeter(Protocol):
+    """A meter whose readings clients push."""
+
+    takes_reports: bool
+
+
 class Driver(Protocol):
     """One device."""
 

@@ -29,13 +29,14 @@ from sunbox.core.wallbox import (
     DayReport,
     DecisionPage,
     DecisionQuery,
+    Notebook,
     NotRecordedError,
     OrderedEnd,
     Rejected,
     Request,
     SiteSnapshot,
 )
-from sunbox.drivers.base import BatteryHolder, Driver
+from sunbox.drivers.base import BatteryHolder, Driver, ReportedMeter
 from sunbox.errors import JournalError
 from sunbox.gateway.journal import Journal
 
@@ -63,6 +64,10 @@ class Store(Protocol):
 
     async def save(self, memory: Memory) -> None:
         """Make rows durable."""
+        ...
+
+    def notebook(self, name: str) -> Notebook:
+        """Return what a face keeps."""
         ...
 
 
@@ -192,11 +197,16 @@ class Gateway:
         """Take a reading that a client pushes.
 
         Raises:
-            KeyError: there is no such meter.
+            KeyError: there is no such meter to which readings are pushed.
         """
-        if all(meter.id != meter_id for meter in self._settings.meters):
+        driver = self._drivers.get(meter_id)
+        if not isinstance(driver, ReportedMeter) or not driver.takes_reports:
             raise KeyError(meter_id)
         self.feed(MeterRead(at=self._clock.now(), meter_id=meter_id, reading=reading))
+
+    def notebook(self, name: str) -> Notebook:
+        """Return what the face of this name keeps."""
+        return self._store.notebook(name)
 
     async def changed(self) -> None:
         """Wait until something a face shows may have changed."""

@@ -33,6 +33,7 @@ TIMEOUT_S = 10.0
 """How long the broker may take to answer anything."""
 STOP_S = 2.0
 """How long saying good-bye may take."""
+CANCEL_S = 0.05
 KEEP_ALIVE_S = 60
 RECONNECT = Backoff(1.0, 60.0)
 STEADY_S = 30.0
@@ -181,6 +182,7 @@ class MqttConnection:
         subscriptions: topics with wildcards, renewed with each connection.
         on_message: gets each message; quick, it holds up the others.
         on_connected: called after each connection, before anything is published: the broker may have forgotten everything.
+        on_gone: called when a connection has ended, however.
         most_per_s: publications per second in the long run.
         burst: so many may go out at once.
         speed: how many times as fast as the wall the loop's time runs.
@@ -195,6 +197,7 @@ class MqttConnection:
         subscriptions: tuple[str, ...] = (),
         on_message: Callable[[Message], None] | None = None,
         on_connected: Callable[[], None] | None = None,
+        on_gone: Callable[[], None] | None = None,
         most_per_s: float = 50.0,
         burst: int = 500,
         speed: float = 1.0,
@@ -205,6 +208,7 @@ class MqttConnection:
         self._subscriptions = subscriptions
         self._on_message = on_message
         self._on_connected = on_connected
+        self._on_gone = on_gone
         self._pace = _Pace(most_per_s / speed, burst)
         self._speed = max(1.0, speed)
         self._waiting: dict[str | int, Publication] = {}
@@ -277,6 +281,10 @@ class MqttConnection:
                 await self._live()
             except _failures() as error:
                 self._tell_trouble(_described(error))
+            except Exception:
+                # a bug here shall cost a connection, and nobody who waits for the next one
+                log.exception("mqtt_failed", broker=str(self._broker), client=self._client_id)
+                self._trouble = "it failed"
             failures = 1 if loop.time() - began_s >= STEADY_S * self._speed else failures + 1
             await asyncio.sleep(RECONNECT.wait_s(failures))
 
@@ -309,11 +317,16 @@ class MqttConnection:
                     delivery.cancel()
                 self._waiting = {key: each for key, each in self._waiting.items() if each.is_retained}
                 await self._end(tasks)
+                if self._on_gone is not None:
+                    self._on_gone()
 
     @staticmethod
     async def _end(tasks: tuple[asyncio.Task[None], ...]) -> None:
-        for task in tasks:
-            task.cancel()
+        """End tasks. Again and again: the library may lose a cancellation that comes just as the broker answers."""
+        while waiting := [task for task in tasks if not task.done()]:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting, timeout=CANCEL_S)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connect(self, stack: AsyncExitStack) -> aiomqtt.Client:

@@ -1,18 +1,28 @@
-"""What must survive, in one small SQLite file: a row per vehicle, per loadpoint and for the site, durable before any command is sent."""
+"""What must survive, in one small SQLite file: a row per vehicle, per loadpoint and for the site, durable before any command is sent.
+
+Beside them a row per face that keeps something (`FaceNotes`): nothing is decided by it, so what cannot be read there is left
+aside and stops nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from sunbox.core.model import LoadpointMemory, Memory, SiteMemory, VehicleMemory
 from sunbox.errors import StoreError
 
-SCHEMA_VERSION = 2
+log = structlog.get_logger(__name__)
+
+SCHEMA_VERSION = 3
 VEHICLE: TypeAdapter[VehicleMemory] = TypeAdapter(VehicleMemory)
 SITE: TypeAdapter[SiteMemory] = TypeAdapter(SiteMemory)
 LOADPOINT: TypeAdapter[LoadpointMemory] = TypeAdapter(LoadpointMemory)
@@ -25,6 +35,13 @@ CREATE TABLE IF NOT EXISTS memory (
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID
 """
+CREATE_NOTES = """
+CREATE TABLE IF NOT EXISTS notes (
+    face TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+"""Since the third schema."""
 FROM_1 = (
     "ALTER TABLE memory RENAME TO memory_1",
     CREATE,
@@ -36,6 +53,10 @@ FROM_1 = (
 UPSERT = """
 INSERT INTO memory (kind, id, value) VALUES (?, ?, ?)
 ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value
+"""
+UPSERT_NOTES = """
+INSERT INTO notes (face, value) VALUES (?, ?)
+ON CONFLICT (face) DO UPDATE SET value = excluded.value
 """
 
 
@@ -74,6 +95,7 @@ class MemoryStore:
                 self._db.execute("PRAGMA user_version=2")
                 self._db.execute("COMMIT")
             self._db.execute(CREATE)
+            self._db.execute(CREATE_NOTES)
             self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self._path}: cannot be used as the store: {error}") from error
@@ -111,15 +133,47 @@ class MemoryStore:
             return
         await asyncio.get_running_loop().run_in_executor(self._executor, self._write, memory)
 
+    def notebook(self, name: str) -> FaceNotes:
+        """Return what the face of this name keeps."""
+        return FaceNotes(self, name)
+
+    def load_notes(self, face: str) -> str | None:
+        """Return the text that a face kept.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        try:
+            row = self._db.execute("SELECT value FROM notes WHERE face = ?", (face,)).fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot be read: {error}") from error
+        return None if row is None else str(row[0])
+
+    async def save_notes(self, face: str, text: str) -> None:
+        """Make the text of a face durable.
+
+        Raises:
+            StoreError: the disk is full or the file is gone.
+        """
+        if self._executor is None:
+            self._put(UPSERT_NOTES, [(face, text)])
+            return
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._put, UPSERT_NOTES, [(face, text)])
+
     def _write(self, memory: Memory) -> None:
-        rows = [("vehicle", id_, VEHICLE.dump_json(value).decode()) for id_, value in memory.vehicles.items()]
+        rows: list[tuple[str, ...]] = [
+            ("vehicle", id_, VEHICLE.dump_json(value).decode()) for id_, value in memory.vehicles.items()
+        ]
         rows += [("loadpoint", id_, LOADPOINT.dump_json(value).decode()) for id_, value in memory.loadpoints.items()]
         if memory.site is not None:
             rows.append(("site", "", SITE.dump_json(memory.site).decode()))
+        self._put(UPSERT, rows)
+
+    def _put(self, statement: str, rows: Sequence[tuple[str, ...]]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany(UPSERT, rows)
+                self._db.executemany(statement, rows)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
@@ -132,3 +186,33 @@ class MemoryStore:
         if self._executor is not None:
             self._executor.shutdown(wait=True)
         self._db.close()
+
+
+class FaceNotes:
+    """What one instance of a face keeps: a `Notebook` of `core/wallbox.py`."""
+
+    def __init__(self, store: MemoryStore, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return what was kept, None if there is nothing, or nothing that can be read."""
+        try:
+            text = self._store.load_notes(self._name)
+            document = None if text is None else json.loads(text)
+        except (StoreError, ValueError, RecursionError) as error:
+            log.warning("notes_unreadable", face=self._name, error=str(error)[:200])
+            return None
+        if document is not None and not isinstance(document, dict):
+            log.warning("notes_unreadable", face=self._name, error="not a JSON object")
+            return None
+        return document
+
+    async def save(self, document: Mapping[str, Any]) -> None:
+        """Keep this in place of what was kept.
+
+        Raises:
+            StoreError: the disk is full or the file is gone.
+        """
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        await self._store.save_notes(self._name, text)

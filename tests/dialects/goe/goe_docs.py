@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from sunbox.core.reasons import ReasonCode
 from sunbox.dialects.goe.decide import STATUS_ROWS, may_charge
 from sunbox.dialects.goe.keys import Firmware, Key
 from sunbox.dialects.goe.profiles import PROFILES, keys_of
+from sunbox.dialects.goe.reasons import WORDS
 from sunbox.dialects.goe.table import GROUPS
 from sunbox.dialects.goe.words import FAULTS_SINCE_59, FAULTS_UNTIL_58
 
@@ -63,6 +65,19 @@ def make_parts() -> dict[str, str]:
         "statuses": _table(
             "`modelStatus` | charges | when (the first that is true)",
             ((int(row.status), "yes" if may_charge(row.status) else "no", row.help) for row in STATUS_ROWS),
+        ),
+        "reasons": _table(
+            "reason | `modelStatus` | charges",
+            (
+                (
+                    f"`{reason}`",
+                    " / ".join(dict.fromkeys((str(int(words.offered)), str(int(words.held))))),
+                    " / ".join(
+                        dict.fromkeys("yes" if may_charge(each) else "no" for each in (words.offered, words.held))
+                    ),
+                )
+                for reason, words in ((code.value, WORDS[code]) for code in ReasonCode)
+            ),
         ),
         "faults": _table(
             "`err` | until 58 | since 59",

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sunbox.dialects.goe.decide import LEAST_A, Behind, Case, Offer, Pause, decide_status, limits_a, may_charge
+from sunbox.dialects.goe.decide import (
+    LEAST_A,
+    Behind,
+    Case,
+    Offer,
+    Pause,
+    decide_status,
+    limits_a,
+    may_charge,
+    shown_status,
+)
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.profiles import Profile
 from sunbox.dialects.goe.readout import read_keys
@@ -182,13 +192,18 @@ class Box:
                 was_allowed=may_charge(state.status) and state.is_plugged,
             )
         )
-        status = decided if decided in self.profile.statuses else ModelStatus.NO_CHARGE_CONTROLLER
-        if status is state.status:
+        known = self.profile.statuses
+        status = decided if decided in known else ModelStatus.NO_CHARGE_CONTROLLER
+        shown = shown_status(status, state.behind)
+        shown = shown if shown in known else ModelStatus.NO_CHARGE_CONTROLLER
+        if status is state.status and shown is state.shown:
             return state
-        stamps = {**state.stamps, "lmsc": state.since_boot_ms}
-        if may_charge(status) != may_charge(state.status):
+        stamps = dict(state.stamps)
+        if shown is not state.shown:
+            stamps["lmsc"] = state.since_boot_ms
+        if may_charge(shown) != may_charge(state.shown):
             stamps["alwt"] = state.since_boot_ms
-        return replace(state, status=status, stamps=stamps)
+        return replace(state, status=status, shown=shown, stamps=stamps)
 
 
 def _shape(behind: Behind) -> tuple[object, ...]:

@@ -52,6 +52,7 @@ class Behind:
     rssi_dbm: int | None = -60
     pause: Pause | None = None
     eco: ModelStatus | None = None  #: under `lmo` 4: what surplus or prices say now, and why; None = they say nothing
+    told: ModelStatus | None = None  #: what is shown where the box leaves deciding to it; None = what the box says
 
     @property
     def phase_powers_w(self) -> tuple[float, float, float]:
@@ -160,6 +161,27 @@ STATUS_ROWS: tuple[StatusRow, ...] = (
     StatusRow(ModelStatus.FALLBACK_DEFAULT, lambda _: True, "nothing is in the way"),
 )
 """First match wins."""
+
+
+LEFT_TO_BEHIND = frozenset(
+    {
+        ModelStatus.MIN_PAUSE,
+        ModelStatus.TRIP_DONE,
+        ModelStatus.TRIP,
+        ModelStatus.PV_SURPLUS,
+        ModelStatus.PRICE_LOW,
+        ModelStatus.PAUSE_NOT_ALLOWED,
+        ModelStatus.FALLBACK_PRICE,
+        ModelStatus.FALLBACK_V2_SCHEDULER,
+        ModelStatus.FALLBACK_DEFAULT,
+    }
+)
+"""Statuses in which nobody has told the box anything definite: a loadpoint behind it knows better why it charges or not."""
+
+
+def shown_status(status: ModelStatus, behind: Behind) -> ModelStatus:
+    """Return what is shown when the box decided `status`."""
+    return behind.told if behind.told is not None and status in LEFT_TO_BEHIND else status
 
 
 def decide_status(case: Case) -> ModelStatus:

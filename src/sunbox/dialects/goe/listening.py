@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.query import MOST_VALUE_CHARS
-
-DEFAULT_PREFIX = "go-eCharger"
-SUCCEEDED = "success"
+from sunbox.dialects.goe.topics import RESULT, SUCCESS
 
 SWITCH_ON_MQTT = (
     "switch on MQTT in the go-e app (Internet, Advanced settings) with this broker, and take the tick from 'read only'"
@@ -35,7 +33,7 @@ class Heard:
 def topics_to_hear(prefix: str, serial: str) -> tuple[str, ...]:
     """Return what to subscribe to, with and without a slash before it."""
     bare = f"{prefix.strip('/')}/{serial}"
-    return tuple(f"{slash}{bare}/{rest}" for slash in ("", "/") for rest in ("+", "+/result"))
+    return tuple(f"{slash}{bare}/{rest}" for slash in ("", "/") for rest in ("+", f"+/{RESULT}"))
 
 
 def heard_from_topic(topic: str, prefix: str, serial: str) -> Heard | None:
@@ -45,9 +43,9 @@ def heard_from_topic(topic: str, prefix: str, serial: str) -> Heard | None:
     if not topic.startswith(slash + bare):
         return None
     key, _, rest = topic.removeprefix(slash + bare).partition("/")
-    if not key or rest not in ("", "result"):
+    if not key or rest not in ("", RESULT):
         return None
-    return Heard(slash + bare, key, is_result=rest == "result")
+    return Heard(slash + bare, key, is_result=rest == RESULT)
 
 
 def value_from_payload(payload: bytes) -> tuple[Json] | None:
@@ -63,4 +61,4 @@ def value_from_payload(payload: bytes) -> tuple[Json] | None:
 def result_from_payload(payload: bytes) -> str | None:
     """Return None where a setting was taken, else the device's words."""
     text = payload[:400].decode("utf-8", "replace").strip()
-    return None if text.strip('"') in (SUCCEEDED, "true") else text or "no words"
+    return None if text.strip('"') in (SUCCESS, "true") else text or "no words"

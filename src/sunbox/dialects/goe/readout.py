@@ -29,7 +29,7 @@ class View:
     @property
     def is_allowed(self) -> bool:
         """Return whether the car may charge."""
-        return may_charge(self.state.status)
+        return may_charge(self.state.shown)
 
     @property
     def car(self) -> Car | None:
@@ -177,7 +177,7 @@ COMPUTED: Mapping[str, Callable[[View], Json]] = {
     "nrg": _nrg,
     "cards": _cards,
     "pnp": lambda view: sum(amps > 0 for amps in view.state.behind.amps_a),
-    "modelStatus": lambda view: int(view.state.status),
+    "modelStatus": lambda view: int(view.state.shown),
     "cdi": _duration,
     "fhz": lambda view: view.state.behind.frequency_hz,
     "avgfhz": lambda view: view.state.behind.frequency_hz,

@@ -54,7 +54,7 @@ def judge(items: Iterable[tuple[str, str]], profile: Profile, variant: int = 22)
     judged = Judged()
     keys = keys_of(profile)
     for name, text in items:
-        found = _judge_one(keys.get(name), name, text, profile, variant)
+        found = _judge_one(keys.get(name), text, profile, variant)
         judged.good.pop(name, None)
         if isinstance(found, _Wrong):
             judged.answers[name] = f"{name}: {found.why} ({text})"
@@ -75,7 +75,7 @@ class _Right:
     value: Json
 
 
-def _judge_one(key: Key | None, name: str, text: str, profile: Profile, variant: int) -> _Right | _Wrong | str:
+def _judge_one(key: Key | None, text: str, profile: Profile, variant: int) -> _Right | _Wrong | str:
     if len(text) > MOST_VALUE_CHARS:
         return TOO_LONG
     if key is None:
@@ -85,6 +85,26 @@ def _judge_one(key: Key | None, name: str, text: str, profile: Profile, variant:
     value = json_from_text(text)
     if isinstance(value, BadJson):
         return _Wrong(f"tried to set api key with invalid json {value.word}")
+    return _judge_value(key, value, profile, variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value as it is stored."""
+
+    value: Json
+
+
+def kept(key: Key, value: Json, profile: Profile, variant: int) -> Kept | None:
+    """Return a value that a box had stored, however long its text is; None if it cannot have had it. Of a secret: whether."""
+    if key.is_secret:
+        return Kept(value) if isinstance(value, bool) else None
+    found = _judge_value(key, value, profile, variant)
+    return Kept(found.value) if isinstance(found, _Right) else None
+
+
+def _judge_value(key: Key, value: Json, profile: Profile, variant: int) -> _Right | _Wrong:
+    name = key.name
     low = profile.least_phase_mode if name == "psm" else None
     high = 16 if variant == 11 and key.unit == "A" and key.high == 32 else None
     problem = problem_with(key, value, low=low, high=high)

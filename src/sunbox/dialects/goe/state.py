@@ -83,7 +83,8 @@ class BoxState:
     boots: int = 1
     values: Mapping[str, Json]  #: what can be set, and what is the same for ever
     behind: Behind = field(default_factory=Behind)
-    status: ModelStatus = ModelStatus.FALLBACK_DEFAULT
+    status: ModelStatus = ModelStatus.FALLBACK_DEFAULT  #: what the box decided by its own settings
+    shown: ModelStatus = ModelStatus.FALLBACK_DEFAULT  #: key `modelStatus`, and with it `alw`
     has_charged: bool = False  #: since it was plugged in
     last_phases: int = 0  #: how many were closed last; 0 = none since boot
     charge_s: float = 0.0  #: how long, since it was plugged in

@@ -264,9 +264,9 @@ class GoeDriver:
             self._told = None
             return True
         told = self._told
-        if told is not None and (event.at - told.measured_at).total_seconds() < TELLS_S:
-            if replace(event.reading, measured_at=told.measured_at) == told:
-                return False
+        is_late = told is None or (event.at - told.measured_at).total_seconds() >= TELLS_S
+        if told is not None and not is_late and replace(event.reading, measured_at=told.measured_at) == told:
+            return False
         self._told = event.reading
         return True
 

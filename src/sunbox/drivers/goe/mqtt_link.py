@@ -20,6 +20,7 @@ from sunbox.dialects.goe.listening import (
 )
 from sunbox.dialects.goe.quirks import NO_QUIRKS, Quirk, quirks_of
 from sunbox.dialects.goe.table import BY_NAME
+from sunbox.dialects.goe.topics import SET
 from sunbox.dialects.goe.wire import Status
 from sunbox.drivers.goe.client import Failed
 from sunbox.drivers.goe.settings import GoeChargerSettings
@@ -101,7 +102,7 @@ class MqttLink:
         for name, text in values.items():
             answer = self._results[name] = asyncio.get_running_loop().create_future()
             try:
-                topic = f"{self._base}{name}/set"
+                topic = f"{self._base}{name}/{SET}"
                 delivery = await self._connection.deliver(Publication(topic, text.encode(), is_retained=False))
                 if delivery is Delivery.NOT_SENT:
                     return Failed(

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from sunbox.core.settings import Capabilities, PhaseSwitch
 from sunbox.dialects.goe.decide import LEAST_A
-from sunbox.dialects.goe.listening import DEFAULT_PREFIX
+from sunbox.dialects.goe.topics import PREFIX
 from sunbox.net.mqtt import BrokerSettings
 
 Api = Literal["auto", "v2", "v1", "mqtt"]
@@ -53,7 +53,7 @@ class GoeChargerSettings(BaseModel):
     """Which API it is spoken to: `v2`, `v1` (knows no phases), `mqtt`, or `auto`: v2, and v1 while v2 is switched off."""
     mqtt: BrokerSettings | None = None
     """The broker that the charger is connected to, for `api: mqtt`."""
-    mqtt_prefix: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^+#\x00-\x1f]+$")] = DEFAULT_PREFIX
+    mqtt_prefix: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^+#\x00-\x1f]+$")] = PREFIX
     """What its topics begin with, before its serial number."""
     serial: Annotated[str | None, Field(pattern=r"^[0-9A-Za-z]{4,16}$")] = None
     """Its serial number, six digits in quotes, for `api: mqtt`."""

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox import __version__
-from sunbox.core.model import Limit
+from sunbox.core.model import Limit, MeterReading
 from sunbox.core.wallbox import LoadpointSnapshot, NotRecordedError, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.tesla.orders import Wrong
 from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
@@ -24,6 +24,7 @@ from sunbox.faces.api.query import DECISIONS, REPORT, WrongQueryError, decision_
 from sunbox.faces.api.schema import (
     ALLOWED,
     ALLOWED_LIMIT,
+    ALLOWED_REPORT,
     CommandView,
     DayReportView,
     DecisionsView,
@@ -31,6 +32,7 @@ from sunbox.faces.api.schema import (
     LimitWish,
     LoadpointView,
     LoadpointWish,
+    MeterReport,
     ProblemView,
     SchedulesView,
     SiteView,
@@ -204,6 +206,43 @@ def create_app(wallbox: Wallbox) -> FastAPI:
             )
         until_at = None if told.until_at is None else told.until_at.astimezone(UTC)
         wallbox.limit(None if told.max_w is None else Limit(max_w=float(told.max_w), until_at=until_at, by=told.by))
+        return _answer(SiteView.model_validate(wallbox.snapshot()))
+
+    @app.post(
+        "/meters/{meter_id}",
+        response_model=SiteView,
+        responses=_PROBLEMS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": MeterReport.model_json_schema()}},
+            }
+        },
+    )
+    async def report_meter(meter_id: str, http: HttpRequest) -> Response:
+        """Push a reading of a meter (driver `pushed`); it counts until it is stale. Answers at once with the site."""
+        told = await _told(http, MeterReport, ALLOWED_REPORT)
+        if isinstance(told, Response):
+            return told
+        powers = [told.grid_w, told.pv_w, told.battery_w, told.battery_soc_pct]
+        if all(each is None for each in powers):
+            return _problem(400, "nothing was measured", allowed=", ".join(ALLOWED_REPORT))
+        now = wallbox.snapshot().at
+        measured_at = now if told.measured_at is None else min(now, told.measured_at.astimezone(UTC))
+        grid_w, pv_w, battery_w, soc_pct = (None if each is None else float(each) for each in powers)
+        reading = MeterReading(
+            measured_at=measured_at, grid_w=grid_w, pv_w=pv_w, battery_w=battery_w, battery_soc_pct=soc_pct
+        )
+        try:
+            wallbox.report(meter_id, reading)
+        except KeyError:
+            return _problem(
+                404,
+                "there is no such meter to push readings to",
+                field="meter_id",
+                value=meter_id[:40],
+                allowed="the id of a meter that is written with driver: pushed",
+            )
         return _answer(SiteView.model_validate(wallbox.snapshot()))
 
     @app.get("/decisions", response_model=DecisionsView, responses=_PROBLEMS, openapi_extra=_words(DECISIONS))

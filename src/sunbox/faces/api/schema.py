@@ -296,6 +296,33 @@ class LimitWish(BaseModel):
     by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who says so")] = "api"
 
 
+MOST_W = 1e6
+
+
+class MeterReport(BaseModel):
+    """What a meter measured that only its client can read: a meter of driver `pushed`. Left out or null = not measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grid_w: Annotated[
+        StrictInt | StrictFloat | None, Field(ge=-MOST_W, le=MOST_W, allow_inf_nan=False, description="+ = import")
+    ] = None
+    pv_w: Annotated[StrictInt | StrictFloat | None, Field(ge=0, le=MOST_W, allow_inf_nan=False)] = None
+    battery_w: Annotated[
+        StrictInt | StrictFloat | None, Field(ge=-MOST_W, le=MOST_W, allow_inf_nan=False, description="+ = discharging")
+    ] = None
+    battery_soc_pct: Annotated[StrictInt | StrictFloat | None, Field(ge=0, le=100, allow_inf_nan=False)] = None
+    measured_at: Annotated[AwareDatetime | None, Field(description="with an offset; left out = now")] = None
+
+
+ALLOWED_REPORT: dict[str, str] = {
+    "grid_w": "a number of watts from -1000000 to 1000000, + = import",
+    "pv_w": "a number of watts from 0 to 1000000",
+    "battery_w": "a number of watts from -1000000 to 1000000, + = discharging",
+    "battery_soc_pct": "a number from 0 to 100",
+    "measured_at": "an instant that is over with its offset, such as 2026-06-01T14:00:00+02:00",
+}
+
 ALLOWED_LIMIT: dict[str, str] = {
     "max_w": "a number of watts from 0 to 1000000, or null to lift the limit",
     "until_at": "an instant to come with its offset, such as 2026-06-01T14:00:00+02:00",

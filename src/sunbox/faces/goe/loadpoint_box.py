@@ -2,7 +2,7 @@
 
 The gateway ends start, stop and amps of a face when the cable is taken out; a wallbox on the wall does not forget. So what
 was told here is told again when the car is back. The last word counts: a start or stop by anybody else is shown as `frc`.
-What a real one keeps in its flash is kept in memory only.
+What a real one keeps in its flash is kept in a notebook: soon what was told, now and then what is counted.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from datetime import tzinfo
 
 import structlog
 
-from sunbox.core.model import Mode, Override
-from sunbox.core.wallbox import LoadpointSnapshot, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.core.model import MeterReading, Mode, Override
+from sunbox.core.wallbox import LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.goe.box import Box, Readout
+from sunbox.dialects.goe.flash import document_from_state, is_worth_keeping_soon, restored
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.dialects.goe.settings import Judged
 from sunbox.dialects.goe.state import LOADPOINT, BoxState, Identity, first_state
 from sunbox.dialects.goe.times import zone_values
-from sunbox.dialects.goe.words import Access, Logic
+from sunbox.dialects.goe.words import Access, Logic, PhaseMode
+from sunbox.errors import SunboxError
 from sunbox.faces.goe.settings import GoeFaceSettings
 from sunbox.faces.goe.translation import (
     AMPS_KEYS,
@@ -31,12 +33,16 @@ from sunbox.faces.goe.translation import (
     MODE_KEYS,
     MODE_VALUES,
     OVERRIDE_KEYS,
+    PHASE_KEYS,
+    PHASE_MODES,
+    PHASES,
     Intent,
     amps_to_wire,
     behind_of,
     intent_of,
     is_here,
     is_plugged_here,
+    mode_of,
     serial_of,
 )
 
@@ -45,6 +51,11 @@ log = structlog.get_logger(__name__)
 BY = "goe"
 LOOKS_S = 30.0
 """It looks at least so often: a limit that lapses and a schedule that begins are no event of the gateway."""
+KEEPS_S = 5.0
+"""What was told is written down so soon, and not more often."""
+COUNTS_S = 60.0
+"""What is only counted is written down so often: the memory of a small machine wears out."""
+OWED_FIELDS = frozenset({"override", "amps_a"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class _Seen:
     override: Override
     override_by: str | None
     amps_a: int | None
+    phases: int | None
     version: int
     has_started: bool
 
@@ -66,6 +78,7 @@ class _Seen:
             override=loadpoint.override,
             override_by=loadpoint.override_by,
             amps_a=loadpoint.amps_asked_a,
+            phases=loadpoint.phases_asked,
             version=loadpoint.version,
             has_started=loadpoint.has_started,
         )
@@ -74,33 +87,76 @@ class _Seen:
 class LoadpointBox:
     """A loadpoint as a go-eCharger: what the face of the dialect serves."""
 
-    def __init__(self, wallbox: Wallbox, own: GoeFaceSettings, zone: tzinfo | None = None) -> None:
-        """Begin with what the loadpoint is now.
+    def __init__(
+        self, wallbox: Wallbox, own: GoeFaceSettings, zone: tzinfo | None = None, notebook: Notebook | None = None
+    ) -> None:
+        """Begin with what the loadpoint is now, and what was kept.
 
         Args:
             wallbox: the gateway.
             own: which loadpoint, and as what.
             zone: the owner's time zone; None = the device's own default.
+            notebook: where it keeps what outlives a restart; None = nowhere.
         """
         site = wallbox.snapshot()
         loadpoint = next(row for row in site.loadpoints if own.loadpoint in (None, row.id))
         self._wallbox = wallbox
         self._id = loadpoint.id
         self._box = Box(PROFILES[own.profile], LOADPOINT)
+        self._notebook = notebook
+        self._surplus_meter = own.surplus_meter
+        self._changed = asyncio.Event()
         name = own.name or loadpoint.name
-        state = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
-        values = {**state.values, "fup": True, "frc": int(FORCES[loadpoint.override]), **MODE_VALUES[loadpoint.mode]}
-        if loadpoint.amps_asked_a is not None:
-            values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
+        delivered = first_state(site.at, Identity(serial=serial_of(loadpoint.id), name=name))
+        values = {**delivered.values, "fup": True, "mcr": False}
         if zone is not None:
             values |= zone_values(zone, site.at.year)
-        self._state: BoxState = replace(state, values=values)
+        self._delivered = replace(delivered, values=values)
+        document = None if notebook is None else notebook.load()
+        self._kept: Mapping[str, Json] = document or {}
         self._seen = _Seen.of(loadpoint)
         self._told_a = loadpoint.amps_asked_a  #: what was asked here and still counts
         self._owed: frozenset[str] = frozenset()  #: fields to be told when the car is plugged in
+        self._state = self._begun(loadpoint, document)
         self._supply_phases = 1
         self._look(site, loadpoint)
         self._intent = intent_of(self._state)
+
+    def _begun(self, loadpoint: LoadpointSnapshot, document: Mapping[str, Json] | None) -> BoxState:
+        """Return the box as it goes on: the gateway's wish counts, unless it is the one that was known here."""
+        state, wish = self._delivered, dict[str, Json]()
+        if document is not None:
+            found = restored(state, document, self._box.profile)
+            for problem in found.problems:
+                log.warning("goe_not_restored", loadpoint=self._id, why=problem)
+            state = found.state
+            wish = document["wish"] if isinstance(document.get("wish"), dict) else {}
+        values = dict(state.values)
+        if document is not None and wish.get("version") == loadpoint.version:
+            told_a = wish.get("told_a")
+            self._told_a = told_a if isinstance(told_a, int) else None
+            owed = wish.get("owed")
+            self._owed = (
+                OWED_FIELDS & frozenset(each for each in owed if isinstance(each, str))
+                if isinstance(owed, list)
+                else frozenset()
+            )
+        else:
+            values["frc"] = int(FORCES[loadpoint.override])
+            values["amp"] = self._delivered.values["amp"]
+            if loadpoint.amps_asked_a is not None:
+                values["amp"] = amps_to_wire(loadpoint.amps_asked_a)
+        if mode_of(values) is not loadpoint.mode:
+            values |= MODE_VALUES[loadpoint.mode]
+        if loadpoint.can_switch_phases:
+            values["psm"] = int(PHASE_MODES[loadpoint.phases_asked])
+        counters = document.get("counters") if document is not None else None
+        told_wh = counters.get("added_wh") if isinstance(counters, dict) else None
+        added_wh = _added_wh(loadpoint)
+        if state.is_plugged and isinstance(told_wh, int | float) and added_wh is not None and added_wh < told_wh:
+            # another car, or the same one again: it was unplugged while nobody looked
+            state = replace(state, behind=replace(state.behind, is_plugged=False), has_charged=False)
+        return replace(state, values=values)
 
     # what the face asks
 
@@ -132,23 +188,43 @@ class LoadpointBox:
             _refuse(judged, refused, verdict, texts)
         self._state = after
         self._intent = intent_of(after)
+        if "ids" in judged.good:
+            self._report(judged.good["ids"])
         self.look()
+        self._tell()
         return judged.answers
 
     # what happens by itself
 
     async def follow(self) -> None:
         """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
-        while True:
-            try:
-                self.look()
-            except Exception:
-                log.exception("goe_look_failed", loadpoint=self._id)
-            try:
-                async with asyncio.timeout(LOOKS_S):
-                    await self._wallbox.changed()
-            except TimeoutError:
-                continue
+        keeping = asyncio.create_task(self._keep())
+        try:
+            while True:
+                try:
+                    self.look()
+                except Exception:
+                    log.exception("goe_look_failed", loadpoint=self._id)
+                self._tell()
+                try:
+                    async with asyncio.timeout(LOOKS_S):
+                        await self._wallbox.changed()
+                except TimeoutError:
+                    continue
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self._write_down(self._document())
+
+    async def changed(self) -> None:
+        """Wait until a key may have another value than before, other than by time alone."""
+        await self._changed.wait()
+
+    def note(self, **values: Json) -> None:
+        """Take note of keys that the face itself knows: how its connections are."""
+        self._state = replace(self._state, values={**self._state.values, **values})
+        self._delivered = replace(self._delivered, values={**self._delivered.values, **values})
+        self._tell()
 
     def look(self) -> LoadpointSnapshot:
         """Bring it up to the present; return the loadpoint as it is. Contacts no device."""
@@ -157,6 +233,62 @@ class LoadpointBox:
         return self._remind(loadpoint)
 
     # inside
+
+    def _tell(self) -> None:
+        """Wake who waits for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _document(self) -> dict[str, Json]:
+        document = document_from_state(self._state, self._delivered)
+        return {
+            **document,
+            "counters": {
+                **document["counters"],
+                "added_wh": self._added_wh,
+            },  # a session that has got less is another one
+            "wish": {"version": self._seen.version, "owed": sorted(self._owed), "told_a": self._told_a},
+        }
+
+    async def _keep(self) -> None:
+        """Write down what changes, until cancelled."""
+        if self._notebook is None:
+            return
+        loop = asyncio.get_running_loop()
+        counted_s = loop.time()
+        while True:
+            await asyncio.sleep(KEEPS_S)
+            document = self._document()
+            if is_worth_keeping_soon(self._kept, document) or loop.time() - counted_s >= COUNTS_S:
+                counted_s = loop.time()
+                await self._write_down(document)
+
+    async def _write_down(self, document: Mapping[str, Json]) -> None:
+        if self._notebook is None or document == self._kept:
+            return
+        try:
+            await self._notebook.save(document)
+        except SunboxError as error:
+            log.warning("goe_not_kept", loadpoint=self._id, error=str(error))
+        else:
+            self._kept = document
+
+    def _report(self, told: Mapping[str, Json]) -> None:
+        """Hand over what an energy manager measured, if charging shall follow the surplus."""
+        values = self._state.values
+        if self._surplus_meter is None or values["lmo"] != Logic.ECO or not values["fup"]:
+            return
+        pv_w = told.get("pPv")
+        reading = MeterReading(
+            measured_at=self._state.at,
+            grid_w=float(told["pGrid"]),
+            pv_w=None if pv_w is None else max(0.0, float(pv_w)),
+            battery_w=None if told.get("pAkku") is None else float(told["pAkku"]),
+        )
+        try:
+            self._wallbox.report(self._surplus_meter, reading)
+        except KeyError:
+            log.warning("goe_no_such_meter", loadpoint=self._id, meter=self._surplus_meter)
 
     def _snapshot(self) -> tuple[SiteSnapshot, LoadpointSnapshot]:
         site = self._wallbox.snapshot()
@@ -182,6 +314,7 @@ class LoadpointBox:
             )
         self._state = state
         self._seen = _Seen.of(loadpoint)
+        self._added_wh = _added_wh(loadpoint)
 
     def _adopt(self, loadpoint: LoadpointSnapshot) -> None:
         """Take over what others wished since the last look, and notice what the loadpoint forgot with the cable."""
@@ -195,6 +328,8 @@ class LoadpointBox:
                 self._owed |= {"override"}
             else:
                 values |= self._overruled(now.override)
+        if now.phases != seen.phases and loadpoint.can_switch_phases:
+            values["psm"] = int(PHASE_MODES[now.phases])
         if now.amps_a != seen.amps_a:
             if is_forgotten and seen.amps_a == self._told_a:
                 self._owed |= {"amps_a"}
@@ -246,9 +381,10 @@ class LoadpointBox:
             or is_override_new
             or (bool(names & OVERRIDE_KEYS) and intent.override is not loadpoint.override),
             "amps_a": bool(names & AMPS_KEYS),
+            "phases": bool(names & PHASE_KEYS) and loadpoint.can_switch_phases,
         }
         wanted = {name for name, is_wanted in fields.items() if is_wanted}
-        owed = set() if self._counts_now(loadpoint, intent) else wanted - {"mode"}
+        owed = set() if self._counts_now(loadpoint, intent) else wanted - {"mode", "phases"}
         asked = wanted - owed
         if asked:
             verdict = self._wallbox.request(
@@ -258,6 +394,7 @@ class LoadpointBox:
                     mode=intent.mode if "mode" in asked else None,
                     override=intent.override if "override" in asked else None,
                     amps_a=intent.amps_a if "amps_a" in asked else None,
+                    phases=PHASES[PhaseMode(state.values["psm"])] if "phases" in asked else None,
                 )
             )
             if isinstance(verdict, Rejected):
@@ -278,6 +415,11 @@ class LoadpointBox:
         if is_plugged_here(loadpoint) or loadpoint.vehicle is None or loadpoint.vehicle.is_plugged is None:
             return True
         return is_here(loadpoint) and intent.override is Override.CHARGE
+
+
+def _added_wh(loadpoint: LoadpointSnapshot) -> float | None:
+    """Return what the car says that it got since it was plugged in."""
+    return loadpoint.energy_added_wh if loadpoint.has_started else 0.0
 
 
 def _refuse(judged: Judged, names: Iterable[str], verdict: Rejected, texts: Mapping[str, str]) -> None:

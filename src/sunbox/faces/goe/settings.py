@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sunbox.dialects.goe.topics import PREFIX, prefix_problem
+from sunbox.net.mqtt import BrokerSettings
+
+
+def _checked_prefix(prefix: str) -> str:
+    problem = prefix_problem(prefix)
+    if problem is not None:
+        raise ValueError(problem)
+    return prefix
+
+
+class GoeMqttSettings(BrokerSettings):
+    """A broker at which the charger is seen too."""
+
+    prefix: Annotated[str, AfterValidator(_checked_prefix)] = PREFIX
+    """Begin of its topics: `<prefix>/<serial number>/<key>`."""
 
 
 class GoeFaceSettings(BaseModel):
@@ -20,3 +37,7 @@ class GoeFaceSettings(BaseModel):
     """Generation of firmware that it answers as; `055` suits every client, the others are for trying clients out."""
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """Its name, key `fna`; default: the name of the loadpoint."""
+    mqtt: GoeMqttSettings | None = None
+    """A broker at which it is seen too; not written: none."""
+    surplus_meter: str | None = None
+    """The id of a meter of driver `pushed` that gets what energy managers tell by `ids`; not written: it counts for nothing."""

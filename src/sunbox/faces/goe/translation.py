@@ -10,8 +10,9 @@ from sunbox.core.model import ChargerStatus, Mode, Override
 from sunbox.core.wallbox import LoadpointSnapshot
 from sunbox.dialects.goe.decide import LEAST_A, Behind
 from sunbox.dialects.goe.keys import Json
+from sunbox.dialects.goe.reasons import status_from_reason
 from sunbox.dialects.goe.state import BoxState
-from sunbox.dialects.goe.words import Fault, Force, Logic, ModelStatus
+from sunbox.dialects.goe.words import Fault, Force, Logic, ModelStatus, PhaseMode
 
 MOST_A = 32
 """A go-eCharger knows no more."""
@@ -30,12 +31,18 @@ HOLDING: frozenset[ModelStatus] = frozenset(
 OVERRIDE_KEYS = frozenset({"frc", "acs", "trx", "dwo", "sch_week", "sch_satur", "sch_sund"})
 AMPS_KEYS = frozenset({"amp", "ama", "tcl"})
 MODE_KEYS = frozenset({"lmo", "fup", "acp"})
+PHASE_KEYS = frozenset({"psm"})
+
+PHASES = {PhaseMode.AUTO: 0, PhaseMode.ONE: 1, PhaseMode.THREE: 3}
+PHASE_MODES = {phases or None: mode for mode, phases in PHASES.items()}
+"""The phases that are asked for, None = automatic, as `psm`."""
 
 KEYS_BY_FIELD: Mapping[str, frozenset[str]] = {
     "override": OVERRIDE_KEYS,
     "amps_a": AMPS_KEYS,
     "mode": MODE_KEYS,
-    "loadpoint_id": OVERRIDE_KEYS | AMPS_KEYS | MODE_KEYS,
+    "phases": PHASE_KEYS,
+    "loadpoint_id": OVERRIDE_KEYS | AMPS_KEYS | MODE_KEYS | PHASE_KEYS,
 }
 """The keys that make a field of a `Request`."""
 
@@ -115,6 +122,8 @@ def behind_of(loadpoint: LoadpointSnapshot, supply_phases: int) -> Behind:
         cable_a=loadpoint.max_a if plugged and (loadpoint.max_a or 0) >= LEAST_A else None,
         surplus_limit_a=max(LEAST_A, goal.amps_a) if goal.charge and goal.amps_a > 0 else None,
         eco=ModelStatus.PV_SURPLUS if follows else None,
+        # without a car a real one shows what its settings would do
+        told=status_from_reason(loadpoint.reason.code, charges=goal.charge, follows_sun=follows) if plugged else None,
     )
 
 

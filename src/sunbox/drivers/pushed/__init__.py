@@ -1,0 +1,1 @@
+"""A meter that nobody reads: clients push its readings."""
