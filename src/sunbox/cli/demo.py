@@ -13,6 +13,7 @@ import click
 from sunbox.app import running, serving_faces
 from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
 from sunbox.cli.live import run_until_stopped, set_up_logs
+from sunbox.cli.smartevse import smartevse
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.simulator.clock import LoopClock
@@ -165,13 +166,16 @@ A simulated home runs at {speed:g} times real time.
 Ctrl-C stops it."""
 
 
-@click.command(
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="[smartevse ...]",
     epilog="""\b
 Examples:
   sunbox simulate
   sunbox simulate --scenario winter.yaml --speed 10
   sunbox simulate --port-base 6100 --world-port 6199
-"""
+  sunbox simulate smartevse --script steps.json
+""",
 )
 @click.option(
     "--scenario",
@@ -201,8 +205,13 @@ Examples:
     help="How many times as fast as the wall.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
-def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool) -> None:
+@click.pass_context
+def simulate(
+    ctx: click.Context, path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool
+) -> None:
     """Run the simulated devices alone, for trying any client against them."""
+    if ctx.invoked_subcommand is not None:
+        return
     set_up_logs(is_verbose=verbose)
     scenario = load_scenario(path) if path is not None else replace(Scenario(), start="08:00")
     ports = Ports.of(port_base, world_port)
@@ -220,3 +229,6 @@ Simulated devices run at {speed:g} times real time.
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()
+
+
+simulate.add_command(smartevse)
