@@ -89,9 +89,7 @@ def test_smart_and_normal_go_back_to_three_phases() -> None:
 
 
 def test_solar_off_closes_one_phase_in_the_sun_only() -> None:
-    rows = run(
-        step(60, 0, settings={"enable_C2": 2}, **SMART), step(200, -60, mode=2), step(60, 0, mode=3)
-    )
+    rows = run(step(60, 0, settings={"enable_C2": 2}, **SMART), step(200, -60, mode=2), step(60, 0, mode=3))
     assert (at(rows, 60)["c1"], at(rows, 60)["c2"]) == (1, 1)
     assert (at(rows, 255)["state"], at(rows, 255)["c2"]) == ("C", 0)
     assert (rows[-1]["state"], rows[-1]["c2"]) == ("C", 1)

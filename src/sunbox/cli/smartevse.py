@@ -42,5 +42,3 @@ def _text_of(path: Path) -> str:
             return str(file.read())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"cannot read {path}: {error}; give a file with a JSON list of steps"]) from None
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunbox.simulator.smartevse_charger import NO_OFFER, Pilot, SmartEvse
+from sunbox.simulator.smartevse_charger import NO_OFFER, Currents, Pilot, SmartEvse
 
 
 class ToyCar:
@@ -26,6 +26,7 @@ class ToyCar:
         asks = self.is_plugged and not self.is_full and 0 < box.duty < NO_OFFER
         self.current_da = box.charge_da if asks and box.phases else 0
 
-    def phase_currents_da(self, box: SmartEvse) -> list[int]:
+    def phase_currents_da(self, box: SmartEvse) -> Currents:
         """Return what it takes, per phase."""
-        return [self.current_da if phase < box.phases else 0 for phase in range(3)]
+        one, two, three = (self.current_da if phase < box.phases else 0 for phase in range(3))
+        return one, two, three

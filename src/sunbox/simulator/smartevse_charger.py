@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 
-from sunbox.dialects.smartevse.state import Setup
-from sunbox.dialects.smartevse.words import Access, Contactor, Fault, Meter, Regime, State
+from sunbox.dialects.smartevse.state import ZERO, Setup
+from sunbox.dialects.smartevse.words import Access, Fault, Meter, Regime, State
 from sunbox.simulator.smartevse_law import MOST_SHORTAGES, Law, Switch, cut
 
 NO_OFFER = 1024
 """A pilot without pulses, 1024 = all the time high."""
+RELEASED_DUTY = 100
 CHARGE_DELAY_S, STOP_DELAY_S, WAIT_DELAY_S = 60, 15, 3
 C1_S = 6
 """How long the car has to stop before the contactors are opened."""
@@ -29,6 +30,10 @@ FIRST_TURN_S, TURN_S = 5, 2
 """When the law is asked first after the start, and how often then."""
 COOL_C = 10
 """By how much it must be cooler than the limit before it charges again."""
+
+
+Currents = tuple[int, int, int]
+"""Of L1, L2, L3, 0.1 A."""
 
 
 class Pilot(Enum):
@@ -59,10 +64,11 @@ class SmartEvse:
         self.faults = Fault.NONE
         self.charge_delay_s = 0
         self.duty = NO_OFFER
+        self.is_duty_held = False
         self.is_closed = [False, False]  #: contactors C1 and C2
         self.temp_c = 25
-        self.irms_da = [0, 0, 0]  #: of the mains, as measured
-        self.mains_da = [0, 0, 0]  #: as the law sees it: without what charges a battery
+        self.irms_da: Currents = ZERO  #: of the mains, as measured
+        self.mains_da: Currents = ZERO  #: as the law sees it: without what charges a battery
         self.battery_da, self.battery_left_s = 0, 0
         self.mains_left_s, self.circuit_left_s, self.ev_left_s = MAINS_S, CIRCUIT_S, EV_METER_S
         self._c1_s = self._pilot_away_s = self._activated_s = 0
@@ -117,49 +123,40 @@ class SmartEvse:
             is_delayed: a start time is set, so it switches off.
         """
         setup = self.setup
-        if not setup.is_node and setup.mains_meter is Meter.DISABLED and regime is not Regime.NORMAL:
+        if not setup.takes(regime):
             return
-        self.set_access(Access.OFF if is_delayed else Access.ON)
-        crosses = (setup.regime is Regime.SOLAR) != (regime is Regime.SOLAR)
-        leaves_single = setup.regime is Regime.SOLAR and regime is not Regime.SOLAR and self.law.phases == 1
-        needs_stop = (setup.contactor is Contactor.SOLAR_OFF and crosses) or (
-            setup.contactor is Contactor.AUTO and leaves_single
-        )
-        if needs_stop:
+        if is_delayed or setup.stops_for(regime, self.law.phases):
             self.set_access(Access.OFF)
-        if regime is Regime.SOLAR:
-            self.change(override_da=0)
         if regime is Regime.SMART:
             self.faults &= ~Fault.LESS_6A
             self.law.solar_stop_s = self.law.max_sum_s = 0
         self.charge_delay_s = 0
-        self.change(regime=regime)
-        if needs_stop and not is_delayed:
-            self.set_access(Access.ON)
+        self.law.setup = setup.switched_to(regime, is_delayed=is_delayed)
 
-    def measure_mains(self, irms_da: list[int]) -> None:
+    def measure_mains(self, irms_da: Currents) -> None:
         """Be told the currents of the mains, + = import."""
-        self.irms_da, self.mains_left_s = list(irms_da), MAINS_S
+        self.irms_da, self.mains_left_s = irms_da, MAINS_S
         self.see_mains()
 
     def see_mains(self) -> None:
         """Work out what the mains would be without the battery."""
-        battery_da = self.battery_da if self.battery_left_s > 0 and self.setup.regime is Regime.SOLAR else 0
-        if self.setup.contactor is Contactor.ALWAYS_OFF:
-            shares_da = [battery_da, 0, 0]
-        else:
-            shares_da = [cut(battery_da, 3)] * 3
-        self.mains_da = [irms_da - share_da for irms_da, share_da in zip(self.irms_da, shares_da, strict=True)]
+        battery_da = self.battery_da if self.battery_left_s > 0 else 0
+        self.mains_da = self.setup.without_battery(self.irms_da, battery_da)
         law = self.law
         law.sum_da, law.highest_da, law.is_new = sum(self.mains_da), max(self.mains_da), True
 
-    def measure_circuit(self, irms_da: list[int]) -> None:
+    def measure_circuit(self, irms_da: Currents) -> None:
         """Be told the currents of the circuit."""
         self.law.circuit_da, self.circuit_left_s = max(irms_da), CIRCUIT_S
 
     def measure_battery(self, battery_da: int) -> None:
         """Be told the current of the home battery, + = it charges."""
         self.battery_da, self.battery_left_s = battery_da, BATTERY_S
+
+    def hold_duty(self, duty: int | None) -> None:
+        """Take the pilot out of the law's hands; None gives it back, at the least until the law's next turn."""
+        self.is_duty_held = duty is not None
+        self.duty = RELEASED_DUTY if duty is None else duty
 
     # the pilot
 
@@ -325,7 +322,7 @@ class SmartEvse:
         if setup.regime is not Regime.NORMAL and (law.short > MOST_SHORTAGES or is_overloaded):
             self.faults |= Fault.LESS_6A
             law.short = 0
-        if self.state in (State.B, State.C):
+        if self.state in (State.B, State.C) and not self.is_duty_held:
             self.duty = duty_of(self.charge_da)
 
     def _run_out(self) -> None:

@@ -266,15 +266,15 @@ def _second(at_s: int, step: Step, box: SmartEvse, car: ToyCar) -> dict[str, Any
     box.feel(car.pilot(box.duty))
     car.draw(box)
     currents_da = car.phase_currents_da(box)
-    mains_da = [base_da + car_da for base_da, car_da in zip(step.base_da, currents_da, strict=True)]
+    one, two, three = (base_da + car_da for base_da, car_da in zip(step.base_da, currents_da, strict=True))
     phases = box.phases
     if step.feed_s is not None and at_s % step.feed_s == 0:
-        box.measure_mains(mains_da)
+        box.measure_mains((one, two, three))
     box.tick()
     law = box.law
     return {
         "t": at_s,
-        "mains": mains_da,
+        "mains": [one, two, three],
         "ev_plugged": int(car.is_plugged),
         "ev_phases": phases,
         "ev_amps": car.current_da / 10,

@@ -6,7 +6,7 @@ Source: the `doc[...]` lines of every tag of dingo35/SmartEVSE-3.5 and of SmartE
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -57,7 +57,7 @@ class Row:
         return FITS[self.kind](value)
 
 
-FITS: Mapping[Kind, Any] = {
+FITS: Mapping[Kind, Callable[[Json], bool]] = {
     Kind.TEXT: lambda value: isinstance(value, str),
     Kind.INT: lambda value: isinstance(value, int) and not isinstance(value, bool),
     Kind.NUMBER: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
