@@ -7,6 +7,7 @@ is measured, then `tick`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
@@ -56,6 +57,10 @@ def duty_of(current_da: int) -> int:
     return cut(permille * 1024, 1000)
 
 
+def _nothing() -> None:
+    """Have nobody to talk with."""
+
+
 class SmartEvse:
     """One box, with what is true of it as attributes. A car is whatever sets `pilot`; a house whatever measures."""
 
@@ -71,6 +76,9 @@ class SmartEvse:
         self.mains_da: Currents = ZERO  #: as the law sees it: without what charges a battery
         self.battery_da, self.battery_left_s = 0, 0
         self.mains_left_s, self.circuit_left_s, self.ev_left_s = MAINS_S, CIRCUIT_S, EV_METER_S
+        self.new_regime: Regime | None = None  #: a node was switched to it, and the master does not know yet
+        self.before_turn: Callable[[], None] = _nothing  #: where a master talks with its nodes
+        self.after_turn: Callable[[], None] = _nothing
         self._c1_s = self._pilot_away_s = self._activated_s = 0
         self._activate_in_s = ACTIVATED
         self._is_pilot_away = False
@@ -113,7 +121,7 @@ class SmartEvse:
         """Switch on, off or to pause."""
         self.change(access=access)
         if access is not Access.ON:
-            self._withdraw(from_states=(State.B, State.C))
+            self.withdraw(from_states=(State.B, State.C))
 
     def set_regime(self, regime: Regime, *, is_delayed: bool = False) -> None:
         """Choose NORMAL, SMART or SOLAR, which switches on as well.
@@ -132,6 +140,8 @@ class SmartEvse:
             self.law.solar_stop_s = self.law.max_sum_s = 0
         self.charge_delay_s = 0
         self.law.setup = setup.switched_to(regime, is_delayed=is_delayed)
+        if setup.is_node and setup.regime is not regime:
+            self.new_regime = regime
 
     def measure_mains(self, irms_da: Currents) -> None:
         """Be told the currents of the mains, + = import."""
@@ -261,7 +271,7 @@ class SmartEvse:
             law.solar_stop_s = law.max_sum_s = 0
         self.is_closed = [True, not law.is_single]
 
-    def _withdraw(self, from_states: tuple[State, ...] | None = None) -> None:
+    def withdraw(self, from_states: tuple[State, ...] | None = None) -> None:
         """Take the power away: a car that charges is told to stop, one that waits waits without an offer."""
         state = self.state
         if state is State.A or (from_states is not None and state not in from_states):
@@ -307,14 +317,15 @@ class SmartEvse:
         self._check_meters()
         if self.temp_c > self.setup.temp_max and not self.faults & Fault.TEMP_HIGH:
             self.faults |= Fault.TEMP_HIGH
-            self._withdraw()
+            self.withdraw()
         if self.faults & Fault.LESS_6A:
-            self._withdraw()
+            self.withdraw()
             self.charge_delay_s = CHARGE_DELAY_S
 
     def take_turn(self) -> None:
         """Let the law regulate, and offer what it says."""
         law, setup = self.law, self.setup
+        self.before_turn()
         law.balance()
         if law.must_stop:
             self.enter(State.C1)
@@ -324,6 +335,7 @@ class SmartEvse:
             law.short = 0
         if self.state in (State.B, State.C) and not self.is_duty_held:
             self.duty = duty_of(self.charge_da)
+        self.after_turn()
 
     def _run_out(self) -> None:
         if self.state is State.C:
@@ -364,7 +376,7 @@ class SmartEvse:
         """Wait another second for a meter; return how long its last word still counts."""
         if not left_s and counts and not self.faults & fault:
             self.faults |= fault
-            self._withdraw()
+            self.withdraw()
         elif left_s:
             left_s -= 1
         if left_s:
