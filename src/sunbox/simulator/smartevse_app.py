@@ -30,7 +30,7 @@ from sunbox.dialects.smartevse.state import (
 from sunbox.dialects.smartevse.words import Access, Meter, State
 from sunbox.faces.smartevse.app import DEVICE_MANNERS, create_app
 from sunbox.simulator.smartevse_car import ToyCar
-from sunbox.simulator.smartevse_charger import Currents, SmartEvse
+from sunbox.simulator.smartevse_charger import EV_METER_S, Currents, SmartEvse
 
 NOMINAL_V = 230
 FEED_S = 2
@@ -71,7 +71,7 @@ class LiveSmartEvse:
         self.car = ToyCar()
         self.car.is_plugged = is_plugged
         self.base_da = base_da
-        self.feeds_itself = True
+        self.feeds_mains = self.feeds_ev = True  #: until a client does
         self._reboot_in_s: int | None = None
         self._energy_ws = 0.0
         self._charged_from_ws = 0.0
@@ -120,10 +120,10 @@ class LiveSmartEvse:
         one, two, three = car.phase_currents_da(device)
         base = self.base_da
         at = self.state.at + timedelta(seconds=1)
-        if self.feeds_itself and at.second % FEED_S == 0 and self.state.setup.mains_meter is not Meter.DISABLED:
+        if self.feeds_mains and at.second % FEED_S == 0 and self.state.setup.mains_meter is not Meter.DISABLED:
             self._measure(((base[0] + one), (base[1] + two), (base[2] + three)), at)
-        if self.state.setup.ev_meter is not Meter.DISABLED and self.feeds_itself:
-            device.ev_left_s = 64
+        if self.feeds_ev:
+            device.ev_left_s = EV_METER_S
         self._energy_ws += (one + two + three) / 10 * NOMINAL_V
         device.tick()
         told = self.box.advanced(self.state, self._behind(), at)
@@ -161,7 +161,7 @@ class LiveSmartEvse:
             case Configure(changes):
                 device.change(**changes)
             case TellMains(currents_da):
-                self.feeds_itself = False
+                self.feeds_mains = False
                 self._measure(currents_da, self.state.at)
             case TellBattery(current_da):
                 device.measure_battery(current_da)
@@ -176,7 +176,7 @@ class LiveSmartEvse:
                 self._reboot_in_s = REBOOT_S
 
     def _tell_ev(self, told: TellEv) -> None:
-        self.device.ev_left_s = 64
+        self.feeds_ev, self.device.ev_left_s = False, EV_METER_S
         if told.imported_wh is not None:
             charged_ws = self._energy_ws - self._charged_from_ws
             self._energy_ws = told.imported_wh * 3600.0
