@@ -121,7 +121,7 @@ def test_a_whole_session_of_evcc(stage: Stage, mode: int) -> None:
 
 def test_an_older_document_is_nothing_for_evcc(stage: Stage) -> None:
     async def body(garage: Garage) -> None:
-        with pytest.raises(GoDecodeError, match="evse[.]access"):
+        with pytest.raises(GoDecodeError, match=r"evse[.]access"):
             await garage.do(garage.evcc.start)
 
     at_garage(stage, body, "3.6")

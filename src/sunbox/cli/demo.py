@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from sunbox.app import running, serving_faces
 from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
@@ -211,6 +212,7 @@ def simulate(
 ) -> None:
     """Run the simulated devices alone, for trying any client against them."""
     if ctx.invoked_subcommand is not None:
+        refuse_given(ctx)
         return
     set_up_logs(is_verbose=verbose)
     scenario = load_scenario(path) if path is not None else replace(Scenario(), start="08:00")
@@ -229,6 +231,20 @@ Simulated devices run at {speed:g} times real time.
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()
+
+
+def refuse_given(ctx: click.Context) -> None:
+    """Refuse options of the home before a device's name: they would change nothing.
+
+    Raises:
+        click.UsageError: there are some.
+    """
+    given = [each for each in ctx.params if ctx.get_parameter_source(each) is ParameterSource.COMMANDLINE]
+    names = [each.opts[0] for each in ctx.command.params if each.name in given]
+    if names:
+        raise click.UsageError(
+            f"{', '.join(names)} is for the home; options of {ctx.invoked_subcommand} stand behind it"
+        )
 
 
 simulate.add_command(smartevse)
