@@ -115,6 +115,36 @@ def test_in_the_sun_each_measurement_moves_it_by_its_size(base: int, step_da: in
     assert sun_step_da(total, room_da=100) == step_da
 
 
+def test_b1_while_it_is_on_takes_the_pilot_away_for_5_s() -> None:
+    rows = run(step(200, -40, settings={"enable_C2": 4}, **SOLAR), step(20, 0, mode=3))
+    assert changes(rows[199:], "state") == [(201, "C1"), (202, "B1"), (207, "B"), (208, "C")]
+    paused = run(step(20, mode=1), step(10, mode=4), step(10, mode=1))
+    assert changes(paused[19:], "state") == [(21, "C1"), (22, "B1"), (31, "B"), (32, "C")]
+
+
+def test_always_off_is_one_phase_in_every_mode() -> None:
+    for mode in (1, 2, 3):
+        rows = run(step(120, -60, settings={"enable_C2": 1}, mode=mode))
+        assert [rows[-1][name] for name in ("state", "nr_phases", "c1", "c2", "ev_phases")] == ["C", 1, 1, 0, 1]
+
+
+def test_a_setting_of_the_contactor_waits_for_the_next_start() -> None:
+    rows = run(step(20, mode=1), step(20, settings={"enable_C2": 1}), step(10, mode=4), step(20, mode=1))
+    assert (at(rows, 40)["c2"], rows[-1]["c2"]) == (1, 0)
+
+
+def test_a_script_that_says_nothing_charges_in_normal() -> None:
+    rows = run({"seconds": 10})
+    assert (rows[-1]["mode"], rows[-1]["access"], rows[-1]["charge_current"]) == (0, 1, 160)
+
+
+def test_an_import_that_is_allowed_keeps_it_charging() -> None:
+    rows = run(step(300, -30, settings={"solar_max_import": 9, "stop_timer": 1}, **SOLAR))
+    assert rows[-1]["state"] == "C"
+    assert abs(rows[-1]["isum"] - 90) <= 3
+    assert rows[-1]["solar_stop_timer"] == 0
+
+
 # anything that can be told
 
 STEPS = st.lists(

@@ -35,8 +35,8 @@ from sunbox.simulator.smartevse_charger import EV_METER_S, Currents, SmartEvse
 NOMINAL_V = 230
 FEED_S = 2
 """How often the house tells its mains' currents, as long as nobody else does."""
-MOST_MISSED_S = 86_400
-"""A box that nobody looked at for longer has lived through the last day only."""
+MOST_MISSED_S = 21_600
+"""A box that nobody looked at for longer has lived through the last six hours only."""
 REBOOT_S = 5
 
 DEMO_SETUP = Setup(mains_meter=Meter.API, ev_meter=Meter.API, current_max=16, access=Access.ON)
@@ -73,6 +73,9 @@ class LiveSmartEvse:
         self.base_da = base_da
         self.feeds_mains = self.feeds_ev = True  #: until a client does
         self._reboot_in_s: int | None = None
+        self._has_rebooted = False
+        self._mains_at: datetime | None = None
+        self._battery_at: datetime | None = None
         self._energy_ws = 0.0
         self._charged_from_ws = 0.0
         self._was_plugged = is_plugged
@@ -104,13 +107,18 @@ class LiveSmartEvse:
     def sync(self) -> None:
         """Live on to the present, in whole seconds."""
         missed_s = int((self._now() - self.state.at).total_seconds())
-        if missed_s > MOST_MISSED_S:
-            self.state = replace(self.state, at=self.state.at + timedelta(seconds=missed_s - MOST_MISSED_S))
-            missed_s = MOST_MISSED_S
-        for _ in range(missed_s):
-            self._second()
+        if missed_s <= 0:
+            return
+        lived_s = min(missed_s, MOST_MISSED_S)
+        at = self.state.at + timedelta(seconds=missed_s - lived_s)
+        for _ in range(lived_s):
+            at += timedelta(seconds=1)
+            self._second(at)
+            if self._is_due(at):
+                self._reach(at)
+        self._reach(at)
 
-    def _second(self) -> None:
+    def _second(self, at: datetime) -> None:
         device, car = self.device, self.car
         if car.is_plugged and not self._was_plugged:
             self._charged_from_ws = self._energy_ws
@@ -118,21 +126,26 @@ class LiveSmartEvse:
         device.feel(car.pilot(device.duty))
         car.draw(device)
         one, two, three = car.phase_currents_da(device)
-        base = self.base_da
-        at = self.state.at + timedelta(seconds=1)
-        if self.feeds_mains and at.second % FEED_S == 0 and self.state.setup.mains_meter is not Meter.DISABLED:
-            self._measure(((base[0] + one), (base[1] + two), (base[2] + three)), at)
+        if self.feeds_mains and at.second % FEED_S == 0 and device.setup.mains_meter is not Meter.DISABLED:
+            base = self.base_da
+            device.measure_mains((base[0] + one, base[1] + two, base[2] + three))
+            self._mains_at = at
         if self.feeds_ev:
             device.ev_left_s = EV_METER_S
         self._energy_ws += (one + two + three) / 10 * NOMINAL_V
         device.tick()
-        told = self.box.advanced(self.state, self._behind(), at)
-        self._obey(told.state, told.orders)
         self._count_down()
 
-    def _measure(self, mains_da: Currents, at: datetime) -> None:
-        self.device.measure_mains(mains_da)
-        self.state = replace(self.state, behind=replace(self.state.behind, mains_at=at))
+    def _is_due(self, at: datetime) -> bool:
+        """Return whether something is to be done at an instant that the box itself knows."""
+        dues = (self.state.start_at, self.state.stop_at)
+        return self._has_rebooted or any(due is not None and due <= at for due in dues)
+
+    def _reach(self, at: datetime) -> None:
+        """Bring the box to an instant that the device has reached."""
+        told = self.box.advanced(self.state, self._behind(), at)
+        self._obey(self.box.rebooted(told.state) if self._has_rebooted else told.state, told.orders)
+        self._has_rebooted = False
 
     def _count_down(self) -> None:
         """Reboot when it is time; a car that charges is waited for."""
@@ -140,10 +153,8 @@ class LiveSmartEvse:
             return
         self._reboot_in_s -= 1
         if self._reboot_in_s <= 0:
-            self._reboot_in_s = None
-            self.state = self.box.rebooted(self.state)
-            self.device = SmartEvse(self.state.setup)
-            self._settle()
+            self._reboot_in_s, self._has_rebooted = None, True
+            self.device = SmartEvse(replace(self.device.setup, override_da=0))
 
     def _obey(self, state: BoxState, orders: tuple[Order, ...]) -> None:
         self.state = state
@@ -162,10 +173,11 @@ class LiveSmartEvse:
                 device.change(**changes)
             case TellMains(currents_da):
                 self.feeds_mains = False
-                self._measure(currents_da, self.state.at)
+                device.measure_mains(currents_da)
+                self._mains_at = self.state.at
             case TellBattery(current_da):
                 device.measure_battery(current_da)
-                self.state = replace(self.state, behind=replace(self.state.behind, battery_at=self.state.at))
+                self._battery_at = self.state.at
             case TellCircuit(currents_da):
                 device.measure_circuit(currents_da)
             case TellEv():
@@ -201,7 +213,9 @@ class LiveSmartEvse:
             temp_c=device.temp_c,
             mains_da=device.mains_da,
             told_mains_da=device.irms_da,
+            mains_at=self._mains_at,
             battery_da=device.battery_da,
+            battery_at=self._battery_at,
             ev_da=ev_da if has_meter else ZERO,
             ev_power_w=sum(ev_da) * NOMINAL_V // 10 if has_meter else 0,
             ev_total_wh=int(self._energy_ws / 3600) if has_meter else 0,

@@ -133,8 +133,10 @@ class SmartEvse:
         setup = self.setup
         if not setup.takes(regime):
             return
-        if is_delayed or setup.stops_for(regime, self.law.phases):
-            self.set_access(Access.OFF)
+        self.set_access(Access.OFF if is_delayed else Access.ON)
+        if setup.stops_for(regime, self.law.phases) and self.state in (State.B, State.C):
+            self.withdraw()
+        self.law.check_phases()  # still by what it was
         if regime is Regime.SMART:
             self.faults &= ~Fault.LESS_6A
             self.law.solar_stop_s = self.law.max_sum_s = 0
@@ -251,9 +253,10 @@ class SmartEvse:
             self.law.switch = Switch.NONE
         elif state is State.B1:
             self.charge_delay_s = self.charge_delay_s or WAIT_DELAY_S
-            if before not in (State.C1, State.B1, State.B) and not self._is_pilot_away:
+            if before is not State.B1 and self.setup.access is Access.ON and not self._is_pilot_away:
                 self._is_pilot_away, self._pilot_away_s = True, PILOT_AWAY_S
         elif state is State.B:
+            self.law.check_phases()
             self.is_closed = [False, False]
         elif state is State.C:
             self._activate_in_s = ACTIVATED
@@ -265,11 +268,13 @@ class SmartEvse:
         self.law.states[0] = state
 
     def _close(self) -> None:
+        """Close the contactors, on the phases that were asked for."""
         law = self.law
         if law.switch is not Switch.NONE:
-            law.phases, law.switch = law.switch.value, Switch.NONE
-            law.solar_stop_s = law.max_sum_s = 0
+            law.phases = law.switch.value
         self.is_closed = [True, not law.is_single]
+        law.phases, law.switch = 1 if law.is_single else 3, Switch.NONE
+        law.solar_stop_s = law.max_sum_s = 0
 
     def withdraw(self, from_states: tuple[State, ...] | None = None) -> None:
         """Take the power away: a car that charges is told to stop, one that waits waits without an offer."""

@@ -71,7 +71,7 @@ class Law:
         return {
             Contactor.ALWAYS_OFF: True,
             Contactor.SOLAR_OFF: solar,
-            Contactor.AUTO: solar and self.phases == 1,
+            Contactor.AUTO: self.phases == 1,
         }.get(self.setup.contactor, False)
 
     # may one more start?
@@ -119,7 +119,7 @@ class Law:
             if self.phases != 3:
                 self.switch = Switch.TO_THREE
         else:
-            self._choose_phases()
+            self._choose_by_sun()
             room_da, is_limited = self._room_da()
             self._regulate(room_da, len(charging), is_joining=is_joining)
             if setup.regime is Regime.SMART and is_joining and charging:
@@ -150,17 +150,28 @@ class Law:
             return min(setup.current_max, setup.cable_a) * 10
         return setup.current_max * 10
 
-    def _choose_phases(self) -> None:
-        """Ask for the phases that setting, mode and sun want."""
+    def check_phases(self) -> None:
+        """Ask for the phases that settings and mode want: at once while no car is there, else at the next closing."""
         setup = self.setup
-        wanted = self.phases
-        if setup.contactor is not Contactor.AUTO:
+        if setup.contactor is not Contactor.AUTO or setup.regime is Regime.SOLAR:
             wanted = 1 if self.is_single else 3
         elif setup.regime is Regime.SMART:
             wanted = 3
-        elif self.states[0] is State.B:
-            # 3 × 1 A above the minimum, so that there is something to regulate
-            wanted = 3 if -self.sum_da >= 30 * setup.current_min + 30 else 1
+        else:
+            return  # in NORMAL each turn asks for three
+        if wanted == self.phases:
+            self.switch = Switch.NONE
+        elif self.states[0] is State.A and setup.contactor is not Contactor.AUTO:
+            self.phases = wanted
+        else:
+            self.switch = Switch.TO_ONE if wanted == 1 else Switch.TO_THREE
+
+    def _choose_by_sun(self) -> None:
+        """Before it begins, ask for three phases where there is sun for them, and 1 A more each to regulate with."""
+        setup = self.setup
+        if setup.regime is not Regime.SOLAR or setup.contactor is not Contactor.AUTO or self.states[0] is not State.B:
+            return
+        wanted = 3 if -self.sum_da >= 30 * setup.current_min + 30 else 1
         if wanted != self.phases:
             self.switch = Switch.TO_ONE if wanted == 1 else Switch.TO_THREE
 

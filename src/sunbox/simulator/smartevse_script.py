@@ -26,8 +26,8 @@ from sunbox.errors import ConfigError
 from sunbox.simulator.smartevse_car import ToyCar
 from sunbox.simulator.smartevse_charger import SmartEvse
 
-SCRIPT_SETUP = Setup(mains_meter=Meter.API, current_max=16)
-"""The box that a script begins with: fed by hand, everything else as the firmware comes."""
+SCRIPT_SETUP = Setup(mains_meter=Meter.API, current_max=16, access=Access.ON)
+"""The box that a script begins with: on, in NORMAL, fed by hand; everything else as the firmware comes."""
 
 BATTERY_EVERY_S = 5
 """How often a home battery's current is told."""
