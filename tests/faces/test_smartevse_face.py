@@ -132,6 +132,23 @@ def test_a_post_is_answered_without_looking_at_its_body() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "closes"),
+    [
+        ({}, False),
+        ({"content_length": "2"}, False),
+        ({"content_length": "16385"}, True),
+        ({"content_length": "9" * 5000}, True),
+        ({"content_length": "x"}, True),
+        ({"transfer_encoding": "chunked"}, True),
+    ],
+)
+def test_nobody_waits_for_the_rest_of_a_large_body(headers: dict[str, str], closes: bool) -> None:
+    got = Port().ask("/settings", "mode=1", "POST", **headers)
+    assert got.json == {"mode": "1"}
+    assert (got.headers.get("connection") == "close") == closes
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("PUT", "/settings"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -17,6 +17,7 @@ from sunbox.dialects.smartevse.wire import document_from_wire, rows_missing
 from sunbox.dialects.smartevse.words import Meter
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.smartevse_app import DEMO_SETUP, LiveSmartEvse, create_smartevse_app
+from sunbox.simulator.smartevse_capacity import MonthlyPeak, interval_limit_a
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
 
@@ -158,6 +159,42 @@ def test_without_meters_nothing_is_measured_and_nothing_missed() -> None:
         assert (told["ev_meter"]["description"], told["ev_meter"]["total_wh"]) == ("Disabled", 0)
 
     at_box(body, setup=replace(DEMO_SETUP, mains_meter=Meter.DISABLED, ev_meter=Meter.DISABLED))
+
+
+def test_an_interval_of_the_day_limits_the_sum() -> None:
+    async def body(wire: Wire) -> None:
+        query = 'capacity_mode=2&mode=3&intervals=[{"start":0,"power":5000},{"start":660,"power":9300}]'
+        assert await wire.tell(f"/settings?{query}") == {"capacity_mode": 2, "mode": "3"}
+        await asyncio.sleep(1800)
+        told = await wire.look()
+        assert told["settings"]["current_max_sum_mains"] == 21
+        # 7 A on three phases are 21 A
+        assert 60 <= told["settings"]["charge_current"] <= 70
+        await asyncio.sleep(2400)
+        told = await wire.look()
+        assert told["settings"]["current_max_sum_mains"] == 40
+        assert 120 <= told["settings"]["charge_current"] <= 133
+
+    at_box(body)
+
+
+def test_the_peak_of_the_month_is_not_exceeded() -> None:
+    peak = MonthlyPeak()
+    at, wh = datetime(2024, 6, 17, 10, 0, tzinfo=UTC), 0.0
+    assert peak.limit_a(at, wh) == 10  # (2500 - 100) / 230
+    # half of it used in five minutes leaves less for the other ten
+    assert peak.limit_a(at + timedelta(minutes=5), wh + 312.5) == 7
+    assert peak.limit_a(at + timedelta(minutes=10), wh + 700) == 1
+    # what was exceeded is paid for, so the next quarters may take as much
+    assert peak.limit_a(at + timedelta(minutes=15), wh + 1000) == 16
+    assert peak.limit_a(datetime(2024, 7, 1, tzinfo=UTC), wh + 1000) == 10
+
+
+@pytest.mark.parametrize(("hour", "amps"), [(0, 9), (5, 9), (6, 20), (22, 9)])
+def test_before_the_first_interval_the_last_goes_on(hour: int, amps: int) -> None:
+    local = datetime(2024, 6, 17, hour, 30, tzinfo=UTC)
+    assert interval_limit_a(((1260, 2200), (360, 4750)), local) == amps
+    assert interval_limit_a((), local) is None
 
 
 def test_what_it_says_is_what_the_tables_read() -> None:

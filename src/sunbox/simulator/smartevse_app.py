@@ -27,8 +27,9 @@ from sunbox.dialects.smartevse.state import (
     TellMains,
     first_state,
 )
-from sunbox.dialects.smartevse.words import Access, Meter, State
+from sunbox.dialects.smartevse.words import Access, Capacity, Meter, State
 from sunbox.faces.smartevse.app import DEVICE_MANNERS, create_app
+from sunbox.simulator.smartevse_capacity import MonthlyPeak, limit_a
 from sunbox.simulator.smartevse_car import ToyCar
 from sunbox.simulator.smartevse_charger import EV_METER_S, Currents, SmartEvse
 
@@ -72,6 +73,8 @@ class LiveSmartEvse:
         self.car.is_plugged = is_plugged
         self.base_da = base_da
         self.feeds_mains = self.feeds_ev = True  #: until a client does
+        self._imported_ws = self._exported_ws = 0.0  #: of the mains
+        self._peak = MonthlyPeak()
         self._reboot_in_s: int | None = None
         self._has_rebooted = False
         self._mains_at: datetime | None = None
@@ -132,9 +135,26 @@ class LiveSmartEvse:
             self._mains_at = at
         if self.feeds_ev:
             device.ev_left_s = EV_METER_S
+        if self.feeds_mains:
+            self._count_mains(sum(self.base_da) + one + two + three)
+        self._limit_sum(at)
         self._energy_ws += (one + two + three) / 10 * NOMINAL_V
         device.tick()
         self._count_down()
+
+    def _count_mains(self, sum_da: int) -> None:
+        power_w = sum_da / 10 * NOMINAL_V
+        self._imported_ws += max(0.0, power_w)
+        self._exported_ws += max(0.0, -power_w)
+
+    def _limit_sum(self, at: datetime) -> None:
+        """Let a capacity mode set the limit of the sum."""
+        capacity = self.device.setup.capacity
+        if capacity in (Capacity.INTERVAL, Capacity.FLANDERS):
+            local = at.astimezone(self.state.zone)
+            amps_a = limit_a(capacity, self.state.intervals, self._peak, local, self._imported_ws / 3600)
+            if amps_a is not None and amps_a != self.device.setup.current_max_sum_mains:
+                self.device.change(current_max_sum_mains=amps_a)
 
     def _is_due(self, at: datetime) -> bool:
         """Return whether something is to be done at an instant that the box itself knows."""
@@ -201,6 +221,7 @@ class LiveSmartEvse:
         device = self.device
         ev_da = self.car.phase_currents_da(device)
         has_meter = self.state.setup.ev_meter is not Meter.DISABLED
+        imported_wh, exported_wh = self._mains_energy_wh()
         return replace(
             self.state.behind,
             is_plugged=self.car.is_plugged,
@@ -214,6 +235,8 @@ class LiveSmartEvse:
             mains_da=device.mains_da,
             told_mains_da=device.irms_da,
             mains_at=self._mains_at,
+            mains_imported_wh=imported_wh,
+            mains_exported_wh=exported_wh,
             battery_da=device.battery_da,
             battery_at=self._battery_at,
             ev_da=ev_da if has_meter else ZERO,
@@ -221,6 +244,13 @@ class LiveSmartEvse:
             ev_total_wh=int(self._energy_ws / 3600) if has_meter else 0,
             ev_charged_wh=int((self._energy_ws - self._charged_from_ws) / 3600) if has_meter else 0,
         )
+
+    def _mains_energy_wh(self) -> tuple[int, int]:
+        """Return what the mains' meter counted; one that a client feeds says itself what it counts."""
+        behind = self.state.behind
+        if not self.feeds_mains or self.state.setup.mains_meter is Meter.DISABLED:
+            return behind.mains_imported_wh, behind.mains_exported_wh
+        return int(self._imported_ws / 3600), int(self._exported_ws / 3600)
 
 
 def create_smartevse_app(live: LiveSmartEvse) -> ASGIApp:

@@ -6,7 +6,7 @@ Parameters are those of the query; a body is never read, so a POST without a len
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from sunbox.dialects.smartevse.profiles import Profile
 from sunbox.dialects.smartevse.query import MOST_QUERY_BYTES, parameters_from_query
 from sunbox.dialects.smartevse.table import V3_7
 from sunbox.dialects.smartevse.wire import document_to_wire
-from sunbox.faces.answer import FOREIGN_PAGE, is_foreign_page, json_answer
+from sunbox.faces.answer import FOREIGN_PAGE, MAX_BODY_BYTES, is_foreign_page, json_answer
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +110,10 @@ class SmartEvseEndpoint:
             return
         self._under_way += 1
         try:
-            await self._send(self._respond(scope), scope, receive, send)
+            response = self._respond(scope)
+            if has_large_body(Headers(scope=scope)):
+                response.headers["connection"] = "close"  # nobody waits for the rest of it
+            await response(scope, receive, send)
         finally:
             self._under_way -= 1
 
@@ -122,9 +125,6 @@ class SmartEvseEndpoint:
         except Exception:
             log.exception("smartevse_failed", path=scope["path"])
             return Response(FAILED, 500, media_type=_TEXT)
-
-    def _send(self, response: Response, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return response(scope, receive, send)
 
     def _answer(self, scope: Scope) -> Response:
         path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
@@ -149,3 +149,9 @@ class SmartEvseEndpoint:
         if self._served.profile.is_chunked and not path.startswith(ENDS_WITH_LINE):
             return _Pieces(body)
         return Response(body + LINE_END, answer.code, media_type=_JSON)
+
+
+def has_large_body(headers: Headers) -> bool:
+    """Return whether a request says that it has more than a small body, or does not say how much."""
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or not length.isdecimal() or int(length[:12]) > MAX_BODY_BYTES
