@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.profiles import Profile
 from sunbox.dialects.smartevse.state import (
+    EV_METER_LASTS_S,
     ZERO,
     Behind,
     BoxState,
@@ -29,11 +30,10 @@ from sunbox.dialects.smartevse.state import (
 )
 from sunbox.dialects.smartevse.words import Access, Capacity, Meter, State
 from sunbox.faces.smartevse.app import DEVICE_MANNERS, create_app
-from sunbox.simulator.smartevse_capacity import MonthlyPeak, limit_a
+from sunbox.simulator.smartevse_capacity import NOMINAL_V, MonthlyPeak, limit_a
 from sunbox.simulator.smartevse_car import ToyCar
-from sunbox.simulator.smartevse_charger import EV_METER_S, Currents, SmartEvse
+from sunbox.simulator.smartevse_charger import Currents, SmartEvse
 
-NOMINAL_V = 230
 FEED_S = 2
 """How often the house tells its mains' currents, as long as nobody else does."""
 MOST_MISSED_S = 21_600
@@ -134,7 +134,7 @@ class LiveSmartEvse:
             device.measure_mains((base[0] + one, base[1] + two, base[2] + three))
             self._mains_at = at
         if self.feeds_ev:
-            device.ev_left_s = EV_METER_S
+            device.ev_left_s = EV_METER_LASTS_S
         if self.feeds_mains:
             self._count_mains(sum(self.base_da) + one + two + three)
         self._limit_sum(at)
@@ -208,7 +208,7 @@ class LiveSmartEvse:
                 self._reboot_in_s = REBOOT_S
 
     def _tell_ev(self, told: TellEv) -> None:
-        self.feeds_ev, self.device.ev_left_s = False, EV_METER_S
+        self.feeds_ev, self.device.ev_left_s = False, EV_METER_LASTS_S
         if told.imported_wh is not None:
             charged_ws = self._energy_ws - self._charged_from_ws
             self._energy_ws = told.imported_wh * 3600.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sunbox.simulator.smartevse_charger import NO_OFFER, Currents, Pilot, SmartEvse
+from sunbox.dialects.smartevse.pilot import NO_OFFER, OFF
+from sunbox.simulator.smartevse_charger import Currents, Pilot, SmartEvse
 
 
 class ToyCar:
@@ -19,11 +20,11 @@ class ToyCar:
             return Pilot.V12
         if self.is_full:
             return Pilot.V9
-        return Pilot.V6 if 0 < duty < NO_OFFER or self.current_da else Pilot.V9
+        return Pilot.V6 if OFF < duty < NO_OFFER or self.current_da else Pilot.V9
 
     def draw(self, box: SmartEvse) -> None:
         """Take what is offered."""
-        asks = self.is_plugged and not self.is_full and 0 < box.duty < NO_OFFER
+        asks = self.is_plugged and not self.is_full and OFF < box.duty < NO_OFFER
         self.current_da = box.charge_da if asks and box.phases else 0
 
     def phase_currents_da(self, box: SmartEvse) -> Currents:

@@ -11,22 +11,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
-from sunbox.dialects.smartevse.state import ZERO, Setup
+from sunbox.dialects.smartevse.pilot import NO_OFFER, OFF, RELEASED, duty_of
+from sunbox.dialects.smartevse.state import (
+    BATTERY_LASTS_S,
+    CIRCUIT_LASTS_S,
+    EV_METER_LASTS_S,
+    MAINS_LASTS_S,
+    ZERO,
+    Setup,
+)
 from sunbox.dialects.smartevse.words import Access, Fault, Meter, Regime, State
-from sunbox.simulator.smartevse_law import MOST_SHORTAGES, Law, Switch, cut
+from sunbox.simulator.smartevse_law import MOST_SHORTAGES, Law, Switch
 
-NO_OFFER = 1024
-"""A pilot without pulses, 1024 = all the time high."""
-RELEASED_DUTY = 100
 CHARGE_DELAY_S, STOP_DELAY_S, WAIT_DELAY_S = 60, 15, 3
 C1_S = 6
 """How long the car has to stop before the contactors are opened."""
 PILOT_AWAY_S = 5
 ACTIVATE_AFTER_S, ACTIVATE_S = 30, 3
 ACTIVATED = 255
-MAINS_S, CIRCUIT_S, EV_METER_S = 11, 20, 64
-"""How long a measurement counts."""
-BATTERY_S = 60
 FIRST_TURN_S, TURN_S = 5, 2
 """When the law is asked first after the start, and how often then."""
 COOL_C = 10
@@ -44,17 +46,6 @@ class Pilot(Enum):
     V9 = 9  #: a car
     V6 = 6  #: a car that wants to charge
     ODD = 0
-
-
-def duty_of(current_da: int) -> int:
-    """Return the duty cycle that offers a current, of 1024."""
-    if 60 <= current_da <= 510:
-        permille = cut(current_da * 10, 6)
-    elif 510 < current_da <= 800:
-        permille = cut(current_da * 10, 25) + 640
-    else:
-        permille = 100
-    return cut(permille * 1024, 1000)
 
 
 def _nothing() -> None:
@@ -75,7 +66,7 @@ class SmartEvse:
         self.irms_da: Currents = ZERO  #: of the mains, as measured
         self.mains_da: Currents = ZERO  #: as the law sees it: without what charges a battery
         self.battery_da, self.battery_left_s = 0, 0
-        self.mains_left_s, self.circuit_left_s, self.ev_left_s = MAINS_S, CIRCUIT_S, EV_METER_S
+        self.mains_left_s, self.circuit_left_s, self.ev_left_s = MAINS_LASTS_S, CIRCUIT_LASTS_S, EV_METER_LASTS_S
         self.new_regime: Regime | None = None  #: a node was switched to it, and the master does not know yet
         self.before_turn: Callable[[], None] = _nothing  #: where a master talks with its nodes
         self.after_turn: Callable[[], None] = _nothing
@@ -147,7 +138,7 @@ class SmartEvse:
 
     def measure_mains(self, irms_da: Currents) -> None:
         """Be told the currents of the mains, + = import."""
-        self.irms_da, self.mains_left_s = irms_da, MAINS_S
+        self.irms_da, self.mains_left_s = irms_da, MAINS_LASTS_S
         self.see_mains()
 
     def see_mains(self) -> None:
@@ -159,16 +150,16 @@ class SmartEvse:
 
     def measure_circuit(self, irms_da: Currents) -> None:
         """Be told the currents of the circuit."""
-        self.law.circuit_da, self.circuit_left_s = max(irms_da), CIRCUIT_S
+        self.law.circuit_da, self.circuit_left_s = max(irms_da), CIRCUIT_LASTS_S
 
     def measure_battery(self, battery_da: int) -> None:
         """Be told the current of the home battery, + = it charges."""
-        self.battery_da, self.battery_left_s = battery_da, BATTERY_S
+        self.battery_da, self.battery_left_s = battery_da, BATTERY_LASTS_S
 
     def hold_duty(self, duty: int | None) -> None:
         """Take the pilot out of the law's hands; None gives it back, at the least until the law's next turn."""
         self.is_duty_held = duty is not None
-        self.duty = RELEASED_DUTY if duty is None else duty
+        self.duty = RELEASED if duty is None else duty
 
     # the pilot
 
@@ -264,7 +255,7 @@ class SmartEvse:
         elif state is State.C1:
             self.duty, self._c1_s, self.charge_delay_s = NO_OFFER, C1_S, STOP_DELAY_S
         elif state is State.ACTIVATE:
-            self.duty, self._activated_s = 0, ACTIVATE_S
+            self.duty, self._activated_s = OFF, ACTIVATE_S
         self.law.states[0] = state
 
     def _close(self) -> None:
@@ -365,15 +356,15 @@ class SmartEvse:
         setup = self.setup
         counts = setup.regime is not Regime.NORMAL
         if setup.mains_meter is Meter.DISABLED and not setup.is_node:
-            self.mains_left_s = MAINS_S
+            self.mains_left_s = MAINS_LASTS_S
         else:
             self.mains_left_s = self._waited(self.mains_left_s, Fault.CT_NOCOMM, counts=counts or setup.is_node)
         if setup.circuit_meter is Meter.DISABLED:
-            self.circuit_left_s = CIRCUIT_S
+            self.circuit_left_s = CIRCUIT_LASTS_S
         else:
             self.circuit_left_s = self._waited(self.circuit_left_s, Fault.CIRCUIT_NOCOMM, counts=counts)
         if setup.ev_meter is Meter.DISABLED:
-            self.ev_left_s = EV_METER_S
+            self.ev_left_s = EV_METER_LASTS_S
         else:
             self.ev_left_s = self._waited(self.ev_left_s, Fault.EV_NOCOMM, counts=counts)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sunbox.dialects.smartevse.state import LOAD_MASTER, MOST_BOXES
+from sunbox.dialects.smartevse.pilot import duty_of
+from sunbox.dialects.smartevse.state import LOAD_MASTER, MAINS_LASTS_S, MOST_BOXES
 from sunbox.dialects.smartevse.words import Fault, State
-from sunbox.simulator.smartevse_charger import CHARGE_DELAY_S, MAINS_S, SmartEvse, duty_of
+from sunbox.simulator.smartevse_charger import CHARGE_DELAY_S, SmartEvse
 
 MOST_MISSED = 5
 
@@ -111,7 +112,7 @@ class SharedCircuit:
                 _tell_faults(node, node.faults | Fault.LESS_6A)
             if master.faults & Fault.CT_NOCOMM:
                 continue
-            node.mains_left_s = MAINS_S
+            node.mains_left_s = MAINS_LASTS_S
             node.law.balanced_da[0] = law.balanced_da[number + 1]
             node.mains_da = master.mains_da
             if node.state in (State.B, State.C):

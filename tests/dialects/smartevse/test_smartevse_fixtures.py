@@ -129,6 +129,30 @@ def test_wherever_it_is_cut_what_was_whole_is_read(data: st.DataObject) -> None:
         assert length <= len(following)
 
 
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ("{", {}),
+        ('{"a":6.', {}),
+        ('{"a":6.5', {}),
+        ('{"a":6.5,', {"a": 6.5}),
+        ('{"a":"b"', {"a": "b"}),
+        ('{"a":"b', {}),
+        ('{"a":tru', {}),
+        ('{"a":1,"b":{"c":2', {"a": 1}),
+        ('{"a":1,"b":{"c":2}', {"a": 1, "b": {"c": 2}}),
+        ('{"a":1 x', {}),
+        ('{"a":[1,2]', {"a": [1, 2]}),
+        ('{"a":[1,', {}),
+        ("{1:2}", {}),
+    ],
+)
+def test_where_a_document_ends(text: str, raw: dict[str, object]) -> None:
+    document = document_from_wire(text)
+    assert document is not None
+    assert (document.raw, document.is_whole) == (raw, False)
+
+
 def nested(values: list[tuple[str, object]]) -> dict[str, object]:
     """Return the object that has these values at their paths."""
     made: dict[str, object] = {}

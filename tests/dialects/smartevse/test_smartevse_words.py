@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sunbox.dialects.smartevse.pilot import NO_OFFER, duty_of, offered_da
 from sunbox.dialects.smartevse.profiles import PROFILES, Profile, rows_of
 from sunbox.dialects.smartevse.readout import READERS
 from sunbox.dialects.smartevse.state import Setup
@@ -96,3 +97,18 @@ def test_generations_differ_as_they_do() -> None:
     assert "settings.ledmode" in kinds["3.11"]
     assert "settings.ledmode" not in kinds["3.10"]
     assert "ocpp.mode" not in kinds["3.6"]
+
+
+@pytest.mark.parametrize(
+    ("current", "duty"),
+    [(60, 102), (83, 141), (100, 169), (160, 272), (510, 870), (520, 868), (800, 983), (0, 102), (900, 102)],
+)
+def test_what_the_pilot_says_for_a_current(current: int, duty: int) -> None:
+    assert duty_of(current) == duty
+
+
+def test_what_a_pilot_offers_is_what_it_was_made_for() -> None:
+    for current in range(60, 511):
+        assert abs(offered_da(duty_of(current)) - current) <= 1
+    assert [offered_da(duty) for duty in (0, 50, 101, NO_OFFER)] == [0, 0, 0, 0]
+    assert offered_da(983) == 800

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sunbox.dialects.smartevse.state import (
+    BATTERY_LASTS_S,
     QUARTERS,
     BoxState,
     Order,
@@ -27,7 +28,6 @@ ENERGIES = ("import_active_energy", "export_active_energy", "import_active_power
 NO_SLAVE = "not allowed on slave"
 REBOOTS = "Device will reboot in 5 seconds..."
 REBOOTS_LATER = "Reboot scheduled: Device will reboot 5 seconds after the EV stops charging..."
-BATTERY_LASTS_S = 60
 QUARTER_S = 900
 
 _HEX = re.compile(r"[0-9a-fA-F]*")

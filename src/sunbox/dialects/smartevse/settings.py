@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
+from sunbox.dialects.smartevse.pilot import NO_OFFER, RELEASED
 from sunbox.dialects.smartevse.profiles import Profile
 from sunbox.dialects.smartevse.state import (
     BoxState,
@@ -31,8 +32,6 @@ NOT_ALLOWED = "Value not allowed!"
 NEEDS_OCPP = "Can only update when OCPP enabled"
 LIT_S = 120
 """How long one unit of `backlight` lights."""
-RELEASED_DUTY = 100
-"""What the pilot says after it was given back, until the law's next turn."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M"
 MOST_INTERVALS = 96
 
@@ -240,10 +239,10 @@ def _override(telling: Telling) -> None:
 
 def _override_pwm(telling: Telling) -> None:
     number = telling.number("override_pwm")
-    duty = None if number < 0 else min(number, 1024)
+    duty = None if number < 0 else min(number, NO_OFFER)
     telling.change(duty=duty)
     telling.orders.append(SetDuty(duty))
-    telling.reply["override_pwm"] = RELEASED_DUTY if number < 0 else number
+    telling.reply["override_pwm"] = RELEASED if number < 0 else number
 
 
 def _switch(name: str, attribute: str) -> Tell:

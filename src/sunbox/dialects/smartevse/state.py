@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
+from sunbox.dialects.smartevse.pilot import NO_OFFER
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.words import (
     NO_RFID,
@@ -23,6 +24,8 @@ from sunbox.dialects.smartevse.words import (
 LOAD_ALONE, LOAD_MASTER = 0, 1
 MOST_BOXES = 8
 """A master and seven nodes."""
+MAINS_LASTS_S, CIRCUIT_LASTS_S, EV_METER_LASTS_S, BATTERY_LASTS_S = 11, 20, 64, 60
+"""How long what a meter said counts."""
 MOST_DA = 800
 """No more is offered, whatever is set."""
 
@@ -135,7 +138,7 @@ class Behind:
     is_plugged: bool = False
     state: State = State.A
     faults: Fault = Fault.NONE
-    duty: int = 1024
+    duty: int = NO_OFFER
     charge_da: int = 0
     solar_stop_s: int = 0
     phases: int = 3

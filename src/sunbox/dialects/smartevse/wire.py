@@ -234,8 +234,10 @@ def _read_object(text: str, begin: int, found: dict[str, Json], depth: int) -> i
                 value, at = _DECODER.raw_decode(text, at)
             except (ValueError, RecursionError):
                 return None
-            if at == len(text) and not isinstance(value, str | list | dict):
-                return None  # more of the number may have been cut off
+            behind = _after_blank(text, at)
+            follows = text[behind : behind + 1]
+            if follows not in (",", "}") and (follows or not isinstance(value, str | list)):
+                return None  # more of a number may have been cut off
             found[key] = value
         at = _after_blank(text, at)
         if text[at : at + 1] == ",":
