@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sunbox.dialects.smartevse.pilot import offered_da
 from sunbox.dialects.smartevse.state import Setup
 from sunbox.dialects.smartevse.words import Access, Fault, Meter, Regime, State
 from sunbox.simulator.smartevse_car import ToyCar
@@ -127,7 +128,7 @@ def test_there_are_no_more_than_eight() -> None:
         SharedCircuit(SmartEvse(), [SmartEvse() for _ in range(8)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(2, 4),
     st.sampled_from([10, 16, 20, 32, 40]),
@@ -143,7 +144,8 @@ def test_whatever_comes_and_goes(
         garage.base_da = (base_da, 0, 0)
         garage.live(seconds)
         for box in garage.boxes:
-            assert box.state is not State.C or box.charge_da >= 60
+            # two that join in one round: the second has no share before the next one, and its pilot says the least
+            assert box.state is not State.C or offered_da(box.duty) >= 60
     garage.live(10)
     # a car that joins is offered its share at once, the others hear theirs within the same turn
     assert garage.most_da <= circuit_a * 10 + 60
