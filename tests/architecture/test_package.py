@@ -49,6 +49,7 @@ import sys
 import sunbox.core.engine, sunbox.core.wallbox, sunbox.core.settings
 import sunbox.dialects.tesla.wire, sunbox.dialects.tlwb.wire, sunbox.dialects.tlwb.geofence
 import sunbox.dialects.teslalogger.wire, sunbox.dialects.goe.box, sunbox.dialects.goe.legacy
+import sunbox.dialects.smartevse.box, sunbox.dialects.smartevse.mqtt
 heavy = {"asyncio", "pydantic", "fastapi", "httpx2", "sqlite3", "logging", "random", "socket", "subprocess"}
 print(sorted(heavy & set(sys.modules)))
 """

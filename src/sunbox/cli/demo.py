@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from sunbox.app import running, serving_faces
 from sunbox.cli.home import (
@@ -22,6 +23,7 @@ from sunbox.cli.home import (
     write_config,
 )
 from sunbox.cli.live import run_until_stopped, set_up_logs
+from sunbox.cli.smartevse import smartevse
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.simulator.car import TeslaCar
@@ -182,13 +184,16 @@ A simulated home runs at {speed:g} times real time.
 Ctrl-C stops it."""
 
 
-@click.command(
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="[smartevse ...]",
     epilog="""\b
 Examples:
   sunbox simulate
   sunbox simulate --scenario winter.yaml --speed 10
   sunbox simulate --port-base 6100 --world-port 6199
-"""
+  sunbox simulate smartevse --script steps.json
+""",
 )
 @click.option(
     "--scenario",
@@ -218,8 +223,14 @@ Examples:
     help="How many times as fast as the wall.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
-def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool) -> None:
+@click.pass_context
+def simulate(
+    ctx: click.Context, path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool
+) -> None:
     """Run the simulated devices alone, for trying any client against them."""
+    if ctx.invoked_subcommand is not None:
+        refuse_given(ctx)
+        return
     set_up_logs(is_verbose=verbose)
     scenario = load_scenario(path) if path is not None else SIMULATED_HOME
     ports = Ports.of(port_base, world_port)
@@ -242,3 +253,20 @@ Simulated devices run at {speed:g} times real time.
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()
+
+
+def refuse_given(ctx: click.Context) -> None:
+    """Refuse options of the home before a device's name: they would change nothing.
+
+    Raises:
+        click.UsageError: there are some.
+    """
+    given = [each for each in ctx.params if ctx.get_parameter_source(each) is ParameterSource.COMMANDLINE]
+    names = [each.opts[0] for each in ctx.command.params if each.name in given]
+    if names:
+        raise click.UsageError(
+            f"{', '.join(names)} is for the home; options of {ctx.invoked_subcommand} stand behind it"
+        )
+
+
+simulate.add_command(smartevse)
