@@ -29,7 +29,7 @@ def test_there_are_examples():
 def test_every_patch_is_accepted(body):
     async def story() -> None:
         clock = LoopClock(Scenario().start_at())
-        world = build_world(Scenario(battery_kwh=10), clock)
+        world = build_world(Scenario(powerwalls=1), clock)
         world.attach("tesla", TeslaCloud(clock, world.cars.values(), sync=world.sync))
         patch_world(world, json.loads(body))
 

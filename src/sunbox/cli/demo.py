@@ -11,12 +11,13 @@ from typing import NamedTuple
 import click
 
 from sunbox.app import running, serving_faces
-from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.home import GATEWAY_PORT, METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
 from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.habits import Presence
+from sunbox.simulator.powerwall_gateway import PASSWORD
 from sunbox.simulator.scenario import CarScenario, Scenario, build_trace
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
@@ -108,17 +109,25 @@ class Ports(NamedTuple):
     """Where the simulated devices are served."""
 
     tesla: int
+    gateway: int
     meter: int
     world: int
 
     @classmethod
     def of(cls, base: int, world: int) -> Ports:
         """Return the ports of a base, at the distances of the standard ones."""
-        return cls(tesla=base, meter=base + METER_PORT - TESLA_PORT, world=world)
+        return cls(
+            tesla=base,
+            gateway=base + GATEWAY_PORT - TESLA_PORT,
+            meter=base + METER_PORT - TESLA_PORT,
+            world=world,
+        )
 
     def listeners(self, home: SimulatedHome) -> list[Listener]:
         """Return what is served of a home."""
-        apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world)
+        apps = home.apps(
+            tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway
+        )
         return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
 
 
@@ -184,7 +193,7 @@ Examples:
     default=TESLA_PORT,
     show_default=True,
     type=click.IntRange(1, 65000),
-    help="Tesla's cloud here, the meter 4 above.",
+    help="Tesla's cloud here, a Powerwall's gateway 3 above, the meter 4 above.",
 )
 @click.option(
     "--world-port",
@@ -209,6 +218,13 @@ def simulate(path: Path | None, port_base: int, world_port: int, speed: float, *
     run_until_stopped(lambda stop: _simulate(scenario, ports, speed, stop), speed=speed)
 
 
+def _about_powerwall(home: SimulatedHome, ports: Ports) -> str:
+    if home.gateway is None:
+        return ""
+    site = home.gateway.site.settings.site_id
+    return f"\n  Powerwall      {local_url(ports.gateway)}   (the gateway; password {PASSWORD}; in the cloud it is site {site})"
+
+
 async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asyncio.Event) -> None:
     home = _home(scenario, ports)
     async with serving(ports.listeners(home), speed=speed):
@@ -216,7 +232,7 @@ async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asynci
         click.echo(f"""\
 Simulated devices run at {speed:g} times real time.
   Tesla's cloud  {local_url(ports.tesla)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
-  meter          {local_url(ports.meter)}/meter
+  meter          {local_url(ports.meter)}/meter{_about_powerwall(home, ports)}
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()

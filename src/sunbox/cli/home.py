@@ -18,6 +18,9 @@ from sunbox.config.loader import Config, load
 from sunbox.core.commands import RequestKind
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.control import meter_app, world_app
+from sunbox.simulator.energy_site import EnergySite
+from sunbox.simulator.powerwall import Powerwall
+from sunbox.simulator.powerwall_gateway import PowerwallGateway
 from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.score import BillCounts, Score, score
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
@@ -26,7 +29,7 @@ from sunbox.simulator.trace import Trace
 from sunbox.simulator.troubles import Trouble, troubles
 from sunbox.simulator.world import World
 
-TESLA_PORT, METER_PORT, WORLD_PORT = 5100, 5104, 5199
+TESLA_PORT, GATEWAY_PORT, METER_PORT, WORLD_PORT = 5100, 5103, 5104, 5199
 """Where simulated devices are served (docs/design.md)."""
 
 METER_INTERVAL_S = 10.0
@@ -39,10 +42,14 @@ class SimulatedHome:
     world: World
     cloud: TeslaCloud
     scenario: Scenario
+    gateway: PowerwallGateway | None = None
 
-    def apps(self, *, tesla_port: int, meter_port: int, world_port: int) -> dict[int, Any]:
-        """Return what is served, by port."""
-        return {tesla_port: self.cloud.app, meter_port: meter_app(self.world), world_port: world_app(self.world)}
+    def apps(
+        self, *, tesla_port: int, meter_port: int, world_port: int, gateway_port: int = GATEWAY_PORT
+    ) -> dict[int, Any]:
+        """Return what is served, by port; the Powerwall's gateway where there is a Powerwall."""
+        apps = {tesla_port: self.cloud.app, meter_port: meter_app(self.world), world_port: world_app(self.world)}
+        return apps if self.gateway is None else {**apps, gateway_port: self.gateway.app}
 
     async def trouble(self, kinds: tuple[Trouble, ...], seed: int) -> None:
         """Have things go wrong as in a usual week, for ever."""
@@ -80,9 +87,11 @@ def build_home(
     """
     world = build_world(scenario, clock, trace=trace)
     cars = [car for car in world.cars.values() if isinstance(car, TeslaCar)]
+    site = EnergySite(world) if isinstance(world.battery, Powerwall) else None
     tesla = TeslaCloud(
         clock,
         cars,
+        sites=() if site is None else (site,),
         sync=world.sync,
         settings=cloud,
         timezone=world.place.timezone,
@@ -90,7 +99,8 @@ def build_home(
         seed=scenario.seed,
     )
     world.attach("tesla", tesla)
-    return SimulatedHome(world, tesla, scenario)
+    gateway = None if site is None else PowerwallGateway(site, seed=scenario.seed)
+    return SimulatedHome(world, tesla, scenario, gateway)
 
 
 def local_url(port: int) -> str:
