@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from energy_bench import SITE, START_AT, Energy, at_home
+from tests.powerwall_home import SITE, START_AT, Energy, at_home
 
 from sunbox.core.commands import RequestKind
 from sunbox.dialects.powerwall import table, wire
@@ -259,7 +259,9 @@ def test_the_day_s_energies_add_up() -> None:
                 + each.consumer_energy_imported_from_battery_wh,
                 abs=0.01,
             )
-        (week,) = wire.history_from_wire((await home.get("calendar_history", kind="energy", period="week")).json()).energy
+        (week,) = wire.history_from_wire(
+            (await home.get("calendar_history", kind="energy", period="week")).json()
+        ).energy
         assert week.solar_energy_exported_wh == pytest.approx(solar, abs=1)
         powers = wire.history_from_wire((await home.get("history", kind="power")).json()).power
         assert {each.solar_w for each in powers} == {6000.0}
@@ -343,9 +345,7 @@ def test_energy_calls_are_on_the_bill_and_limited() -> None:
     at_home(body)
 
 
-@pytest.mark.parametrize(
-    ("scope", "reads", "writes"), [("energy_device_data", 403, 200), ("energy_cmds", 200, 403)]
-)
+@pytest.mark.parametrize(("scope", "reads", "writes"), [("energy_device_data", 403, 200), ("energy_cmds", 200, 403)])
 def test_each_scope_opens_its_own(scope: str, reads: int, writes: int) -> None:
     settings = CloudSettings(scopes=frozenset({"energy_device_data", "energy_cmds", "offline_access"}) - {scope})
 

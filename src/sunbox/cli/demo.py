@@ -11,7 +11,16 @@ from typing import NamedTuple
 import click
 
 from sunbox.app import running, serving_faces
-from sunbox.cli.home import GATEWAY_PORT, METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.home import (
+    GATEWAY_PORT,
+    METER_PORT,
+    TESLA_PORT,
+    WORLD_PORT,
+    SimulatedHome,
+    build_home,
+    local_url,
+    write_config,
+)
 from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
@@ -125,9 +134,7 @@ class Ports(NamedTuple):
 
     def listeners(self, home: SimulatedHome) -> list[Listener]:
         """Return what is served of a home."""
-        apps = home.apps(
-            tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway
-        )
+        apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway)
         return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
 
 

@@ -13,7 +13,7 @@ from sunbox.dialects.tesla.table import Endpoint
 from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.faults import Reply
 from sunbox.simulator.powerwall import Powerwall, ReplyStyle
-from sunbox.simulator.tesla_answers import Account, Call, failed, ok, summary_of
+from sunbox.simulator.tesla_answers import Call, failed, ok, summary_of
 from sunbox.simulator.tesla_effects import invalid_field
 
 EMPTY_SITE: dict[str, Any] = {

@@ -101,7 +101,9 @@ class EnergySite:
             grid_services_w=0,
             soc_pct=0 if battery is None else soc_pct,
             energy_left_wh=(0 if battery is None else round(battery.energy_wh, 2)) if tells_energy else None,
-            pack_energy_wh=(wire.NO_PACK_WH if battery is None else battery.params.capacity_wh) if tells_energy else None,
+            pack_energy_wh=(wire.NO_PACK_WH if battery is None else battery.params.capacity_wh)
+            if tells_energy
+            else None,
             grid=grid,
             island=island,
             island_word=word,
@@ -342,5 +344,3 @@ def _instant(text: str, timezone: ZoneInfo) -> datetime:
 
 def _uuid(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012d}"
-
-

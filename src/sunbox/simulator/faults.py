@@ -195,7 +195,9 @@ KINDS: dict[str, Kind] = {
         _answer(412, envelopes.UNREGISTERED.format(client="of this application", base_url="of the account")),
         count=None,
     ),
-    "unpaid": Kind(_API, "402: Tesla wants a method of payment, until cleared", _answer(402, "payment required"), count=None),
+    "unpaid": Kind(
+        _API, "402: Tesla wants a method of payment, until cleared", _answer(402, "payment required"), count=None
+    ),
     "limit_exceeded": Kind(_PAID, "403: the billing limit is reached", _answer(403, envelopes.EXCEEDED_LIMIT)),
     "unsigned": Kind(
         _COMMANDS,

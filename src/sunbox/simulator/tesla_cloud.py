@@ -150,7 +150,7 @@ class TeslaCloud:
         self._limits = RateLimits()
         self.sites = tuple(sites)
         self._by_site = {name: site for site in self.sites for name in site.names}
-        self._registered = self.settings.is_registered
+        self._has_registered = False
         self._by_name = {name: car for car in self.cars for name in names_of(car)}
         self._account = Account(
             cars=self.cars,
@@ -160,7 +160,7 @@ class TeslaCloud:
             sites=self.sites,
             lists_vehicles=self.settings.lists_vehicles,
             register=self._register,
-            is_registered=lambda: self._registered,
+            is_registered=self._is_registered,
         )
         self.ble = BleProxy(clock, self.cars, sync=sync, faults=self.faults, settings=self.settings.ble, seed=seed)
         self.signing = SigningProxy(self._serve_signed, self._forwarded)
@@ -305,15 +305,13 @@ class TeslaCloud:
         real = problem or (_answer_to(call) if make is None or call.fault.applied else NEVER_CAME)
         return real if make is None else make(call.fault)
 
-    def _refused(
-        self, request: Request, row: Endpoint, car: TeslaCar | None, site: EnergySite | None
-    ) -> Reply | None:
+    def _refused(self, request: Request, row: Endpoint, car: TeslaCar | None, site: EnergySite | None) -> Reply | None:
         """Return why a request does not even reach the car or site: login, region, scopes, bill, vehicle, service, rate limit."""
         now_at = self.clock.now()
         text = self.tokens.refusal(request.headers.get("authorization"), now_at)
         if text is not None:
             return failed(401, text)
-        if not self._registered and row not in PARTNER_ROWS:
+        if not self._is_registered() and row not in PARTNER_ROWS:
             client = self.settings.application.client_id or "of this application"
             return failed(412, envelopes.UNREGISTERED.format(client=client, base_url=self._base_url))
         if self.settings.is_account_elsewhere and row is not REGION:
@@ -345,7 +343,10 @@ class TeslaCloud:
         return Reply(status=429, body=envelopes.error("too many requests"), headers=headers)
 
     def _register(self, _domain: str) -> None:
-        self._registered = True
+        self._has_registered = True
+
+    def _is_registered(self) -> bool:
+        return self.settings.is_registered or self._has_registered
 
     def _home(self) -> tuple[str, str]:
         """Return the region that serves the account, and where it is."""

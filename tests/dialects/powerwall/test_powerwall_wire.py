@@ -93,7 +93,9 @@ def test_what_is_fed_into_the_grid_is_negative_and_no_battery_has_no_charge() ->
 
 def test_what_is_missing_stays_missing() -> None:
     seen = wire.live_status_from_wire({"response": {"solar_power": 5, "timestamp": "2024-01-01T00:00:00Z"}})
-    untold = {name: getattr(seen, name) for name in LiveStatus.__dataclass_fields__ if name not in ("solar_w", "measured_at")}
+    untold = {
+        name: getattr(seen, name) for name in LiveStatus.__dataclass_fields__ if name not in ("solar_w", "measured_at")
+    }
     assert {value for value in untold.values() if value is not None} == {GridState.UNKNOWN, Island.UNKNOWN}
     info = wire.site_info_from_wire({"response": {}})
     assert (info.reserve_pct, info.mode, info.may_charge_from_grid) == (None, Mode.UNKNOWN, None)

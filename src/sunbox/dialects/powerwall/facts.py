@@ -100,7 +100,9 @@ class SiteInfo:
     is_storm_mode_capable: bool | None
     is_grid_service_enabled: bool | None
     takes_off_grid_vehicle_reserve: bool | None
-    may_charge_from_grid: bool | None  #: None only where there are no components at all: a flag that is absent allows it
+    may_charge_from_grid: (
+        bool | None
+    )  #: None only where there are no components at all: a flag that is absent allows it
     export_rule: ExportRule
 
 

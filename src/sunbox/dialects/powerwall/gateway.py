@@ -84,10 +84,10 @@ class Flow:
 class Flows:
     """What flows at every place; a place that is not told has nothing."""
 
-    grid: Flow = Flow()  # noqa: RUF009 - immutable
-    battery: Flow = Flow()  # noqa: RUF009 - immutable
-    load: Flow = Flow()  # noqa: RUF009 - immutable
-    solar: Flow = Flow()  # noqa: RUF009 - immutable
+    grid: Flow = Flow()
+    battery: Flow = Flow()
+    load: Flow = Flow()
+    solar: Flow = Flow()
 
 
 def login_to_wire(password: str, email: str, timezone_name: str) -> dict[str, Any]:

@@ -268,7 +268,9 @@ def request_to_wire(
     asked = _checked(row.name, row.query, query or {})
     told = _checked(row.name, row.fields, fields or {})
     if row.is_write and not told:
-        raise ValueError(f"{row.name}: nothing is said; allowed is any of {', '.join(each.name for each in row.fields)}")
+        raise ValueError(
+            f"{row.name}: nothing is said; allowed is any of {', '.join(each.name for each in row.fields)}"
+        )
     return Request(
         row=row,
         path=row.path.format(site=quote(str(site), safe="")),

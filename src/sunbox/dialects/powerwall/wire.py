@@ -412,7 +412,9 @@ def write_from_wire(document: Mapping[str, Any]) -> WriteReply:
     code = _int(told.get("code"))
     is_refused = told.get("result") is False or _text(document.get("error")) is not None
     message = _text(told.get("message")) or _text(told.get("reason")) or _text(document.get("error"))
-    return WriteReply(is_accepted=not is_refused and (code is None or code in ACCEPTED_CODES), code=code, message=message)
+    return WriteReply(
+        is_accepted=not is_refused and (code is None or code in ACCEPTED_CODES), code=code, message=message
+    )
 
 
 # outwards
