@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx2
 
+from sunbox.clock import Clock
+from sunbox.net.serving import Listener, serving
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.patch import patch_world
@@ -57,7 +61,7 @@ class Energy:
 
 
 def make_energy(
-    scenario: Scenario = HOME, *, settings: CloudSettings | None = None, clock: LoopClock | None = None
+    scenario: Scenario = HOME, *, settings: CloudSettings | None = None, clock: Clock | None = None
 ) -> Energy:
     clock = clock or LoopClock(scenario.start_at())
     world = build_world(scenario, clock)
@@ -103,3 +107,40 @@ def at_home(
 
 
 START_AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
+
+
+class Standing:
+    """A clock that a test turns."""
+
+    def __init__(self, at: datetime = START_AT) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@contextmanager
+def served_home(settings: CloudSettings | None = None) -> Iterator[tuple[str, Energy, Standing]]:
+    """Serve a Powerwall home from a thread, as another process would; its time stands still unless it is turned."""
+    clock = Standing()
+    home = make_energy(settings=settings, clock=clock)
+    home.patch(sun={"pv_w": 6000.0}, load={"w": 1000.0})
+    clock.at += timedelta(seconds=60)
+    home.world.sync()
+    ready, told = threading.Event(), {}
+
+    async def serve() -> None:
+        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        async with serving([Listener(app=home.cloud.app, host="127.0.0.1", port=0)]) as (bound,):
+            told["url"] = bound.url
+            ready.set()
+            await told["stop"].wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield told["url"], home, clock
+    finally:
+        told["loop"].call_soon_threadsafe(told["stop"].set)
+        thread.join(10)

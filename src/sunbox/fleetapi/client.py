@@ -55,16 +55,20 @@ class FleetClient:
     def send(self, request: Request) -> dict[str, Any]:
         """Return the JSON object of the answer.
 
-        A refused token is renewed and a request to the wrong region sent to the right one, then the request is repeated once.
+        Where the token is refused, the file may have a newer one by now; where it has not, or that one is refused too, it is
+        renewed, once. A request to the wrong region is sent to the right one, once.
 
         Raises:
             FleetApiError: there is none; its kinds say why.
         """
-        token = self.config.text(ACCESS_TOKEN) or self._renewed("")
+        token, is_fresh = self.config.text(ACCESS_TOKEN), False
+        if not token:
+            token, is_fresh = self._renewed("")
         response = self._exchange(request, token)
-        if _is_token_refused(response):
-            response = self._exchange(request, self._renewed(token))
-        elif response.status_code == WRONG_REGION and self._moved(response):
+        while _is_token_refused(response) and not is_fresh:
+            token, is_fresh = self._renewed(token)
+            response = self._exchange(request, token)
+        if response.status_code == WRONG_REGION and self._moved(response):
             response = self._exchange(request, self.config.text(ACCESS_TOKEN))
         if not response.is_success:
             raise _failure(response)
@@ -121,19 +125,20 @@ class FleetClient:
 
     # tokens
 
-    def _renewed(self, refused: str) -> str:
-        """Return an access token other than the one that was refused: somebody else's newer one, or a new one.
+    def _renewed(self, refused: str) -> tuple[str, bool]:
+        """Return an access token other than the one that was refused, and whether it is new: else it is somebody else's.
 
         Raises:
             FleetApiError: there is none to be had.
         """
         with self._file.locked():
             stored = self._file.read()
-            if stored.text(ACCESS_TOKEN) in {"", refused}:
+            is_fresh = stored.text(ACCESS_TOKEN) in {"", refused}
+            if is_fresh:
                 LOGGER.info("Token expired, refreshing token...")
                 stored = self._file.write(_with_tokens(stored, self._trade(stored), self._clock))
             self.config = stored
-        return stored.text(ACCESS_TOKEN)
+        return stored.text(ACCESS_TOKEN), is_fresh
 
     def _trade(self, stored: FleetConfig) -> Tokens:
         client_id, refresh_token = stored.text(CLIENT_ID), stored.text(REFRESH_TOKEN)
@@ -186,7 +191,7 @@ def _failure(response: httpx2.Response) -> FleetApiError:
         wait = "" if after_s is None else f" (again in {after_s:g} s)"
         return FleetBusyError(f"{text}{wait}", status=status, retry_after_s=after_s)
     if failure.cause is Cause.LOGIN_REQUIRED:
-        return FleetLoginError(f"{text}: {LOG_IN_AGAIN}", status=status)
+        return FleetLoginError(f"Code {status}: {failure.detail}: {LOG_IN_AGAIN}", status=status)
     return FleetApiError(text, status=status)
 
 

@@ -170,7 +170,7 @@ Step 3 - Go on here: the application is registered with Tesla, you log in, and c
             REDIRECT_URI: redirect,
             AUDIENCE: audience,
         }
-        is_new = any(before.get(key) not in {"", value} for key, value in asked.items())
+        is_new = any(before.get(key) not in ("", None, value) for key, value in asked.items())
         forgotten = {PARTNER_TOKEN: "", PARTNER_ACCOUNT: {}} if is_new else {}
         self._save(**asked, **forgotten)
         return is_new
