@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 from client_sessions import Client, Stage
+from tests.powerwall_home import HOME, SITE, Energy, make_energy
 
 from sunbox.fleetapi.command import main
 from sunbox.net.http import blocking_client
@@ -22,7 +23,6 @@ from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.tesla_cloud import CloudSettings
 from sunbox.simulator.tesla_limits import ALL_SCOPES
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
-from tests.powerwall_home import HOME, SITE, Energy, make_energy
 
 AUTH = "https://auth.tesla.com"
 DOMAIN = "example.test"

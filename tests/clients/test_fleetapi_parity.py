@@ -12,12 +12,12 @@ import pytest
 from client_sessions import Client, Stage, running, staged
 from powerwall_clients import Pair
 from powerwall_clients import play as play_pair
+from tests.powerwall_home import SITE
 
 from sunbox.fleetapi import FleetAPI
 from sunbox.fleetapi.differences import DIFFERENCES
 from sunbox.fleetapi.legacy import FleetAPI as OldFleetAPI
 from sunbox.simulator.tesla_cloud import CloudSettings
-from tests.powerwall_home import SITE
 
 Play = Callable[..., None]
 
@@ -60,9 +60,8 @@ SAME = [
 def test_the_same_is_printed(play: Play, words: str) -> None:
     async def body(pair: Pair) -> None:
         pair.config()
-        seen = []
-        for program in (pair.theirs, pair.ours):
-            seen.append((await program(*words.split(), "--config", "cfg.json"), pair.requests()))
+        programs = (pair.theirs, pair.ours)
+        seen = [(await program(*words.split(), "--config", "cfg.json"), pair.requests()) for program in programs]
         (theirs, their_requests), (ours, our_requests) = seen
         assert (ours.code, ours.out) == (theirs.code, theirs.out)
         assert our_requests == their_requests

@@ -16,13 +16,13 @@ import pytest
 from client_sessions import Client, Stage, running, staged
 from powerwall_clients import DOMAIN, Ended, Pair
 from powerwall_clients import play as play_pair
+from tests.powerwall_home import SITE
 
 from sunbox.dialects.powerwall.facts import Mode
 from sunbox.dialects.powerwall.table import SCOPES
 from sunbox.simulator.tesla_cloud import CloudSettings
 from sunbox.simulator.tesla_limits import ALL_SCOPES
 from sunbox.simulator.tesla_login import Application
-from tests.powerwall_home import SITE
 
 Play = Callable[..., None]
 QUICK = {"slow_s": (0.0, 0.0), "quick_s": (0.0, 0.0)}

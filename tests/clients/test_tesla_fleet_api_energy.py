@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from charging_clients import FleetApi, RaisedError
 from client_sessions import running, staged
+from tests.powerwall_home import HOME, SITE, Energy, make_energy
 
 from sunbox.dialects.powerwall.facts import ExportRule, Mode
 from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.tesla_cloud import CloudSettings
-from tests.powerwall_home import HOME, SITE, Energy, make_energy
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from fleet_bench import Bench
-
 from tests.powerwall_home import served_home
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.powerwall_home import SITE, Energy, Standing
+
 from sunbox.fleetapi import FleetAPI
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
-from tests.powerwall_home import SITE, Energy, Standing
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fleet_bench import Bench
+from tests.powerwall_home import SITE, served_home
 
 from sunbox.clock import Clock, SystemClock
 from sunbox.drivers.tesla.settings import TeslaAccountSettings
@@ -31,7 +32,6 @@ from sunbox.fleetapi.legacy import PUBLIC
 from sunbox.fleetapi.legacy import FleetAPI as OldFleetAPI
 from sunbox.net.http import client_factory
 from sunbox.simulator.tesla_cloud import CloudSettings
-from tests.powerwall_home import SITE, served_home
 
 
 def test_powers_have_signs_and_cost_one_request(bench: Bench) -> None:

@@ -87,7 +87,9 @@ class FleetClient:
             client.close()
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # scripts forget to close; at the end of Python there may be nothing left to do it with
+        with contextlib.suppress(
+            Exception
+        ):  # scripts forget to close; at the end of Python there may be nothing left to do it with
             self.close()
 
     def _at(self, base_url: str) -> httpx2.Client:

@@ -18,7 +18,10 @@ class Difference:
 DIFFERENCES: tuple[Difference, ...] = (
     Difference("json", "`setmode` and `setreserve` with `--json`", "Python's notation all the same", "JSON"),
     Difference(
-        "no_argument", "`setmode` and `setreserve` without a value", "exit code 0, nothing set", "exit code 2, nothing set"
+        "no_argument",
+        "`setmode` and `setreserve` without a value",
+        "exit code 0, nothing set",
+        "exit code 2, nothing set",
     ),
     Difference(
         "vehicles",
@@ -68,7 +71,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "None at most sites",
         "taken from the account's list where the site does not tell",
     ),
-    Difference("history", "`get_history`, `get_calendar_history` with a time zone and a date", "they fail", "they work"),
+    Difference(
+        "history", "`get_history`, `get_calendar_history` with a time zone and a date", "they fail", "they work"
+    ),
     Difference(
         "setup",
         "`setup`",
