@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sunbox.fleetapi.config import CONFIG_FILES
+from sunbox.fleetapi.errors import FleetApiError, FleetConfigError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -153,10 +154,10 @@ def _wrong_argument(command: str, argument: str | None) -> int | None:
         print(f"No {'mode' if command == 'setmode' else 'reserve level'} specified, exiting...")
         return USAGE
     if command == "setmode":
-        if argument.lower() in MODES:
+        if argument in MODES:
             return None
         print("Invalid mode, must be 'self', 'backup' or 'auto'")
-    elif argument.lower() == CURRENT:
+    elif argument == CURRENT:
         return None
     elif not (argument.isascii() and argument.isdigit()):
         print("Invalid reserve level, must be 0-100 or 'current' to set to current level.")
@@ -178,7 +179,6 @@ class _Site:
 def _about_site(asked: argparse.Namespace, clients: Any) -> int:
     from sunbox.fleetapi.api import FleetAPI
     from sunbox.fleetapi.config import find_config
-    from sunbox.fleetapi.errors import FleetApiError, FleetConfigError
 
     path = asked.config or find_config()
     try:
@@ -193,7 +193,8 @@ def _about_site(asked: argparse.Namespace, clients: Any) -> int:
         with fleet:
             row.run(fleet, asked)
     except FleetApiError as error:
-        print(f"Error: Unable to {row.doing} (API error or authentication failure).")
+        doing = "retrieve current battery level" if isinstance(error, _NoLevelError) else row.doing
+        print(f"Error: Unable to {doing} (API error or authentication failure).")
         _complain(str(error))
         return FAILED
     return DONE
@@ -213,7 +214,7 @@ def _print_rows(told: Mapping[str, Any], mark: str = "") -> None:
 
 
 def _sites(fleet: Any, asked: argparse.Namespace) -> None:
-    sites = fleet.get_sites()
+    sites = _known(fleet.get_sites(), "the account has neither sites nor vehicles")
     if asked.json:
         _print_json(sites)
         return
@@ -224,14 +225,23 @@ def _sites(fleet: Any, asked: argparse.Namespace) -> None:
 
 def _shown(read: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any, argparse.Namespace], None]:
     def show(fleet: Any, asked: argparse.Namespace) -> None:
-        (_print_json if asked.json else _print_rows)(read(fleet))
+        (_print_json if asked.json else _print_rows)(_known(read(fleet), "the site tells nothing; try again"))
 
     return show
+
+
+def _known(value: Any, words: str) -> Any:
+    """Return a value that is not empty."""
+    if not value:
+        raise FleetApiError(words)
+    return value
 
 
 def _setting(key: str, read: Callable[[Any], Any]) -> Callable[[Any, argparse.Namespace], None]:
     def show(fleet: Any, asked: argparse.Namespace) -> None:
         value = read(fleet)
+        if value is None:
+            raise FleetApiError(f"the site does not tell its {key}: it may have no battery")
         if asked.json:
             _print_json({key: value})
         else:
@@ -248,29 +258,36 @@ def _print_reply(reply: Mapping[str, Any], asked: argparse.Namespace) -> None:
 
 
 def _set_mode(fleet: Any, asked: argparse.Namespace) -> None:
-    mode = MODES[asked.argument.lower()]
+    mode = MODES[asked.argument]
     _print_reply(fleet.set_operating_mode(mode), asked)
     _read_back("mode", mode, lambda: fleet.get_operating_mode(force=True))
 
 
 def _set_reserve(fleet: Any, asked: argparse.Namespace) -> None:
-    from sunbox.fleetapi.errors import FleetApiError
-
-    if asked.argument.lower() == CURRENT:
-        level = fleet.battery_level(force=True)
-        if level is None:
-            raise FleetApiError("the site does not tell how much is in the battery, so nothing was set")
-        reserve = int(level)
+    if asked.argument == CURRENT:
+        reserve = int(_current_level(fleet))
     else:
         reserve = int(asked.argument)
     _print_reply(fleet.set_battery_reserve(reserve), asked)
     _read_back("reserve", reserve, lambda: fleet.get_battery_reserve(force=True), " %")
 
 
+class _NoLevelError(FleetApiError):
+    """How much is in the battery is not known, so that nothing was set."""
+
+
+def _current_level(fleet: Any) -> float:
+    try:
+        level = fleet.battery_level(force=True)
+    except FleetApiError as error:
+        raise _NoLevelError(str(error)) from None
+    if level is None:
+        raise _NoLevelError("the site does not tell how much is in the battery, so nothing was set")
+    return float(level)
+
+
 def _read_back(what: str, wanted: Any, read: Callable[[], Any], unit: str = "") -> None:
     """Warn where the site does not tell what it was just told. The setting was accepted, so this is no failure."""
-    from sunbox.fleetapi.errors import FleetApiError
-
     try:
         found = read()
     except FleetApiError as error:
@@ -278,10 +295,8 @@ def _read_back(what: str, wanted: Any, read: Callable[[], Any], unit: str = "") 
         return
     if found != wanted:
         more = "; reserves from 81 to 99 % become 80 on recent firmware" if unit and wanted > 80 else ""
-        _complain(
-            f"Warning: the site still tells {found}{unit} and not {wanted}{unit}; it may take minutes: "
-            f"look again with get{what}{more}"
-        )
+        told = f"does not tell its {what}" if found is None else f"still tells {found}{unit} and not {wanted}{unit}"
+        _complain(f"Warning: the site {told}; it may take minutes: look again with get{what}{more}")
 
 
 SITE_COMMANDS: Mapping[str, _Site] = {
