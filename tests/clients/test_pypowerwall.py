@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
-from client_sessions import Client, Stage, running, staged
+from client_sessions import STAGE_SPEED, Client, Stage, running, staged
 from powerwall_clients import DOMAIN, Ended, Pair
 from powerwall_clients import play as play_pair
 from tests.powerwall_home import SITE
 
 from sunbox.dialects.powerwall.facts import Mode
 from sunbox.dialects.powerwall.table import SCOPES
+from sunbox.net.serving import Listener, serving
 from sunbox.simulator.tesla_cloud import CloudSettings
 from sunbox.simulator.tesla_limits import ALL_SCOPES
 from sunbox.simulator.tesla_login import Application
@@ -294,3 +295,36 @@ def test_ours_refuses_an_address_of_another_login(play: Play) -> None:
         assert "its state is not the one of this login" in ended.out
 
     play(body, settings=REGISTERING)
+
+
+# at home
+
+
+@pytest.mark.parametrize("mode", ["cookie", "token"])
+def test_the_gateway_at_home(play: Play, mode: str) -> None:
+    async def body(pair: Pair) -> None:
+        listener = Listener(app=pair.home.gateway.app, host="127.0.0.1", port=0, tls=pair.home.gateway.tls())
+        async with serving([listener], speed=STAGE_SPEED) as (bound,):
+            told = await pair.powerwall(
+                ("power", []),
+                ("level", []),
+                ("grid_status", []),
+                ("site_name", []),
+                ("poll", ["/api/meters/aggregates"]),
+                host=bound.url.removeprefix("https://"),
+                password="12345",
+                email="nobody@example.test",
+                timezone="Europe/Berlin",
+                authmode=mode,
+                cachefile=str(pair.folder / "cache.json"),
+            )
+        assert told["connected"] is True
+        power = told["power"]
+        assert (power["solar"], power["load"]) == (6000.0, 1000.0)
+        assert power["battery"] == pytest.approx(-5000, abs=5)
+        assert power["site"] + power["battery"] + power["solar"] == pytest.approx(power["load"])
+        assert told["level"] == pytest.approx(pair.home.battery.soc_pct)
+        assert (told["grid_status"], told["site_name"]) == ("UP", "Energy Site")
+        assert pair.home.gateway.requests.count("POST /api/login/Basic") == 1
+
+    play(body)

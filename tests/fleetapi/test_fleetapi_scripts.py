@@ -13,8 +13,8 @@ from fleet_bench import Bench
 
 import fleetapi
 from sunbox.dialects.powerwall.facts import Mode
+from sunbox.dialects.tesla.keys import pems_of, public_of
 from sunbox.fleetapi.command import main
-from sunbox.fleetapi.keys import pems_of, public_of
 
 SOURCE = Path(fleetapi.__file__).parent
 

@@ -135,7 +135,8 @@ class Ports(NamedTuple):
     def listeners(self, home: SimulatedHome) -> list[Listener]:
         """Return what is served of a home."""
         apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway)
-        return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
+        secure = {} if home.gateway is None else {self.gateway: home.gateway.tls()}
+        return [Listener(app=app, host="127.0.0.1", port=port, tls=secure.get(port)) for port, app in apps.items()]
 
 
 async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folder: Path, stop: asyncio.Event) -> None:
@@ -229,7 +230,11 @@ def _about_powerwall(home: SimulatedHome, ports: Ports) -> str:
     if home.gateway is None:
         return ""
     site = home.gateway.site.settings.site_id
-    return f"\n  Powerwall      {local_url(ports.gateway)}   (the gateway; password {PASSWORD}; in the cloud it is site {site})"
+    where = local_url(ports.gateway).replace("http:", "https:")
+    return (
+        f"\n  Powerwall      {where}   (the gateway, with a certificate of its own; password {PASSWORD}; in the cloud it is "
+        f"site {site})"
+    )
 
 
 async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asyncio.Event) -> None:

@@ -264,10 +264,7 @@ def _set_mode(fleet: Any, asked: argparse.Namespace) -> None:
 
 
 def _set_reserve(fleet: Any, asked: argparse.Namespace) -> None:
-    if asked.argument == CURRENT:
-        reserve = int(_current_level(fleet))
-    else:
-        reserve = int(asked.argument)
+    reserve = int(_current_level(fleet) if asked.argument == CURRENT else asked.argument)
     _print_reply(fleet.set_battery_reserve(reserve), asked)
     _read_back("reserve", reserve, lambda: fleet.get_battery_reserve(force=True), " %")
 

@@ -47,7 +47,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         "refused", "a setting that Tesla answers with a code other than 200 and 201", "exit code 0", "exit code 1"
     ),
     Difference(
-        "no_object", "an answer that is no object", "a traceback, or it is printed", "one line that says so; exit code 1"
+        "no_object",
+        "an answer that is no object",
+        "a traceback, or it is printed",
+        "one line that says so; exit code 1",
     ),
     Difference(
         "default_config",

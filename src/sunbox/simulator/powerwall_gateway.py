@@ -7,9 +7,11 @@ which the app's 0 % is 5 %. pypowerwall's proxy stands beside it: `/aggregates` 
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,9 +21,13 @@ from starlette.routing import Route
 from sunbox.dialects.powerwall import gateway
 from sunbox.dialects.powerwall.facts import Island
 from sunbox.dialects.tesla.table import Endpoint
+from sunbox.simulator.certificate import server_context
 from sunbox.simulator.energy_site import VERSION, EnergySite
 from sunbox.simulator.meter import Sample
 from sunbox.simulator.tesla_http import json_of
+
+GATEWAY_NAMES = ("teg", "powerwall", "localhost", "127.0.0.1", "::1")
+"""Whom its certificate is for."""
 
 PASSWORD = "12345"  # noqa: S105 - of a gateway that does not exist
 """The last five characters on the label of the simulated gateway."""
@@ -42,7 +48,7 @@ class PowerwallGateway:
         """Begin without anybody logged in."""
         self.site = site
         self.requests: list[str] = []  #: the last hundred paths
-        self._password = password
+        self._password, self._seed = password, seed
         self._rng = random.Random(f"{seed}/gateway")
         self._logins: list[_Login] = []
         self.app = Starlette(
@@ -54,6 +60,10 @@ class PowerwallGateway:
             ]
         )
 
+    def tls(self) -> ssl.SSLContext:
+        """Return how it is served: with a certificate that it made for itself."""
+        return server_context("Tesla Energy Products", GATEWAY_NAMES, seed=self._seed)
+
     def forget_logins(self) -> None:
         """Have nobody be logged in any more, as after the gateway's restart."""
         self._logins.clear()
@@ -63,12 +73,9 @@ class PowerwallGateway:
 
     async def _log_in(self, request: Request) -> Response:
         self._note(request)
-        try:
-            told = json_of(await request.body())
-        except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            return _refused(400, "the body is no JSON object")
+        told = _fields(await request.body())
+        if not told:
+            return _refused(400, "the body is neither a JSON object nor a form")
         if told.get("username") != gateway.CUSTOMER or told.get("password") != self._password:
             return _refused(401, "bad credentials")
         login = _Login(token=f"{self._rng.getrandbits(128):032x}==", cookie=f"{self._rng.getrandbits(128):032x}")
@@ -121,6 +128,15 @@ class PowerwallGateway:
     async def _unknown(self, request: Request) -> Response:
         self._note(request)
         return _refused(404, "File Not Found") if self._is_known(request) else _refused(401, "Token Expired")
+
+
+def _fields(raw: bytes) -> dict[str, Any]:
+    """Return what a body says: JSON, or a form, as pypowerwall sends it whatever its header says."""
+    try:
+        told = json_of(raw)
+    except ValueError:
+        told = {key: values[0] for key, values in parse_qs(raw.decode("utf-8", errors="replace")).items()}
+    return told if isinstance(told, dict) else {}
 
 
 def _refused(status: int, message: str) -> Response:

@@ -42,7 +42,7 @@ def run_cli(asked):
             runpy.run_module(asked.get("module", "pypowerwall.fleetapi"), run_name="__main__", alter_sys=False)
         except SystemExit as end:
             code = 0 if end.code is None else end.code
-        except Exception:  # what Python itself would do
+        except Exception:  # noqa: BLE001 - what Python itself would do
             traceback.print_exc()
             code = 1
         finally:
