@@ -67,6 +67,7 @@ class _Server(uvicorn.Server):
     """A server that leaves signals alone, says when it answers, sleeps until it is told to end, and ends quietly."""
 
     def __init__(self, listener: Listener, speed: float) -> None:
+        tls = listener.tls
         super().__init__(
             uvicorn.Config(
                 self._answer,
@@ -80,7 +81,7 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,  # nobody's word about who asks is taken
                 server_header=False,
                 backlog=BACKLOG,
-                ssl_context_factory=None if listener.tls is None else lambda *_: listener.tls,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
                 timeout_keep_alive=math.ceil(KEEP_ALIVE_S * speed),
             )
         )

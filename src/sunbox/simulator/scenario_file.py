@@ -39,6 +39,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "battery_kwh": (0, 10_000),
     "battery_max_w": (0, 1e7),
     "battery_soc_pct": (0, 100),
+    "powerwalls": (0, 20),
 }
 """Least and most, by the name of the field."""
 
