@@ -297,6 +297,38 @@ def test_ours_refuses_an_address_of_another_login(play: Play) -> None:
     play(body, settings=REGISTERING)
 
 
+def test_ours_does_not_lose_a_login_that_another_program_renewed_meanwhile(play: Play) -> None:
+    async def body(pair: Pair) -> None:
+        path = pair.config(site_id="", **pair.new_login())
+
+        class Slow(Person):
+            def readline(self, size: int | None = -1, /) -> str:
+                if len(self.answers) == 1:  # while the person thinks about the site
+                    document = json.loads(path.read_text())
+                    path.write_text(json.dumps({**document, **newer}))
+                return super().readline(size)
+
+        newer = pair.new_login()
+        ended = await pair.ours("setup", "--config", "cfg.json", stdin=Slow(["", "", "", "", "", "1"]))
+        assert ended.code == 0, ended.out + ended.err
+        document = json.loads(path.read_text())
+        assert {key: document[key] for key in newer} == newer
+        assert document["site_id"] == SITE
+
+    play(body)
+
+
+def test_ours_logs_in_anew_if_that_is_wanted(play: Play) -> None:
+    async def body(pair: Pair) -> None:
+        path = pair.config()
+        stdin = "\n".join(["y", "", "", "", "", "", await code_of(pair), "", ""])
+        ended = await pair.ours("setup", "--config", "cfg.json", stdin=stdin)
+        assert ended.code == 0, ended.out + ended.err
+        assert json.loads(path.read_text())["refresh_token"].startswith("refresh-")
+
+    play(body)
+
+
 # at home
 
 

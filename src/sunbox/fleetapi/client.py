@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
+from pydantic import TypeAdapter, ValidationError
 
 from sunbox.clock import Clock, SystemClock
 from sunbox.core.commands import Cause
@@ -28,11 +29,18 @@ from sunbox.dialects.tesla.wire import (
     token_error_from_wire,
     tokens_from_wire,
 )
-from sunbox.drivers.tesla.settings import may_follow
+from sunbox.drivers.tesla.settings import BaseUrl, may_follow
 from sunbox.fleetapi.config import ACCESS_TOKEN, AUDIENCE, CLIENT_ID, LOGGER, REFRESH_TOKEN, ConfigFile, FleetConfig
-from sunbox.fleetapi.errors import FleetApiError, FleetBusyError, FleetLoginError, FleetUnreachableError
+from sunbox.fleetapi.errors import (
+    FleetApiError,
+    FleetBusyError,
+    FleetConfigError,
+    FleetLoginError,
+    FleetUnreachableError,
+)
 from sunbox.net.http import BlockingClientFactory, describe, was_sent
 
+UNREGISTERED = 412
 LOG_IN_AGAIN = "log in again with `fleetapi setup`"
 
 
@@ -96,8 +104,20 @@ class FleetClient:
         with self._opening:
             client = self._open.get(base_url)
             if client is None:
-                client = self._open[base_url] = self._clients(base_url)
+                client = self._open[base_url] = self._clients(self._checked(base_url))
             return client
+
+    def _checked(self, base_url: str) -> str:
+        """Return an address that tokens may be sent to.
+
+        Raises:
+            FleetConfigError: it is none.
+        """
+        try:
+            return TypeAdapter(BaseUrl).validate_python(base_url)
+        except ValidationError as error:
+            why = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise FleetConfigError(f"{self._file.path}: {base_url!r}: {why}") from None
 
     def _exchange(self, request: Request, token: str) -> httpx2.Response:
         row, base_url = request.row, self.config.audience
@@ -187,6 +207,8 @@ def _failure(response: httpx2.Response) -> FleetApiError:
     status = response.status_code
     failure = read_failure_from_wire(status, response.headers, response.content)
     what = advice(failure.detail, status).replace("log in again with --region na, eu or cn", LOG_IN_AGAIN)
+    if status == UNREGISTERED:
+        what = "run `fleetapi setup` again and answer y: it registers the application in this region"
     text = f"Code {status}: {failure.detail}" + (f"; {what}" if what else "")
     if failure.cause is Cause.RATE_LIMITED:
         after_s = failure.retry_after_s

@@ -88,6 +88,7 @@ class Setup:
         self._file = file
         self._clients = clients
         self._config = FleetConfig(dict(EMPTY))
+        self._is_login_wanted = False  #: whatever login there is
 
     def run(self) -> int:
         """Go through all steps.
@@ -100,7 +101,7 @@ class Setup:
             print("Exiting...")
             return 0
         is_new = self._credentials()
-        if is_new or not self._is_logged_in():
+        if is_new or self._is_login_wanted or not self._is_logged_in():
             self._partner_token()
             self._register()
             self._log_in()
@@ -138,14 +139,10 @@ Step 3 - Go on here: the application is registered with Tesla, you log in, and c
         if not self._is_complete():
             print("\nIt is not complete: setup goes on. Press Enter for what is right already.")
             return True
-        return self._ask("\nDo you want to overwrite this configuration? [y/N]: ").lower() in {"y", "yes"} and (
-            self._forget_login()
-        )
-
-    def _forget_login(self) -> bool:
-        """Have the login be made anew; the old one stays in the file until there is a new one."""
-        self._config = FleetConfig({**self._config.document, ACCESS_TOKEN: "", REFRESH_TOKEN: ""})
-        return True
+        # the old login stays in the file until there is a new one
+        wanted = self._ask("\nDo you want to overwrite this configuration? [y/N]: ").lower() in {"y", "yes"}
+        self._is_login_wanted = wanted
+        return wanted
 
     def _is_complete(self) -> bool:
         config = self._config
@@ -254,8 +251,7 @@ After authorizing access, copy the code from the page, or the whole URL that the
         if given.refresh_token is None:
             raise SetupError("Tesla gave no refresh token, so the login would end soon: allow offline access, too")
         print("\n  Tokens generated; they are kept in the configuration and not shown.\n")
-        with self._file.locked():
-            self._save(**{ACCESS_TOKEN: given.access_token, REFRESH_TOKEN: given.refresh_token})
+        self._save(**{ACCESS_TOKEN: given.access_token, REFRESH_TOKEN: given.refresh_token})
 
     def _is_logged_in(self) -> bool:
         if not self._config.text(REFRESH_TOKEN):
@@ -311,7 +307,10 @@ After authorizing access, copy the code from the page, or the whole URL that the
         return FleetAPI(self._file.path, clients=self._clients)
 
     def _save(self, **changed: Any) -> None:
-        self._config = self._file.write({**self._config.document, **changed})
+        """Change what the file holds by now: another program may have renewed the login while a person was asked."""
+        with self._file.locked():
+            found = self._file.read().document if self._file.path.exists() else {}
+            self._config = self._file.write({**EMPTY, **found, **changed})
         print("  Configuration saved")
 
     def _exchange(self, base_url: str, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, str], bytes]:

@@ -1,7 +1,8 @@
 """A Powerwall: a home battery that is told things, and does them when it pleases.
 
 Reserve and mode are what the owner sees in Tesla's app, whose 0 % is 5 % of what is stored. A change goes through: the cloud
-accepts it, after `apply_s` the site tells it, and then (unless it does not `act`) the battery lives by it.
+accepts it, after `apply_s` the site tells it, and then (unless it does not `act`) the battery lives by it. The mode `autonomous` is
+self-consumption that charges faster from the grid: tariffs are kept, and not reckoned with.
 
 Sources: reserves from 81 to 99 % (Teslemetry, evcc `meter/powerwall.go`, pypowerwall#322), charging from the grid below the
 reserve (pypowerwall#84, evcc#25888), delays and changes that are ignored (pypowerwall#259, #281, powerwall2#34).
