@@ -48,6 +48,7 @@ PURE_ROOMS = """
 import sys
 import sunbox.core.engine, sunbox.core.wallbox, sunbox.core.settings
 import sunbox.dialects.tesla.wire, sunbox.dialects.tlwb.wire, sunbox.dialects.tlwb.geofence
+import sunbox.dialects.powerwall.table, sunbox.dialects.powerwall.gateway
 import sunbox.dialects.teslalogger.wire, sunbox.dialects.goe.box, sunbox.dialects.goe.legacy
 heavy = {"asyncio", "pydantic", "fastapi", "httpx2", "sqlite3", "logging", "random", "socket", "subprocess"}
 print(sorted(heavy & set(sys.modules)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from powerwall_files import FIXTURES, needs_files, recorded
 
 from sunbox.core.commands import Cause, RequestKind
@@ -293,3 +296,31 @@ def test_what_is_not_allowed_is_not_sent(row: table.EnergyEndpoint, fields: dict
 def test_a_call_about_a_site_needs_one() -> None:
     with pytest.raises(ValueError, match="none is named"):
         table.request_to_wire(table.LIVE_STATUS)
+
+
+KEYS = sorted(
+    {
+        *wire.LIVE_STATUS, *wire.SITE_INFO, *wire.PRODUCT, *wire.COMPONENTS, *ENERGY_COUNTERS,
+        "response", "components", "user_settings", "time_series", "events", "duration", "code", "Code", "wall_connectors",
+        "site", "battery", "instant_power", "percentage", "grid_status", "last_communication_time", "tariff_content_v2",
+    }
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.datetimes().map(str)
+    | st.sampled_from(KEYS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6) | VALUES.map(lambda value: {"response": value}))
+def test_whatever_is_answered_is_read_or_refused(document: dict[str, Any]) -> None:
+    parsers = [row.parser for row in table.ENDPOINTS]
+    for parse in (*parsers, gateway.flows_from_wire, gateway.soc_from_wire, gateway.island_from_wire):
+        with contextlib.suppress(ValueError):
+            parse(document)
