@@ -69,6 +69,7 @@ docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
 	$(BIN)/python tests/dialects/teslalogger/teslalogger_docs.py
 	$(BIN)/python tests/dialects/goe/goe_docs.py
 	$(BIN)/python tests/dialects/smartevse/smartevse_docs.py
+	$(BIN)/python tests/fleetapi/powerwall_docs.py
 
 lock: $(VENV)/.dev  ## pin the dependencies again (hashes, no index)
 	$(PIP) uv

@@ -48,6 +48,7 @@ PURE_ROOMS = """
 import sys
 import sunbox.core.engine, sunbox.core.wallbox, sunbox.core.settings
 import sunbox.dialects.tesla.wire, sunbox.dialects.tlwb.wire, sunbox.dialects.tlwb.geofence
+import sunbox.dialects.powerwall.table, sunbox.dialects.powerwall.gateway
 import sunbox.dialects.teslalogger.wire, sunbox.dialects.goe.box, sunbox.dialects.goe.legacy
 import sunbox.dialects.smartevse.box, sunbox.dialects.smartevse.mqtt
 heavy = {"asyncio", "pydantic", "fastapi", "httpx2", "sqlite3", "logging", "random", "socket", "subprocess"}
@@ -82,7 +83,10 @@ def test_the_package_is_typed_and_licensed():
 def test_nothing_that_is_needed_is_left_out_of_the_wheel():
     """The wheel takes the whole folder, data files included, but for what git ignores."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/sunbox"]}
+    wheel = {"only-include": ["src/sunbox", "src/fleetapi.py"], "sources": ["src"]}
+    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"] == wheel
+    scripts = settings["project"]["scripts"]
+    assert scripts == {"sunbox": "sunbox.cli.main:main", "fleetapi": "sunbox.fleetapi.command:run"}
     names = [
         str(path.relative_to(ROOT))
         for path in PACKAGE.rglob("*")

@@ -16,7 +16,15 @@ ROOT = HERE.parents[1]
 
 
 def test_the_clients_are_known() -> None:
-    assert CLIENTS == ["goe", "goecharger", "goecharger-api-lite", "goechargerv2", "tescmd", "tesla-fleet-api"]
+    assert CLIENTS == [
+        "goe",
+        "goecharger",
+        "goecharger-api-lite",
+        "goechargerv2",
+        "pypowerwall",
+        "tescmd",
+        "tesla-fleet-api",
+    ]
 
 
 @pytest.mark.parametrize("path", PINS, ids=lambda path: path.parent.name)

@@ -12,6 +12,7 @@ from cloud_bench import VIN, Desk, at_the_desk
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.model import Charging
+from sunbox.dialects.powerwall import table as energy
 from sunbox.dialects.tesla.table import BASE_URLS, COMMANDS
 from sunbox.simulator.bill import Bill, Received
 from sunbox.simulator.car import TeslaCar
@@ -103,7 +104,8 @@ def test_a_login_without_a_scope(missing: tuple[str, ...], expected: tuple[int, 
 
 
 def test_every_command_needs_a_scope() -> None:
-    assert {row.name for row in COMMANDS} | {"vehicle", "vehicles", "vehicle_data", "wake_up"} == set(NEEDED_SCOPES)
+    of_cars = {row.name for row in COMMANDS} | {"vehicle", "vehicles", "vehicle_data", "wake_up"}
+    assert of_cars | {row.name for row in energy.ENDPOINTS} == set(NEEDED_SCOPES)
 
 
 def test_without_the_scope_of_the_location_drive_state_is_missing() -> None:
@@ -114,7 +116,7 @@ def test_without_the_scope_of_the_location_drive_state_is_missing() -> None:
 
 
 def test_scopes_that_there_are_not() -> None:
-    with pytest.raises(ValueError, match="scopes: vehicle_magic; allowed are offline_access, "):
+    with pytest.raises(ValueError, match="scopes: vehicle_magic; allowed are energy_cmds, "):
         CloudSettings(scopes=frozenset({"vehicle_magic", "vehicle_cmds"}))
 
 

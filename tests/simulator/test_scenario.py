@@ -248,3 +248,14 @@ def test_a_benchmark_car_charges_all_day_and_is_never_full():
     assert ledger.starts == 1
     assert world.total().elapsed_s == timedelta(days=2).total_seconds()
     assert car.soc_pct <= 60
+
+
+def test_powerwalls_are_a_battery_with_the_app_s_charge():
+    scenario = parse_scenario("powerwalls: 2\nbattery_soc_pct: 20")
+
+    battery = build_world(scenario, HandClock(scenario.start_at())).battery
+    assert battery.params.capacity_wh == 27_000
+    assert battery.soc_pct == pytest.approx(24)
+    assert battery.app_soc_pct == pytest.approx(20)
+    with pytest.raises(ConfigError, match="powerwalls is '99'; allowed is a whole number, 0 to 20"):
+        parse_scenario("powerwalls: 99")

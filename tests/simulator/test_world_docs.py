@@ -31,7 +31,7 @@ def test_there_are_examples():
 def test_every_patch_is_accepted(body):
     async def story() -> None:
         clock = LoopClock(Scenario().start_at())
-        world = build_world(Scenario(battery_kwh=10, chargers=(ChargerScenario(),)), clock)
+        world = build_world(Scenario(powerwalls=1, chargers=(ChargerScenario(),)), clock)
         teslas = [car for car in world.cars.values() if isinstance(car, TeslaCar)]
         world.attach("tesla", TeslaCloud(clock, teslas, sync=world.sync))
         patch_world(world, json.loads(body))

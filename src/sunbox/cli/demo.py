@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from sunbox.app import running, serving_faces
 from sunbox.cli.home import (
+    GATEWAY_PORT,
     METER_PORT,
     TESLA_PORT,
     WORLD_PORT,
@@ -29,6 +30,7 @@ from sunbox.net.serving import Bound, Listener, serving
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.habits import Presence
+from sunbox.simulator.powerwall_gateway import PASSWORD
 from sunbox.simulator.scenario import CarScenario, ChargerScenario, Scenario, WallboxCarScenario, build_trace
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
@@ -126,18 +128,25 @@ class Ports(NamedTuple):
     """Where the simulated devices are served."""
 
     tesla: int
+    gateway: int
     meter: int
     world: int
 
     @classmethod
     def of(cls, base: int, world: int) -> Ports:
         """Return the ports of a base, at the distances of the standard ones."""
-        return cls(tesla=base, meter=base + METER_PORT - TESLA_PORT, world=world)
+        return cls(
+            tesla=base,
+            gateway=base + GATEWAY_PORT - TESLA_PORT,
+            meter=base + METER_PORT - TESLA_PORT,
+            world=world,
+        )
 
     def listeners(self, home: SimulatedHome) -> list[Listener]:
         """Return what is served of a home."""
-        apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world)
-        return [Listener(app=app, host="127.0.0.1", port=port) for port, app in apps.items()]
+        apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway)
+        secure = {} if home.gateway is None else {self.gateway: home.gateway.tls()}
+        return [Listener(app=app, host="127.0.0.1", port=port, tls=secure.get(port)) for port, app in apps.items()]
 
 
 async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folder: Path, stop: asyncio.Event) -> None:
@@ -206,7 +215,7 @@ Examples:
     default=TESLA_PORT,
     show_default=True,
     type=click.IntRange(1, 65000),
-    help="Tesla's cloud here, the first wallbox 1 above, the meter 4, further wallboxes behind it.",
+    help="Tesla's cloud here, the first wallbox 1 above, a Powerwall's gateway 3, the meter 4, further wallboxes behind it.",
 )
 @click.option(
     "--world-port",
@@ -237,6 +246,17 @@ def simulate(
     run_until_stopped(lambda stop: _simulate(scenario, ports, speed, stop), speed=speed)
 
 
+def _about_powerwall(home: SimulatedHome, ports: Ports) -> str:
+    if home.gateway is None:
+        return ""
+    site = home.gateway.site.settings.site_id
+    where = local_url(ports.gateway).replace("http:", "https:")
+    return (
+        f"\n  Powerwall      {where}   (the gateway, with a certificate of its own; password {PASSWORD}; in the cloud it is "
+        f"site {site})"
+    )
+
+
 async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asyncio.Event) -> None:
     home = _home(scenario, ports)
     async with serving(ports.listeners(home), speed=speed):
@@ -249,7 +269,7 @@ async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asynci
 Simulated devices run at {speed:g} times real time.
   Tesla's cloud  {local_url(ports.tesla)}   (VIN {vins}; access token {FIRST_ACCESS}, refresh token {FIRST_REFRESH})
 {chargers}\
-  meter          {local_url(ports.meter)}/meter
+  meter          {local_url(ports.meter)}/meter{_about_powerwall(home, ports)}
   world          {local_url(ports.world)}/world   (GET shows it, PATCH changes it)
 Ctrl-C stops it.""")
         await stop.wait()

@@ -18,7 +18,10 @@ from sunbox.config.loader import Config, load
 from sunbox.core.commands import RequestKind
 from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.control import meter_app, world_app
+from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.goe_app import create_goe_app
+from sunbox.simulator.powerwall import Powerwall
+from sunbox.simulator.powerwall_gateway import PowerwallGateway
 from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.score import BillCounts, Score, score
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
@@ -28,7 +31,7 @@ from sunbox.simulator.troubles import Trouble, troubles
 from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
 from sunbox.simulator.world import World
 
-TESLA_PORT, GOE_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5104, 5199
+TESLA_PORT, GOE_PORT, GATEWAY_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5103, 5104, 5199
 """Where simulated devices are served (docs/design.md)."""
 
 METER_INTERVAL_S = 10.0
@@ -41,19 +44,33 @@ class SimulatedHome:
     world: World
     cloud: TeslaCloud
     scenario: Scenario
+    gateway: PowerwallGateway | None = None
     chargers: Mapping[str, Wallbox | TeslaWallbox] = field(default_factory=dict)  #: the world's, by id
 
     def apps(
-        self, *, tesla_port: int, meter_port: int, world_port: int, charger_ports: Sequence[int] = ()
+        self,
+        *,
+        tesla_port: int,
+        meter_port: int,
+        world_port: int,
+        gateway_port: int = GATEWAY_PORT,
+        charger_ports: Sequence[int] = (),
     ) -> dict[int, Any]:
-        """Return what is served, by port; `charger_ports` default to `ports_of_chargers` from `tesla_port` on."""
+        """Return what is served, by port: the gateway where there is a Powerwall, chargers from `tesla_port` on by default."""
         world = self.world
         ports = charger_ports or ports_of_chargers(tesla_port, len(self.chargers))
         boxes = {
             port: create_goe_app(each.charger, world.clock.now, world.sync)
             for port, each in zip(ports, self.chargers.values(), strict=True)
         }
-        return {tesla_port: self.cloud.app, **boxes, meter_port: meter_app(world), world_port: world_app(world)}
+        gateway = {} if self.gateway is None else {gateway_port: self.gateway.app}
+        return {
+            tesla_port: self.cloud.app,
+            **boxes,
+            **gateway,
+            meter_port: meter_app(world),
+            world_port: world_app(world),
+        }
 
     def befall(self, fault: Mapping[str, Any]) -> None:
         """Have one thing go wrong: a fault of Tesla's cloud, or what befalls each charger (`troubles.py`)."""
@@ -103,9 +120,11 @@ def build_home(
     """
     world = build_world(scenario, clock, trace=trace)
     cars = [car for car in world.cars.values() if isinstance(car, TeslaCar)]
+    site = EnergySite(world) if isinstance(world.battery, Powerwall) else None
     tesla = TeslaCloud(
         clock,
         cars,
+        sites=() if site is None else (site,),
         sync=world.sync,
         settings=cloud,
         timezone=world.place.timezone,
@@ -113,8 +132,9 @@ def build_home(
         seed=scenario.seed,
     )
     world.attach("tesla", tesla)
+    gateway = None if site is None else PowerwallGateway(site, seed=scenario.seed)
     chargers = {each.id: each for each in world.chargers.values() if isinstance(each, Wallbox | TeslaWallbox)}
-    return SimulatedHome(world, tesla, scenario, chargers)
+    return SimulatedHome(world, tesla, scenario, gateway, chargers)
 
 
 def local_url(port: int) -> str:

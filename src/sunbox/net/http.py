@@ -12,6 +12,7 @@ import asyncio
 import functools
 import logging
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 ClientFactory = Callable[[str], httpx2.AsyncClient]
+BlockingClientFactory = Callable[[str], httpx2.Client]
 
 # Their request lines carry VINs and query secrets, their debug lines whole headers.
 for _name in ("httpx2", "httpcore2"):
@@ -269,6 +271,66 @@ def make_client(
         headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
         follow_redirects=False,
         trust_env=False,  # neither proxies nor .netrc: devices stand in the house
+    )
+
+
+class BlockingTransport(httpx2.BaseTransport):
+    """As `LimitedTransport`, for programs that wait for each answer: scripts and one-off commands, never the gateway."""
+
+    def __init__(self, inner: httpx2.BaseTransport, total_s: float) -> None:
+        self._inner = inner
+        self._total_s = total_s
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Carry out one request.
+
+        Raises:
+            httpx2.TransportError: no complete and acceptable answer came.
+        """
+        until_s = time.monotonic() + self._total_s
+        response = self._inner.handle_request(request)
+        stream = response.stream
+        if not isinstance(stream, httpx2.SyncByteStream):
+            raise TypeError(f"{type(stream).__name__} cannot be read")
+        try:
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise AnswerRefusedError(
+                    "it is compressed, which was not offered", request=request, status=response.status_code
+                )
+            pieces: list[bytes] = []
+            length = 0
+            for piece in stream:
+                length += len(piece)
+                if length > MAX_ANSWER_BYTES:
+                    raise _too_long(request, response)
+                if time.monotonic() > until_s:
+                    raise httpx2.ReadTimeout(f"{self._total_s:g} s", request=request)
+                pieces.append(piece)
+        finally:
+            stream.close()
+        response.stream = httpx2.ByteStream(b"".join(pieces))
+        return response
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
+
+
+def blocking_client(base_url: str, *, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> httpx2.Client:
+    """Return a client that waits for each answer; threads may share it."""
+    is_tls = base_url.lower().startswith("https:")
+    transport = httpx2.HTTPTransport(
+        verify=tls_context() if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False
+    )
+    return httpx2.Client(
+        base_url=base_url,
+        transport=BlockingTransport(transport, timeouts.total_s),
+        timeout=httpx2.Timeout(
+            connect=timeouts.connect_s, read=timeouts.read_s, write=timeouts.write_s, pool=timeouts.pool_s
+        ),
+        headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+        follow_redirects=False,
+        trust_env=False,
     )
 
 

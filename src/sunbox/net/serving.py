@@ -10,6 +10,7 @@ import contextlib
 import errno
 import math
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ class Listener:
     app: AsgiApp
     host: str
     port: int
+    tls: ssl.SSLContext | None = None  #: None = plain http
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +54,20 @@ class Bound:
 
     host: str
     port: int
+    is_tls: bool = False
 
     @property
     def url(self) -> str:
         """Return it as people type it."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme, host = "https" if self.is_tls else "http", f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
 
 
 class _Server(uvicorn.Server):
     """A server that leaves signals alone, says when it answers, sleeps until it is told to end, and ends quietly."""
 
     def __init__(self, listener: Listener, speed: float) -> None:
+        tls = listener.tls
         super().__init__(
             uvicorn.Config(
                 self._answer,
@@ -76,6 +81,7 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,  # nobody's word about who asks is taken
                 server_header=False,
                 backlog=BACKLOG,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
                 timeout_keep_alive=math.ceil(KEEP_ALIVE_S * speed),
             )
         )
@@ -158,7 +164,8 @@ async def serving(listeners: Sequence[Listener], *, speed: float = 1.0) -> Async
     sockets = bind_all(listeners)
     servers = [_Server(listener, speed) for listener in listeners]
     bounds = tuple(
-        Bound(host=listener.host, port=on[0].getsockname()[1]) for listener, on in zip(listeners, sockets, strict=True)
+        Bound(host=listener.host, port=on[0].getsockname()[1], is_tls=listener.tls is not None)
+        for listener, on in zip(listeners, sockets, strict=True)
     )
     failure: Exception | None = None
     try:

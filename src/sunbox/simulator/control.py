@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from sunbox.simulator.meter import HANG_S, MeterFault
 from sunbox.simulator.patch import PatchError, patch_world
+from sunbox.simulator.powerwall import Powerwall
 from sunbox.simulator.world import World
 
 HELP = """\
@@ -33,6 +34,7 @@ This is the simulated world of sunbox.
     {"sun": {"pv_w": 5000}}                   fix the sun's power; {"factor": 0.3} dims it; null gives it back
     {"load": {"extra_w": 2000}}               add to the house's load; {"w": 500} fixes it; null gives it back
     {"battery": {"soc_pct": 80}}              the home battery
+    {"powerwall": {"apply_s": 45}}            how a Powerwall behaves: apply_s, acts, reserve_policy, is_grid_down …
     {"meter": {"fault": "stale"}}             stale, http_500, hang, null (the word), or null; delay_s, noise_w
     {"faults": [{…}]}                         have Tesla's cloud fail; {"clear_faults": true} ends that
 
@@ -84,6 +86,7 @@ def world_truth(world: World) -> dict[str, Any]:
             "max_charge_w": battery.params.max_charge_w,
             "max_discharge_w": battery.params.max_discharge_w,
         },
+        **({"powerwall": battery.truth()} if isinstance(battery, Powerwall) else {}),
         "meter": world.meter.params.truth(),
         "energy": {
             "since": world.began_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

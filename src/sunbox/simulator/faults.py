@@ -14,15 +14,19 @@ from enum import StrEnum
 from typing import Any
 
 from sunbox.core.model import VehicleFacts
+from sunbox.dialects.powerwall import table as energy
 from sunbox.dialects.tesla import envelopes, proxies
 from sunbox.dialects.tesla.table import BY_NAME, COMMANDS, TOKEN, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP
 
 _COMMANDS = frozenset(row.name for row in COMMANDS)
 _TO_CAR = _COMMANDS | {VEHICLE_DATA.name}
-_PAID = _TO_CAR | {WAKE_UP.name}
-_API = _PAID | {VEHICLE.name, VEHICLES.name}
+_ENERGY_WRITES = frozenset(row.name for row in energy.WRITES)
+_ENERGY_READS = frozenset(row.name for row in energy.READS)
+_TO_SITE = _ENERGY_WRITES | _ENERGY_READS
+_PAID = _TO_CAR | {WAKE_UP.name} | _TO_SITE
+_API = _PAID | {VEHICLE.name, VEHICLES.name, energy.PRODUCTS.name}
 _BLE = proxies.BLE_COMMANDS | {proxies.BLE_WAKE_UP.name, proxies.BLE_DATA.name, proxies.BLE_STATE.name}
-_ORDER = {name: place for place, name in enumerate((*BY_NAME, proxies.BLE_STATE.name))}
+_ORDER = {name: place for place, name in enumerate((*BY_NAME, proxies.BLE_STATE.name, *energy.BY_NAME))}
 
 SERVER_CODES = (500, 502, 503, 504, 540)
 LONGEST_S = 100_000_000
@@ -87,6 +91,8 @@ class Fault:
     age_s: int = 0  #: how much older than the fault stale data is
     frozen: dict[str, tuple[VehicleFacts, dict[str, dict[str, Any]]]] = field(default_factory=dict)
     """Stale data by VIN: the cars as they were when the fault began."""
+    frozen_sites: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Stale answers of `live_status` by site."""
 
     def is_over(self, at: datetime) -> bool:
         """Return whether it hits nothing any more."""
@@ -169,6 +175,28 @@ KINDS: dict[str, Kind] = {
         frozenset({VEHICLE_DATA.name}),
         "the data of when the fault began, age_s older still",
         options=frozenset({"age_s"}),
+    ),
+    "stale_status": Kind(
+        frozenset({energy.LIVE_STATUS.name}),
+        "live_status of when the fault began, age_s older still; until cleared",
+        count=None,
+        options=frozenset({"age_s"}),
+    ),
+    "write_ignored": Kind(_ENERGY_WRITES, "a Powerwall's change is accepted and never made"),
+    "write_refused": Kind(_ENERGY_WRITES, "a Powerwall's change: 200 with Code 400"),
+    "no_object": Kind(
+        _ENERGY_READS, "200 with an empty text for `response`", lambda _: Reply(status=200, body={"response": ""})
+    ),
+    "incomplete": Kind(_ENERGY_READS, "408: Error incomplete data", _answer(408, "Error incomplete data")),
+    "site_gone": Kind(_TO_SITE, "404: the site is gone, until cleared", count=None),
+    "unregistered": Kind(
+        _API,
+        "412: the application is not registered in the region, until cleared",
+        _answer(412, envelopes.UNREGISTERED.format(client="of this application", base_url="of the account")),
+        count=None,
+    ),
+    "unpaid": Kind(
+        _API, "402: Tesla wants a method of payment, until cleared", _answer(402, "payment required"), count=None
     ),
     "limit_exceeded": Kind(_PAID, "403: the billing limit is reached", _answer(403, envelopes.EXCEEDED_LIMIT)),
     "unsigned": Kind(

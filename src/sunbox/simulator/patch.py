@@ -8,6 +8,7 @@ from typing import Any
 
 from sunbox.simulator.battery import BatteryParams
 from sunbox.simulator.meter import MAX_DELAY_S, MeterFault, MeterParams
+from sunbox.simulator.powerwall import MOST_APPLY_S, Manner, Powerwall, ReplyStyle, ReservePolicy
 from sunbox.simulator.world import Car, World
 
 Change = Callable[[], None]
@@ -135,6 +136,36 @@ def _battery(world: World, value: Any) -> list[Change]:
     return changes
 
 
+_MANNER_WORDS: Mapping[str, type[ReservePolicy | ReplyStyle]] = {
+    "reserve_policy": ReservePolicy,
+    "reply_style": ReplyStyle,
+}
+_MANNER_NUMBERS: Mapping[str, tuple[float, float]] = {
+    "apply_s": (0, MOST_APPLY_S),
+    "sample_s": (0, MAX_DELAY_S / 2),
+    "delay_s": (0, MAX_DELAY_S / 2),
+}
+
+
+def _powerwall(world: World, value: Any) -> list[Change]:
+    battery = world.battery
+    if not isinstance(battery, Powerwall):
+        raise PatchError("there is no Powerwall", "a world with powerwalls in its scenario")
+    wanted = dict(_object(value, "powerwall", tuple(Manner.__slots__)))
+    for key, each in wanted.items():
+        if key in _MANNER_WORDS:
+            words = _MANNER_WORDS[key]
+            if each not in list(words):
+                raise PatchError(f"powerwall {key} is {each!r}", ", ".join(words))
+            wanted[key] = words(each)
+        elif key in _MANNER_NUMBERS:
+            if not (each is None and key == "apply_s"):
+                wanted[key] = _number(each, f"powerwall {key}", *_MANNER_NUMBERS[key])
+        elif not isinstance(each, bool):
+            raise PatchError(f"powerwall {key} is {each!r}", "true or false")
+    return [lambda: battery.behave(**wanted)]
+
+
 def _meter(world: World, value: Any) -> list[Change]:
     if value is None:
         value = {"fault": None}
@@ -237,6 +268,7 @@ _PARTS: dict[str, Callable[[World, Any], list[Change]]] = {
     "sun": _sun,
     "load": _load,
     "battery": _battery,
+    "powerwall": _powerwall,
     "meter": _meter,
     "faults": _faults,
 }

@@ -19,6 +19,7 @@ from sunbox.simulator.goe_tesla import BoxedTesla
 from sunbox.simulator.habits import HABITS, Outing, Presence
 from sunbox.simulator.household import GeneratedTrace
 from sunbox.simulator.meter import MeterFault, MeterParams
+from sunbox.simulator.powerwall import make_powerwall
 from sunbox.simulator.sun import Roof, Sky
 from sunbox.simulator.trace import Trace, load_trace
 from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
@@ -143,6 +144,7 @@ class Scenario:
     battery_kwh: float = 0.0  #: 0 = none
     battery_max_w: float = 5000.0
     battery_soc_pct: float = 50.0
+    powerwalls: int = 0  #: so many Powerwalls instead of that battery; battery_soc_pct is then the app's
     presence: Presence = Presence.ALWAYS
     meter: MeterScenario = MeterScenario()
     cars: tuple[CarScenario, ...] = field(default=(CarScenario(),))
@@ -279,8 +281,10 @@ def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None)
         longitude=scenario.place.longitude,
         timezone=ZoneInfo(scenario.place.timezone),
     )
-    battery = None
-    if scenario.battery_kwh > 0:
+    battery: Battery | None = None
+    if scenario.powerwalls > 0:
+        battery = make_powerwall(scenario.powerwalls, soc_pct=scenario.battery_soc_pct)
+    elif scenario.battery_kwh > 0:
         battery = Battery(
             BatteryParams(
                 capacity_wh=1000 * scenario.battery_kwh,

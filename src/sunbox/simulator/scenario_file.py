@@ -45,6 +45,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "ChargerScenario.max_amps": (6, 32),
     "WallboxCarScenario.max_amps": (6, 32),
     "WallboxCarScenario.limit_pct": (1, 100),
+    "powerwalls": (0, 20),
 }
 """Least and most, by the name of the field, where needed with its class."""
 

@@ -11,6 +11,7 @@ from sunbox.core.model import Availability
 from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.table import COMMANDS, REGION, VEHICLE, VEHICLE_DATA, VEHICLES, WAKE_UP, Endpoint
 from sunbox.simulator.car import TeslaCar
+from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.faults import Fault, Reply
 from sunbox.simulator.tesla_documents import ASKED_BY_NAME, facts_of, identity_of, sections_of
 from sunbox.simulator.tesla_effects import EFFECTS, invalid_field
@@ -24,6 +25,14 @@ class Account:
     seems_online: Callable[[TeslaCar], bool]  #: a fault has the state call say so
     shows_location: bool
     home: Callable[[], tuple[str, str]]  #: region that serves the account, and its base URL
+    sites: tuple[EnergySite, ...] = ()
+    lists_vehicles: bool = True  #: among the products
+    register: Callable[[str], None] = lambda _: None
+    is_registered: Callable[[], bool] = lambda: True
+
+    def is_old_api_gone(self) -> bool:
+        """Return whether energy calls that Tesla does not document are answered with 404."""
+        return any(site.manner.is_old_api_gone for site in self.sites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +42,7 @@ class Call:
     row: Endpoint
     account: Account
     vehicle: TeslaCar | None = None
+    site: EnergySite | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
@@ -43,6 +53,12 @@ class Call:
         """Return the car of a call whose path names one."""
         assert self.vehicle is not None  # noqa: S101 - answered with 404 before
         return self.vehicle
+
+    @property
+    def energy_site(self) -> EnergySite:
+        """Return the site of a call whose path names one."""
+        assert self.site is not None  # noqa: S101 - answered with 404 before
+        return self.site
 
     def is_hit_by(self, kind: str) -> bool:
         """Return whether a fault of this kind hits it."""
@@ -73,17 +89,18 @@ def _region(call: Call) -> Reply:
     return ok(envelopes.one({"region": region, "fleet_api_base_url": base_url}))
 
 
-def _summary_of(account: Account, car: TeslaCar) -> dict[str, Any]:
+def summary_of(account: Account, car: TeslaCar) -> dict[str, Any]:
+    """Return a car as the account's lists have it."""
     availability = Availability.ONLINE if account.seems_online(car) else car.availability
     return envelopes.summary_to_wire(identity_of(car), availability)
 
 
 def _list(call: Call) -> Reply:
-    return ok(envelopes.many([_summary_of(call.account, car) for car in call.account.cars]))
+    return ok(envelopes.many([summary_of(call.account, car) for car in call.account.cars]))
 
 
 def _summary(call: Call) -> Reply:
-    return ok(envelopes.one(_summary_of(call.account, call.car)))
+    return ok(envelopes.one(summary_of(call.account, call.car)))
 
 
 def _data(call: Call) -> Reply:
@@ -104,7 +121,7 @@ def _data(call: Call) -> Reply:
 
 
 def _wake(call: Call) -> Reply:
-    before = _summary_of(call.account, call.car)  # it answers with the old state
+    before = summary_of(call.account, call.car)  # it answers with the old state
     if not call.is_hit_by("no_wake"):
         call.car.wake()
     return ok(envelopes.one(before))

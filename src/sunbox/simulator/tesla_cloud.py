@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -27,11 +27,16 @@ from starlette.types import Receive, Scope, Send
 
 from sunbox.clock import Clock
 from sunbox.core.commands import RequestKind
+from sunbox.dialects.powerwall import table as energy
+from sunbox.dialects.powerwall import wire as energy_wire
 from sunbox.dialects.tesla import envelopes
 from sunbox.dialects.tesla.table import AUTHORIZE, BASE_URLS, ENDPOINTS, REGION, TOKEN, VEHICLE, WAKE_UP, Endpoint
 from sunbox.dialects.tesla.wire import tokens_to_wire
 from sunbox.simulator.bill import BILLED_BELOW, Bill, Received
 from sunbox.simulator.car import TeslaCar
+from sunbox.simulator.energy_answers import ANSWERS as ENERGY_ANSWERS
+from sunbox.simulator.energy_answers import PARTNER_ROWS, answer_energy
+from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.faults import (
     KINDS,
     MISSING_SCOPES,
@@ -84,6 +89,7 @@ class CloudSettings:
     other_region: str = "na"
     other_base_url: str = BASE_URLS["na"]  #: where the other region is; what 421 sends the client to
     is_account_elsewhere: bool = False  #: the other region serves the account: 421 to everything
+    lists_vehicles: bool = True  #: among the products
     billing_limit_dollars: float | None = None  #: per calendar month; None = none
     ble: BleSettings = BleSettings()  # noqa: RUF009 - immutable
 
@@ -106,6 +112,7 @@ class TeslaCloud:
         clock: Clock,
         cars: Iterable[TeslaCar],
         *,
+        sites: Iterable[EnergySite] = (),
         sync: Callable[[], None] = lambda: None,
         settings: CloudSettings | None = None,
         timezone: tzinfo | None = None,
@@ -117,6 +124,7 @@ class TeslaCloud:
         Args:
             clock: tells the time.
             cars: the account's.
+            sites: the account's homes with a Powerwall or Tesla's solar roof.
             sync: brings the cars to the present; called before each look at one.
             settings: how it behaves.
             timezone: whose days the bill counts; default Europe/Berlin.
@@ -140,12 +148,19 @@ class TeslaCloud:
         self._base_url = base_url
         self._rng = random.Random(f"{seed}/tesla-cloud")
         self._limits = RateLimits()
+        self.sites = tuple(sites)
+        self._by_site = {name: site for site in self.sites for name in site.names}
+        self._has_registered = False
         self._by_name = {name: car for car in self.cars for name in names_of(car)}
         self._account = Account(
             cars=self.cars,
             seems_online=self._seems_online,
             shows_location=self.settings.shows_location and LOCATION_SCOPE in self.settings.scopes,
             home=self._home,
+            sites=self.sites,
+            lists_vehicles=self.settings.lists_vehicles,
+            register=self._register,
+            is_registered=self._is_registered,
         )
         self.ble = BleProxy(clock, self.cars, sync=sync, faults=self.faults, settings=self.settings.ble, seed=seed)
         self.signing = SigningProxy(self._serve_signed, self._forwarded)
@@ -178,6 +193,8 @@ class TeslaCloud:
         for fault in made:
             if fault.kind == "stale_data":
                 fault.frozen = {car.vin: (facts_of(car), sections_of(car)) for car in self.cars}
+            if fault.kind == "stale_status":
+                fault.frozen_sites = {site.settings.site_id: _aged_status(site, fault.age_s) for site in self.sites}
         self.faults.add(made)
 
     def clear_faults(self) -> None:
@@ -187,8 +204,8 @@ class TeslaCloud:
     def _fault(self, given: Any) -> Fault:
         fault = fault_from_json(given, self.clock.now())
         fault.base_url = self.settings.other_base_url
-        if fault.vehicle is not None and fault.vehicle not in self._by_name:
-            allowed = ", ".join(car.vin for car in self.cars)
+        if fault.vehicle is not None and fault.vehicle not in self._by_name and fault.vehicle not in self._by_site:
+            allowed = ", ".join((*(car.vin for car in self.cars), *self._by_site))
             raise ValueError(f"{fault.kind}.vehicle: {fault.vehicle!r}; allowed is {allowed}")
         return fault
 
@@ -198,9 +215,10 @@ class TeslaCloud:
     # requests
 
     def _routes(self) -> list[BaseRoute]:
-        rows = [row for row in ENDPOINTS if row is not TOKEN]
+        rows = [*(row for row in ENDPOINTS if row is not TOKEN), *energy.ENDPOINTS, *PARTNER_ROWS]
         return [
             Route("/status", _status, methods=["GET"]),
+            Route(energy.PUBLIC_KEY_PATH, _public_key, methods=["GET"]),
             Mount(BLE_PROXY, app=self.ble.app),
             Mount(SIGNING_PROXY, app=self.signing.app),
             Route(AUTHORIZE.path, self._authorize, methods=[AUTHORIZE.method]),
@@ -241,21 +259,25 @@ class TeslaCloud:
         # Once the limit has disabled the application, nothing more is billed: else the bill would rise beyond it.
         is_billed = not self._is_disabled(row)
         car = self._by_name.get(request.path_params.get("vehicle", ""))
-        reply, fault = self._refused(request, row, car), None
+        site = self._by_site.get(request.path_params.get("site", ""))
+        device = car.vin if car is not None else None if site is None else str(site.settings.site_id)
+        reply, fault = self._refused(request, row, car, site), None
         if reply is None:
-            fault = self.faults.take(row.name, _names(car), self.clock.now(), way)
+            names = _names(car) if site is None else site.names
+            fault = self.faults.take(row.name, names, self.clock.now(), way)
             call = Call(
                 row=row,
                 account=self._account,
                 vehicle=car,
+                site=site,
                 query=dict(request.query_params),
                 body=body or {},
                 fault=fault,
                 is_signed=way is Way.SIGNED,
             )
             reply = self._reply(call, problem)
-            if fault is None and car is not None and row.bills is not None:
-                told = self._limits.headers(car.vin, row.bills, self.clock.now())
+            if fault is None and device is not None and row.bills is not None:
+                told = self._limits.headers(device, row.bills, self.clock.now())
                 reply = replace(reply, headers={**reply.headers, **told})
         is_lost = fault is not None and fault.kind in LOST
         path = SIGNED_PATH.format(**request.path_params) if way is Way.SIGNED else request.url.path
@@ -276,20 +298,20 @@ class TeslaCloud:
     def _reply(self, call: Call, problem: Reply | None) -> Reply:
         """Return the answer that is given, and carry the call out unless a fault is in the way."""
         if call.fault is None:
-            return problem or answer(call)
+            return problem or _answer_to(call)
         if call.is_hit_by("lost_request"):
             return NEVER_CAME
         make = KINDS[call.fault.kind].reply
-        real = problem or (answer(call) if make is None or call.fault.applied else NEVER_CAME)
+        real = problem or (_answer_to(call) if make is None or call.fault.applied else NEVER_CAME)
         return real if make is None else make(call.fault)
 
-    def _refused(self, request: Request, row: Endpoint, car: TeslaCar | None) -> Reply | None:
-        """Return why a request does not even reach the car: login, region, scopes, bill, vehicle, service, rate limit."""
+    def _refused(self, request: Request, row: Endpoint, car: TeslaCar | None, site: EnergySite | None) -> Reply | None:
+        """Return why a request does not even reach the car or site: login, region, scopes, bill, vehicle, service, rate limit."""
         now_at = self.clock.now()
         text = self.tokens.refusal(request.headers.get("authorization"), now_at)
         if text is not None:
             return failed(401, text)
-        if not self.settings.is_registered:
+        if not self._is_registered() and row not in PARTNER_ROWS:
             client = self.settings.application.client_id or "of this application"
             return failed(412, envelopes.UNREGISTERED.format(client=client, base_url=self._base_url))
         if self.settings.is_account_elsewhere and row is not REGION:
@@ -299,6 +321,10 @@ class TeslaCloud:
             return failed(403, MISSING_SCOPES)
         if self._is_disabled(row):
             return failed(403, envelopes.EXCEEDED_LIMIT)
+        if "site" in request.path_params:
+            if site is None:
+                return failed(404, envelopes.NOT_FOUND)
+            return None if row.bills is None else self._rate_limit(str(site.settings.site_id), row.bills, now_at)
         if "vehicle" not in request.path_params:
             return None
         if car is None:
@@ -307,14 +333,20 @@ class TeslaCloud:
             return None
         if car.is_in_service:
             return failed(405, envelopes.IN_SERVICE)
-        return self._rate_limit(car, row.bills, now_at)
+        return self._rate_limit(car.vin, row.bills, now_at)
 
-    def _rate_limit(self, car: TeslaCar, kind: RequestKind, now_at: datetime) -> Reply | None:
-        if self._limits.take(car.vin, kind, now_at):
+    def _rate_limit(self, device: str, kind: RequestKind, now_at: datetime) -> Reply | None:
+        if self._limits.take(device, kind, now_at):
             return None
-        headers = self._limits.headers(car.vin, kind, now_at)
+        headers = self._limits.headers(device, kind, now_at)
         headers["Retry-After"] = headers["RateLimit-Reset"]
         return Reply(status=429, body=envelopes.error("too many requests"), headers=headers)
+
+    def _register(self, _domain: str) -> None:
+        self._has_registered = True
+
+    def _is_registered(self) -> bool:
+        return self.settings.is_registered or self._has_registered
 
     def _home(self) -> tuple[str, str]:
         """Return the region that serves the account, and where it is."""
@@ -380,6 +412,11 @@ class TeslaCloud:
         match form.get("grant_type"):
             case "refresh_token":
                 tokens = self.tokens.refresh(form.get("refresh_token", ""), now_at)
+            case "client_credentials":
+                if not self.login.knows(form):
+                    return Reply(status=401, body={"error": envelopes.UNAUTHORIZED_CLIENT, "error_description": ""})
+                scopes = frozenset(form.get("scope", "").split()) & self.settings.scopes
+                tokens = self.tokens.partner(scopes, now_at)
             case "authorization_code":
                 granted = self.login.trade(form, now_at)
                 if isinstance(granted, Reply):
@@ -413,6 +450,21 @@ def _names(car: TeslaCar | None) -> frozenset[str]:
 
 async def _status(_: Request) -> Response:
     return PlainTextResponse("ok")
+
+
+async def _public_key(_: Request) -> Response:
+    """Stand for the owner's own domain, where Tesla looks for the public key."""
+    return PlainTextResponse("-----BEGIN PUBLIC KEY-----\nc2ltdWxhdGVk\n-----END PUBLIC KEY-----\n")
+
+
+def _answer_to(call: Call) -> Reply:
+    return answer_energy(call) if call.row.name in ENERGY_ANSWERS else answer(call)
+
+
+def _aged_status(site: EnergySite, age_s: int) -> dict[str, Any]:
+    status = site.live_status()
+    at = None if status.measured_at is None else status.measured_at - timedelta(seconds=age_s)
+    return energy_wire.live_status_to_wire(replace(status, measured_at=at))
 
 
 def _json_body(request: Request, raw: bytes) -> tuple[Any, Reply | None]:

@@ -76,6 +76,10 @@ def invalid_field(endpoint: Endpoint, body: Mapping[str, Any]) -> str | None:
 def _wrong(field: Field, value: Any) -> str | None:
     if field.type is FieldType.BOOL:
         return None if isinstance(value, bool) else "must be a boolean"
+    if field.type is FieldType.OBJECT:
+        return None if isinstance(value, dict) else "must be an object"
+    if field.choices:
+        return None if value in field.choices else f"must be one of {', '.join(field.choices)}"
     if field.type is FieldType.TEXT:
         if not isinstance(value, str) or len(value) > (field.high or 0):
             return f"must be a text of at most {field.high} characters"

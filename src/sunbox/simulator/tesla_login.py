@@ -57,6 +57,10 @@ class LoginPage:
         self._application, self._allowed, self._denies = application, allowed, denies
         self._codes: dict[str, Granted] = {}
 
+    def knows(self, form: Mapping[str, str]) -> bool:
+        """Return whether a form names the application and has its secret."""
+        return self._application.knows(form)
+
     def open(self, query: Mapping[str, str], at: datetime) -> Reply:
         """Return what the browser gets: it is sent on to the application's own address, or shown what is wrong."""
         named, redirect_uri = query.get("client_id", ""), query.get("redirect_uri", "")

@@ -70,6 +70,10 @@ class TokenStore:
         tokens = self._issue(None, scopes, at)
         return tokens if OFFLINE_ACCESS in scopes else replace(tokens, refresh_token=None)
 
+    def partner(self, scopes: frozenset[str], at: datetime) -> Tokens:
+        """Return a token of the application itself: it lasts as long as others, and cannot be renewed."""
+        return replace(self._issue(None, scopes - {OFFLINE_ACCESS}, at), refresh_token=None)
+
     def _issue(self, parent: str | None, scopes: frozenset[str], at: datetime) -> Tokens:
         self._count += 1
         tail = f"{self._count}-{self._rng.getrandbits(64):016x}"

@@ -209,6 +209,8 @@ class World:
         self.seed = seed
         self.sun, self.load = Shift(), Shift()
         self.clouds: dict[str, Cloud] = {}
+        self.watch: Callable[[float, float, float, float, float], None] | None = None
+        """Is told of each step: its beginning, its length, and its mean powers of sun, all loads and battery."""
         self.began_at = clock.now().astimezone(UTC)
         self.t_s = (self.began_at - trace.start_at).total_seconds()
         self._starts = {car.id: StartCounter(car.draw_w) for car in self.cars.values()}
@@ -367,6 +369,9 @@ class World:
                 battery.advance(dt_s, mean_w + (house_w + house_end_w - pv_w - pv_end_w) / 2)
                 battery_w, soc_pct = battery.power_w, battery.soc_pct
             account(day, dt_s, (pv_w, pv_end_w), (house_w, house_end_w), battery_w=battery_w, cars=present)
+            if self.watch is not None:
+                load_w = mean_w + (house_w + house_end_w) / 2
+                self.watch(t_s, dt_s, (pv_w + pv_end_w) / 2, load_w, battery_w)
             pv_w, house_w = pv_end_w, house_end_w
             self.t_s = end_s
             history.append(Sample(end_s, pv_w, house_w, cars_w, battery_w, soc_pct))

@@ -1,4 +1,4 @@
-"""Carries out calls of `tesla-fleet-api`, one JSON object per line: `url`, `token`, `vin`, `on`, `call`, `with`.
+"""Carries out calls of `tesla-fleet-api`, one JSON object per line: `url`, `token`, `vin` (or number of a site), `on`, `call`, `with`.
 
 The answer has either `returned`, or `raised` (the names of the error's classes, its own first) with `data`.
 """
@@ -16,7 +16,13 @@ from tesla_fleet_api.exceptions import TeslaFleetError
 async def carry_out(asked):
     async with aiohttp.ClientSession() as session:
         api = TeslaFleetApi(session=session, access_token=asked["token"], server=asked["url"])
-        where = {"api": api, "user": api.user, "vehicle": api.vehicles.specific(asked["vin"])}[asked["on"]]
+        places = {
+            "api": lambda: api,
+            "user": lambda: api.user,
+            "vehicle": lambda: api.vehicles.specific(asked["vin"]),
+            "site": lambda: api.energySites.create(int(asked["vin"])),
+        }
+        where = places[asked["on"]]()
         arguments = dict(asked["with"])
         if "endpoints" in arguments:
             arguments["endpoints"] = [VehicleDataEndpoint(name) for name in arguments["endpoints"]]

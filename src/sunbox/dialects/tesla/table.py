@@ -19,6 +19,7 @@ class FieldType(StrEnum):
     BOOL = "bool"
     FLOAT = "float"
     TEXT = "text"
+    OBJECT = "object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Field:
     required: bool = False
     low: int | None = None
     high: int | None = None  #: of a number; of a text its length
+    choices: tuple[str, ...] = ()  #: of a text; none = any
     help: str = ""
 
 

@@ -36,8 +36,9 @@ from sunbox.dialects.tesla.outcomes import is_tesla_url
 from sunbox.dialects.tesla.table import AUTH_URLS, BASE_URLS, LOGIN_URLS, REGION, TOKEN, VEHICLES, Endpoint
 from sunbox.dialects.tesla.wire import document_from_wire, read_failure_from_wire, tokens_from_wire
 from sunbox.drivers.tesla.client import TeslaClient, Unanswered
+from sunbox.drivers.tesla.secret_file import write_private
 from sunbox.drivers.tesla.settings import Region, TeslaAccountSettings, may_follow
-from sunbox.drivers.tesla.tokens import TeslaAccount, TeslaTokens, TokenFile, write_private
+from sunbox.drivers.tesla.tokens import TeslaAccount, TeslaTokens, TokenFile
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory, describe
 

@@ -18,10 +18,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import json
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,15 +38,21 @@ from sunbox.dialects.tesla.wire import (
     token_error_from_wire,
     tokens_from_wire,
 )
+from sunbox.drivers.tesla.secret_file import (
+    LOCK_LOOK_S,
+    LOCK_WAIT_S,
+    close_to_others,
+    lock_path,
+    open_lock,
+    try_lock,
+    write_private,
+)
 from sunbox.drivers.tesla.settings import BaseUrl, Region, TeslaAccountSettings, addresses
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory, describe, was_sent
 
 RENEW_BEFORE_S = 60.0
 """An access token is renewed so long before it ends, so that none ends on its way."""
-
-LOCK_WAIT_S = 30.0
-LOCK_LOOK_S = 0.1
 
 LOG_IN_AGAIN = "log in again with `sunbox setup tesla`"
 
@@ -139,17 +143,16 @@ class TokenFile:
         Raises:
             TokenError: another process does not let go, or the lock cannot be made.
         """
-        beside = self.path.with_name(f"{self.path.name}.lock")  # the file itself is replaced, and its lock with it
+        beside = lock_path(self.path)
         try:
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_lock(self.path)
         except OSError as error:
             raise TokenError(
                 f"{beside} cannot be made ({_why(error)}): its directory must be writable", Cause.BUSY
             ) from None
         try:
-            _give_to_owner_of(beside.parent, descriptor)
             waited_s = 0.0
-            while not _try_lock(descriptor):
+            while not try_lock(descriptor):
                 if waited_s >= LOCK_WAIT_S:
                     raise TokenError(f"another process holds {beside} for {LOCK_WAIT_S:g} s", Cause.BUSY)
                 await asyncio.sleep(LOCK_LOOK_S)
@@ -159,9 +162,8 @@ class TokenFile:
             os.close(descriptor)
 
     def _close_to_others(self) -> None:
-        mode = self.path.stat().st_mode & 0o777
-        if mode & 0o077:
-            self.path.chmod(0o600)
+        mode = close_to_others(self.path)
+        if mode is not None:
             structlog.get_logger(__name__).warning(
                 "token file was open to other users; it is 0600 now", file=str(self.path), was=f"{mode:04o}"
             )
@@ -169,58 +171,6 @@ class TokenFile:
 
 def _why(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read: written beside it, made durable, then renamed; a link stays a link.
-
-    Raises:
-        OSError: it cannot be written; what was there is untouched.
-    """
-    target = path.resolve()
-    written: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
-        written = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            _give_to_owner_of(target.parent, descriptor)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(target)
-    except OSError:
-        if written is not None:
-            with contextlib.suppress(OSError):
-                written.unlink()
-        raise
-    _sync_directory(target.parent)
-
-
-def _give_to_owner_of(folder: Path, descriptor: int) -> None:
-    """Have a file of root's belong to the owner of its folder: after `sudo sunbox setup tesla` the service can still read it."""
-    if os.geteuid() != 0:
-        return
-    with contextlib.suppress(OSError):  # not allowed everywhere; then it is root's
-        found = folder.stat()
-        os.fchown(descriptor, found.st_uid, found.st_gid)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename durable. Some file systems cannot; then the rename itself has to do."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 class TeslaAccount:

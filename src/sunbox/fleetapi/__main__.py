@@ -1,0 +1,5 @@
+"""`python -m sunbox.fleetapi`."""
+
+from sunbox.fleetapi.command import run
+
+run()
