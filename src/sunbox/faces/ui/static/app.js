@@ -167,7 +167,11 @@ class LoadpointCard {
     for (const part of this.root.querySelectorAll("[data-is]")) this.parts[part.dataset.is] = part;
     this.heldUntil = { amps: 0, target: 0 };
 
-    for (const radio of this.root.querySelectorAll(".modes input")) {
+    for (const radio of this.parts.phases.querySelectorAll("input")) {
+      radio.name = `phases-${id}`;
+      radio.addEventListener("change", () => this.ask({ phases: Number(radio.value) }));
+    }
+    for (const radio of this.parts.modes.querySelectorAll("input")) {
       radio.name = `mode-${id}`;
       // a mode chosen by hand rules at once, so it lifts an earlier start or stop
       radio.addEventListener("change", () => this.ask({ mode: radio.value, override: "none" }));
@@ -250,9 +254,13 @@ class LoadpointCard {
     setText(parts.current, lp.draw_a === null ? "–" : `${plain(lp.draw_a)} A${lp.is_flowing ? phases : ""}`);
     setText(parts.added, lp.energy_added_wh === null ? "–" : `${plain(lp.energy_added_wh / 1000)} kWh`);
     setText(parts["age-name"], car?.is_asleep ? "Asleep, read" : "Car read");
-    setText(parts.age, car === null ? "–" : ago(car.age_s));
+    parts["age-row"].hidden = car === null;
+    setText(parts.age, car === null ? "" : ago(car.age_s));
 
-    for (const radio of this.root.querySelectorAll(".modes input")) radio.checked = radio.value === lp.mode;
+    for (const radio of parts.modes.querySelectorAll("input")) radio.checked = radio.value === lp.mode;
+    parts.phases.hidden = !lp.can_switch_phases;
+    const phasesAsked = String(lp.phases_asked ?? 0);
+    for (const radio of parts.phases.querySelectorAll("input")) radio.checked = radio.value === phasesAsked;
     this.root.querySelector("[data-do=start]").disabled = lp.override === "charge";
     this.root.querySelector("[data-do=stop]").disabled = lp.override === "stop";
 
