@@ -55,20 +55,21 @@ def made_day(sky: Sky = Sky.PARTLY_CLOUDY, *, seed: int = 1, kwp: float = 10.0) 
     return GeneratedTrace(date(2024, 6, 17), timezone=ZoneInfo("Europe/Berlin"), roof=Roof(kwp=kwp), sky=sky, seed=seed)
 
 
-def _june_file() -> Path:
+def june_file() -> Path:
+    """Return where the recorded days are, if they are at hand."""
     shared = Path(os.environ.get("SUNBOX_SHARED", Path(__file__).parents[3] / "shared"))
     return shared / "data" / "composite_june_days_01-15_1min.csv.gz"
 
 
 needs_june = pytest.mark.skipif(
-    not _june_file().exists() and not os.environ.get("CI"),  # in CI a missing file is a failure
+    not june_file().exists() and not os.environ.get("CI"),  # in CI a missing file is a failure
     reason="the recorded June days are not at hand (SUNBOX_SHARED)",
 )
 
 
 @cache
 def _june(kwp: float) -> RecordedTrace:
-    return load_trace(_june_file(), timezone=ZoneInfo("Europe/Berlin"), kwp=kwp)
+    return load_trace(june_file(), timezone=ZoneInfo("Europe/Berlin"), kwp=kwp)
 
 
 def june_day(day: int, *, kwp: float = 10.0, from_h: int = 4, until_h: int = 20) -> RecordedTrace:

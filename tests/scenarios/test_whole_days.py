@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.scenarios.home import Home, live, living
+from tests.scenarios.site_days import june_file, needs_june
 
 from sunbox.cli.day import DayOptions, run_days
 from sunbox.gateway.replay import replay_file
 from sunbox.simulator.habits import Presence
-from sunbox.simulator.scenario import CarScenario, Scenario, build_trace
+from sunbox.simulator.scenario import CarScenario, ChargerKind, Scenario, build_trace
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +59,14 @@ def test_a_days_journal_replays_to_the_same_decisions(tmp_path: Path, battery_kw
         assert replayed.first_difference is None
         assert replayed.same_version
     assert sum(replay_file(path).events for path in files) > 8000
+
+
+@needs_june
+def test_a_go_e_switches_phases_by_itself_over_changeable_days_whatever_befalls_it() -> None:
+    """Four of the fifteen recorded days, with what goes wrong in a usual week. All fifteen stand in docs/goe-charger.md."""
+    options = DayOptions(charger=ChargerKind.GOE, phases=None, min_amps=6, days=4, troubles=True)
+    score = run_days(options, str(june_file()))
+    assert score.capture_pct >= 78
+    assert score.import_kwh_per_30d <= 12
+    assert score.phase_switches_per_day <= 6
+    assert score.charged_kwh > 60
