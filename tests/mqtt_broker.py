@@ -5,6 +5,7 @@ A test that needs it fails where it is missing: `apt-get install mosquitto`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -86,3 +87,11 @@ def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
         yield broker
     finally:
         broker.stop()
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """End tasks that publish: a client's `wait_for` may lose a cancellation, so they are told again."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.2)

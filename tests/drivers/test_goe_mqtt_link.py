@@ -12,7 +12,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 from pydantic import ValidationError
-from tests.mqtt_broker import Mosquitto, free_port, mosquitto
+from tests.mqtt_broker import Mosquitto, ended, free_port, mosquitto
 
 from sunbox.clock import SystemClock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
@@ -84,9 +84,7 @@ async def living(device: Device, broker: Mosquitto) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            for task in (listening, beating):
-                task.cancel()
-            await asyncio.gather(listening, beating, return_exceptions=True)
+            await ended(listening, beating)
 
 
 def settings(url: str) -> GoeChargerSettings:
