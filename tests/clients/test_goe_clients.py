@@ -9,10 +9,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
-from client_sessions import Stage, running, staged
+from client_sessions import Stage, plain_environment, program_of, running, staged
 from goe_places import PLACES, Body, Place
 
 
@@ -111,6 +114,36 @@ def test_goe_reads_every_component(play: Play) -> None:
             stats = await place.call("get_stats")
             assert stats["energy_total_wh"] == 0
             await asyncio.sleep(60)
+        assert place.wakes() == 0
+
+    play("goe", body)
+
+
+COMPONENTS = ("meta", "time", "config", "charging_status", "stats")
+
+
+def test_goe_on_the_command_line(play: Play, tmp_path: Path) -> None:
+    """Its own program: every component, alone and together, and raw keys."""
+
+    async def body(place: Place) -> None:
+        host = place.stage.url.removeprefix("http://")
+
+        async def told(*words: str) -> str:
+            program = [str(program_of("goe", "goe")), "-h", host, *words]
+            environment = plain_environment(tmp_path)
+            run = partial(
+                subprocess.run, program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            )
+            done = await place.stage.call(run)
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr
+            return str(done.stdout)
+
+        for component in COMPONENTS:
+            assert await told("charger", component)
+        together = await told("charger", *COMPONENTS)
+        assert all(word in together for word in ("energy_total_wh", "allowed_to_charge_now"))
+        assert "'amp': 16" in await told("json", "amp", "car")
+        assert "'frc'" in await told("json")
         assert place.wakes() == 0
 
     play("goe", body)

@@ -223,7 +223,8 @@ def phases(own: Charger, count: str) -> None:
     """Charge on one phase or on three, or on as many as the sun is worth."""
     asked = 0 if count == "auto" else int(count)
     own.wish(
-        {"phases": asked}, f"charges on {asked} phase{'s' * (asked > 1)}" if asked else "charges on as many phases as the sun is worth"
+        {"phases": asked},
+        f"charges on {asked} phase{'s' * (asked > 1)}" if asked else "charges on as many phases as the sun is worth",
     )
 
 
