@@ -26,7 +26,7 @@ from sunbox.core.effects import Remember
 from sunbox.core.events import ChargerRead
 from sunbox.core.model import ChargerReading, ChargerStatus, Charging, Mode, Override
 from sunbox.core.reasons import ReasonCode
-from sunbox.core.settings import Capabilities, LoadpointSettings, Settings, as_own_chargers
+from sunbox.core.settings import Capabilities, CircuitSettings, LoadpointSettings, Settings, as_own_chargers
 from sunbox.core.snapshot import snapshot
 from sunbox.core.wallbox import Pending
 
@@ -524,3 +524,18 @@ def test_pending_is_said_while_it_is_told() -> None:
     bench = box_bench(pv_w=5000.0)
     bench.until(lambda: bench.shown.pending is not None)
     assert bench.shown.pending in {Pending.STARTING, Pending.SETTING_PHASES}
+
+
+def test_what_is_offered_to_a_car_that_takes_nothing_is_held_on_its_fuse() -> None:
+    """It may begin at any moment, with the minimum: the other one at the same fuse leaves room for that."""
+    second = replace(BOX, id="other")
+    circuit = CircuitSettings(id="yard", max_a=20.0)
+    rows = (
+        replace(GARAGE, circuit="yard", mode=Mode.NOW, phases=3),
+        LoadpointSettings(id="yard", name="Yard", charger_id="other", circuit="yard", mode=Mode.NOW, phases=3),
+    )
+    two = replace(settings_of(vehicles=(), chargers=(BOX, second), loadpoints=rows), circuits=(circuit,))
+    boxes = {"box": Box(told=False, wants=False), "other": Box(told=False)}
+    bench = Bench(settings=two, boxes=boxes, cars={"none": Car(is_plugged=False)})
+    bench.advance(300)
+    assert (boxes["box"].amps_a, boxes["other"].amps_a) == (6, 14)

@@ -192,7 +192,7 @@ def _look_at_places(reader: Reader, settings: Settings) -> None:
     has_pv_place = any(place.tags & PV_TAGS for place in settings.places)
     movers = {vehicle.id for vehicle in settings.vehicles if vehicle.capabilities.is_location_bound}
     for index, row in enumerate(settings.loadpoints):
-        if row.mode is Mode.PV and row.vehicle_id in movers and not has_pv_place:
+        if row.mode is Mode.PV and row.device_id in movers and not has_pv_place:
             reader.warn(
                 ("loadpoints", index),
                 f"mode is pv, but no place has the tag pv: {row.vehicle_id} will not charge from the sun; "

@@ -47,7 +47,7 @@ def charger_of(known: Draft | State, vehicle_id: str) -> LoadpointSettings | Non
 
 def is_at_charger(known: Draft | State, loadpoint: LoadpointSettings) -> bool:
     """Return whether the car that is its own charger here is plugged into a charger of another loadpoint."""
-    if loadpoint.charger_id is not None or loadpoint.vehicle_id is None:
+    if loadpoint.charger_id is not None or loadpoint.vehicle_id is None or not known.settings.chargers:
         return False
     return charger_of(known, loadpoint.vehicle_id) is not None
 

@@ -98,9 +98,11 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
     wants = []
     for stance in sorted(stances, key=lambda stance: _rank(draft, stance)):
         set_point = draft.loadpoints[stance.settings.id].set_point
-        if stance.is_idle:
+        if stance.is_idle and not (stance.standby_a and set_point.charge):
             continue
-        if stance.full is not None:
+        if stance.is_idle:
+            want_a = stance.can.min_a
+        elif stance.full is not None:
             want_a = stance.can.max_a
         elif set_point.charge or not stance.can.stops:
             want_a = min(stance.can.max_a, max(set_point.amps_a, stance.can.min_a))

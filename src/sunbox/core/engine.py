@@ -65,10 +65,12 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     elif isinstance(event, ChargerRead) and not _is_charger(draft, event.charger_id):
         raise ValueError(f"there is no charger {event.charger_id!r}")
     draft.weigh()
-    charger.listen(draft)
+    if state.settings.chargers:
+        charger.listen(draft)
     if (apply := APPLY.get(type(event))) is not None:
         apply(draft, event)
-    behind.recognise(draft)
+    if state.settings.chargers:
+        behind.recognise(draft)
     if draft.site.grid_at is not None and draft.site.grid_at != draft.weighed_at:
         draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)

@@ -56,6 +56,12 @@ class Stance:
     )
 
     @property
+    def standby_a(self) -> float:
+        """Return the current that may begin to flow without another word: a charger offers its minimum to a car that takes nothing."""
+        charger = self.facts.charger if self.facts is not None else None
+        return float(self.can.min_a) if self.is_idle and charger is not None and charger.is_enabled else 0.0
+
+    @property
     def fixed_phases(self) -> int | None:
         """Return the phases that somebody decided on, None where the sun decides."""
         wired, asked = self.settings.phases, self.wish.phases
