@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sunbox.core.model import Charging
+from sunbox.simulator.allowed import BOOL, integer, number
 
 if TYPE_CHECKING:
     from sunbox.simulator.car import TeslaCar
@@ -19,23 +20,6 @@ class Row:
     allowed: str
     is_allowed: Callable[[Any], bool]
     apply: Callable[[TeslaCar, Any], None]
-
-
-def _number(low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
-    def is_allowed(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-    return f"a number from {low:g} to {high:g}", is_allowed
-
-
-def _integer(low: int, high: int) -> tuple[str, Callable[[Any], bool]]:
-    def is_allowed(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-    return f"a whole number from {low} to {high}", is_allowed
-
-
-_BOOL: tuple[str, Callable[[Any], bool]] = ("true or false", lambda value: isinstance(value, bool))
 
 
 def _set(name: str) -> Callable[[TeslaCar, Any], None]:
@@ -106,22 +90,22 @@ def _set_longitude(car: TeslaCar, degrees: float) -> None:
 
 ROWS: dict[str, Row] = {
     "phases": Row("1 or 3", lambda value: type(value) is int and value in (1, 3), _set_phases),
-    "pilot_a": Row(*_integer(0, 32), _set_pilot),
-    "evse_power": Row(*_BOOL, _set_power),
-    "never_full": Row(*_BOOL, _set("never_full")),
-    "ignores_low_amps": Row(*_BOOL, _set("ignores_low_amps")),
-    "charges_at_plug_in": Row(*_BOOL, _set("charges_at_plug_in")),
-    "needs_signing": Row(*_BOOL, _set("needs_signing")),
-    "in_service": Row(*_BOOL, _set("is_in_service")),
-    "lat": Row(*_number(-90, 90), _set_latitude),
-    "lon": Row(*_number(-180, 180), _set_longitude),
-    "soc_pct": Row(*_number(0, 100), _set_soc),
-    "limit_pct": Row(*_integer(50, 100), _set_limit),
-    "home": Row(*_BOOL, _set_home),
-    "plugged": Row(*_BOOL, _set_plugged),
-    "amps_a": Row(*_integer(0, 32), _set_amps),
-    "charging": Row(*_BOOL, _set_charging),
-    "asleep": Row(*_BOOL, _set_asleep),
+    "pilot_a": Row(*integer(0, 32), _set_pilot),
+    "evse_power": Row(*BOOL, _set_power),
+    "never_full": Row(*BOOL, _set("never_full")),
+    "ignores_low_amps": Row(*BOOL, _set("ignores_low_amps")),
+    "charges_at_plug_in": Row(*BOOL, _set("charges_at_plug_in")),
+    "needs_signing": Row(*BOOL, _set("needs_signing")),
+    "in_service": Row(*BOOL, _set("is_in_service")),
+    "lat": Row(*number(-90, 90), _set_latitude),
+    "lon": Row(*number(-180, 180), _set_longitude),
+    "soc_pct": Row(*number(0, 100), _set_soc),
+    "limit_pct": Row(*integer(50, 100), _set_limit),
+    "home": Row(*BOOL, _set_home),
+    "plugged": Row(*BOOL, _set_plugged),
+    "amps_a": Row(*integer(0, 32), _set_amps),
+    "charging": Row(*BOOL, _set_charging),
+    "asleep": Row(*BOOL, _set_asleep),
 }
 """The keys, in the order in which they are applied: socket and battery before the people, sleep last."""
 

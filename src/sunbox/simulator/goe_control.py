@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sunbox.dialects.goe.words import Fault
+from sunbox.simulator.allowed import BOOL, integer, number
 from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import GoeCharger
 
@@ -39,20 +40,6 @@ class CarRow:
     apply: Callable[[Wallbox, Any], None]
 
 
-def _number(low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
-    def is_allowed(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-    return f"a number from {low:g} to {high:g}", is_allowed
-
-
-def _integer(low: int, high: int) -> tuple[str, Callable[[Any], bool]]:
-    def is_allowed(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-    return f"a whole number from {low} to {high}", is_allowed
-
-
 def _is_phases(value: Any) -> bool:
     return type(value) is int and value in (1, 3)
 
@@ -61,7 +48,6 @@ def _is_fault(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value in FAULTS)
 
 
-_BOOL: tuple[str, Callable[[Any], bool]] = ("true or false", lambda value: isinstance(value, bool))
 _TRUE: tuple[str, Callable[[Any], bool]] = ("true", lambda value: value is True)
 _PHASES: tuple[str, Callable[[Any], bool]] = ("1 or 3", _is_phases)
 _FAULT: tuple[str, Callable[[Any], bool]] = (f"null or one of {', '.join(FAULTS)}", _is_fault)
@@ -121,29 +107,29 @@ def _set_plugged(box: Wallbox, is_plugged: bool) -> None:
 
 BOX_ROWS: dict[str, BoxRow] = {
     "supply_phases": BoxRow(*_PHASES, _set("supply_phases")),
-    "cable_a": BoxRow(*_integer(6, 32), _set("cable_a")),
-    "adapter": BoxRow(*_BOOL, _set("has_adapter")),
-    "unplugs_at_switch": BoxRow(*_BOOL, _set("unplugs_at_switch")),
-    "ambient_c": BoxRow(*_number(-40, 90), _set("ambient_c")),
-    "temperature_c": BoxRow(*_number(-40, 150), _set("temperature_c")),
+    "cable_a": BoxRow(*integer(6, 32), _set("cable_a")),
+    "adapter": BoxRow(*BOOL, _set("has_adapter")),
+    "unplugs_at_switch": BoxRow(*BOOL, _set("unplugs_at_switch")),
+    "ambient_c": BoxRow(*number(-40, 90), _set("ambient_c")),
+    "temperature_c": BoxRow(*number(-40, 150), _set("temperature_c")),
     "fault": BoxRow(*_FAULT, _set_fault),
-    "busy_s": BoxRow(*_number(0, LONGEST_S), _be_busy),
-    "lose_wifi_s": BoxRow(*_number(0, LONGEST_S), _lose_wifi),
+    "busy_s": BoxRow(*number(0, LONGEST_S), _be_busy),
+    "lose_wifi_s": BoxRow(*number(0, LONGEST_S), _lose_wifi),
     "lose_force": BoxRow(*_TRUE, _lose_force),
     "reboot": BoxRow(*_TRUE, _reboot),
 }
 """What may be changed of any box, in the order in which it is applied."""
 
 CAR_ROWS: dict[str, CarRow] = {
-    "capacity_wh": CarRow(*_number(1000, 1e9), _set_capacity),
-    "never_full": CarRow(*_BOOL, _set_of_car("never_full")),
+    "capacity_wh": CarRow(*number(1000, 1e9), _set_capacity),
+    "never_full": CarRow(*BOOL, _set_of_car("never_full")),
     "phases": CarRow(*_PHASES, _set_of_car("phases")),
-    "max_a": CarRow(*_integer(6, 32), _set_of_car("max_a")),
-    "soc_pct": CarRow(*_number(0, 100), _set_soc),
-    "limit_pct": CarRow(*_number(1, 100), _set_of_car("limit_pct")),
-    "wants_power": CarRow(*_BOOL, _set_of_car("wants_power")),
-    "home": CarRow(*_BOOL, _set_home),
-    "plugged": CarRow(*_BOOL, _set_plugged),
+    "max_a": CarRow(*integer(6, 32), _set_of_car("max_a")),
+    "soc_pct": CarRow(*number(0, 100), _set_soc),
+    "limit_pct": CarRow(*number(1, 100), _set_of_car("limit_pct")),
+    "wants_power": CarRow(*BOOL, _set_of_car("wants_power")),
+    "home": CarRow(*BOOL, _set_home),
+    "plugged": CarRow(*BOOL, _set_plugged),
 }
 """What may be changed of the car that a box has of its own, in the order in which it is applied."""
 
