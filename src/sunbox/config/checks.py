@@ -39,8 +39,16 @@ def check_known(reader: Reader, noun: str, name: str | None, known: Sequence[str
         reader.tell(where, f"there is no {noun} {shown(name)}; known are {listing(known)}{hint}")
 
 
+PUSHED_KEYS = ("surplus_meter", "mains_meter", "ev_meter")
+"""Keys of faces that name a meter to which the face pushes readings."""
+PUSHED_WORDS = frozenset({"api", "none"})
+"""What such a key may say instead."""
+
+
 def check_pushed(reader: Reader, name: str | None, where: Path) -> None:
     """Tell a meter to which a face cannot push readings."""
+    if name in PUSHED_WORDS and where[-1] != "surplus_meter":
+        return
     drivers = {place[1]: driver for driver, place in reader.written("meters", "driver")}
     pushed = [own for own, place in reader.written("meters") if drivers.get(place[1]) == "pushed"]
     if name is not None and name not in pushed and name in reader.ids("meters"):
@@ -154,7 +162,7 @@ def check_brokers(reader: Reader, rows: Iterable[tuple[Path, Any]]) -> None:
         if mqtt is None:
             continue
         loadpoint = face.loadpoint or next(iter(loadpoints), None)
-        other = first.setdefault((str(mqtt.broker), mqtt.prefix.rstrip("/"), loadpoint), where)
+        other = first.setdefault((str(mqtt.broker), (mqtt.prefix or "").rstrip("/"), loadpoint), where)
         if other != where:
             reader.tell(
                 (*where, "mqtt"),
