@@ -226,7 +226,7 @@ class _Assembly:
         return Config(
             path=reader.path,
             settings=settings,
-            meters=(*_device_configs(meters), *map(_pushed, own_meters)),
+            meters=(*_device_configs(meters), *map(self.pushed, own_meters)),
             chargers=_device_configs(chargers),
             vehicles=_device_configs(vehicles),
             accounts=accounts,
@@ -420,6 +420,10 @@ class _Assembly:
                     found[meter.id] = meter
         return tuple(found.values())
 
+    def pushed(self, meter: MeterSettings) -> DeviceConfig:
+        """Return what opens a meter that a face brings with it."""
+        return DeviceConfig(id=meter.id, driver="pushed", settings=self.registry.meters["pushed"].settings())
+
     def store_path(self, raw: Any) -> FilePath | None:
         """Return the file of the store."""
         url = STORE_DEFAULT if raw is None else raw
@@ -454,11 +458,6 @@ def _meter(own: MeterPart, settings: BaseModel, fuses: Sequence[CircuitPart]) ->
     times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
     is_site = all(fuse.meter != own.id for fuse in fuses)
     return MeterSettings(id=own.id, is_site=is_site, is_cloud=getattr(settings, "cloud", own.cloud), **times)
-
-
-def _pushed(meter: MeterSettings) -> DeviceConfig:
-    """Return what opens a meter that a face brings with it."""
-    return DeviceConfig(id=meter.id, driver="pushed", settings=BaseModel())
 
 
 def _circuit(own: CircuitPart) -> CircuitSettings:

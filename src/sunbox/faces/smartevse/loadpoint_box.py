@@ -118,6 +118,7 @@ class _Counters:
 
     total_wh: float = 0.0
     charged_wh: float = 0.0
+    not_counted_wh: float = 0.0  #: what the car got in this session before the last reboot
     power_w: float = 0.0  #: since the last look
     has_started: bool = False
     at: datetime | None = None
@@ -200,6 +201,9 @@ class LoadpointBox:
             state = replace(found.state, mqtt={**found.state.mqtt, **state.mqtt})
             behind, added_wh = state.behind, _part_of(document, "counters").get("added_wh")
             is_same = isinstance(added_wh, int | float) and (_added_wh(loadpoint) or added_wh) >= added_wh
+            not_counted_wh = _part_of(document, "counters").get("not_counted_wh")
+            if is_same and isinstance(not_counted_wh, int | float):
+                self._counters.not_counted_wh = not_counted_wh
             self._counters.total_wh = behind.ev_total_wh
             self._counters.charged_wh = behind.ev_charged_wh if is_same or not loadpoint.has_started else 0.0
             self._counters.has_started = loadpoint.has_started
@@ -487,10 +491,10 @@ class LoadpointBox:
         counters, fed = self._counters, self._fed
         passed_h = 0.0 if counters.at is None else max(0.0, (site.at - counters.at).total_seconds()) / 3600
         if loadpoint.has_started and not counters.has_started:
-            counters.charged_wh = 0.0
+            counters.charged_wh = counters.not_counted_wh = 0.0
         counted_wh = counters.power_w * passed_h
         if loadpoint.has_started and is_plugged_here(loadpoint):
-            counted_wh = max(counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.charged_wh)
+            counted_wh = max(counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.not_counted_wh - counters.charged_wh)
         counters.charged_wh += counted_wh
         counters.total_wh += counted_wh
         if loadpoint.energy_total_wh is not None:
@@ -529,6 +533,7 @@ class LoadpointBox:
             return state
         self._reboots, self._reboot_at = False, None
         self._fed, self._counters.charged_wh = _Fed(), 0.0
+        self._counters.not_counted_wh = _added_wh(loadpoint) or 0.0
         return self._box.rebooted(state)
 
     def _looks_in_s(self) -> float:
@@ -546,7 +551,11 @@ class LoadpointBox:
 
     def _document(self) -> dict[str, Json]:
         document = document_from_state(self._state)
-        counters = {**document["counters"], "added_wh": self._added_wh}  # a session that has got less is another one
+        counters = {
+            **document["counters"],
+            "added_wh": self._added_wh,  # a session that has got less is another one
+            "not_counted_wh": self._counters.not_counted_wh,
+        }
         return {**document, "counters": counters, "wish_version": self._seen.version}
 
     async def _keep(self) -> None:
