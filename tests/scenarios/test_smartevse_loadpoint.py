@@ -58,7 +58,9 @@ class Wall:
 
 
 @asynccontextmanager
-async def walled(own: dict[str, Any] | None = None, *, site: dict[str, Any] | None = None, **about: Any) -> AsyncIterator[Wall]:
+async def walled(
+    own: dict[str, Any] | None = None, *, site: dict[str, Any] | None = None, **about: Any
+) -> AsyncIterator[Wall]:
     """Yield a wall. Without `meters` in `about` the house has its own meter; `site` are further keys of the site."""
     car = {"never_full": False, "soc_pct": 45.0, "asleep": False, "charges_at_plug_in": False, **about.pop("car", {})}
     is_fed = about.pop("is_fed", False)
@@ -358,7 +360,12 @@ def test_a_gateway_that_begins_again_goes_on() -> None:
         assert energy_wh > 50
         document = home.gateway.notebook("smartevse/test").load()
         assert document is not None
-        again = Wall(home, LoadpointBox(home.gateway, SmartEvseFaceSettings(port=5002), BERLIN, home.gateway.notebook("smartevse/test")))
+        again = Wall(
+            home,
+            LoadpointBox(
+                home.gateway, SmartEvseFaceSettings(port=5002), BERLIN, home.gateway.notebook("smartevse/test")
+            ),
+        )
         version = home.lp().version
         assert (again.look("mode_id"), again.look("settings.override_current")) == (1, 90)
         assert (again.look("settings.solar_stop_time"), again.look("color.solar.B")) == (7, 3)

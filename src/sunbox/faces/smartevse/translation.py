@@ -31,7 +31,7 @@ UNKNOWN_MAX_A = 16
 NOMINAL_V = 230.0
 
 SUN_MODES = frozenset({Mode.PV, Mode.MIN_PV})
-PHASES = {Contactor.NOT_PRESENT: 3, Contactor.ALWAYS_OFF: 1, Contactor.ALWAYS_ON: 3}
+PHASES = {Contactor.NOT_PRESENT: 3, Contactor.ALWAYS_OFF: 1, Contactor.ALWAYS_ON: 3, Contactor.AUTO: 0}
 CONTACTORS = {None: Contactor.AUTO, 1: Contactor.ALWAYS_OFF, 3: Contactor.ALWAYS_ON}
 """`enable_C2` for phases that somebody asked for elsewhere, None = automatic."""
 
@@ -71,11 +71,8 @@ def _limit_a(setup: Setup) -> int | None:
 
 
 def _phases_of(setup: Setup) -> int:
-    is_solar = setup.regime is Regime.SOLAR
-    if setup.contactor is Contactor.AUTO:
-        return 0 if is_solar else 3
     if setup.contactor is Contactor.SOLAR_OFF:
-        return 1 if is_solar else 3
+        return 1 if setup.regime is Regime.SOLAR else 3
     return PHASES[setup.contactor]
 
 
