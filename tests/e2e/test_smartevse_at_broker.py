@@ -111,7 +111,11 @@ def test_killed_it_leaves_its_will_and_what_it_was_told_outlives_it(tmp_path: Pa
         (("serial: 7", "ev_meter: house"), "there is no meter of driver pushed"),
         (("serial: 7", "serial: 1000000"), "serial"),
         (('profile: "3.6"', 'profile: "3.8"'), "'3.8' is none of 3.5, 3.6, 3.9, 3.10, 3.11"),
-        (("serial: 7", 'mqtt: {url: "mqtt://127.0.0.1:1"}'), "carport is at this broker already"),
+        (("serial: 7", 'mqtt: {url: "mqtt://127.0.0.1:1"}'), f"{BASE} is at this broker already"),
+        (
+            ("serial: 7", f'serial: 7, mqtt: {{url: "mqtt://127.0.0.1:1", prefix: {BASE}/}}'),
+            "is at this broker already",
+        ),
         (('url: "mqtt', 'prefix: "a/#", url: "mqtt'), "without + and #"),
     ],
 )

@@ -19,7 +19,6 @@ from sunbox.core.model import MeterReading, Mode, Override
 from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.flash import document_from_state, is_worth_keeping_soon, restored
-from sunbox.dialects.smartevse.mqtt import default_prefix
 from sunbox.dialects.smartevse.posts import QUARTER_S, without_battery
 from sunbox.dialects.smartevse.profiles import PROFILES, Profile
 from sunbox.dialects.smartevse.settings import NOT_ALLOWED
@@ -45,7 +44,6 @@ from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import integer_from_text
 from sunbox.dialects.smartevse.words import Contactor, Meter
 from sunbox.errors import SunboxError
-from sunbox.faces.serial import serial_of
 from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
 from sunbox.faces.smartevse.translation import (
     MOST_A,
@@ -156,9 +154,9 @@ class LoadpointBox:
         self._notebook = notebook
         self._mains_meter = mains_meter_of(own, has_other_meter=has_other_meter)
         self._ev_meter = ev_meter_of(own)
-        serial = int(serial_of(loadpoint.id)) if own.serial is None else own.serial
-        identity = Identity(serial=serial)
-        self._box = Box(PROFILES[own.profile], identity, has_modem=own.modem, follows_document=True)
+        self._box = Box(
+            PROFILES[own.profile], own.identity_of(loadpoint.id), has_modem=own.modem, follows_document=True
+        )
         self._changed = asyncio.Event()
         self._fed, self._counters = _Fed(), _Counters()
         self._refused: Intent | None = None
@@ -174,10 +172,9 @@ class LoadpointBox:
             contactor=Contactor.NOT_PRESENT,
         )
         state = first_state(site.at, setup) if zone is None else first_state(site.at, setup, zone=zone)
-        self._prefix = default_prefix(identity)
+        self._prefix = own.topics_of(loadpoint.id)
         if own.mqtt is not None:
             broker = own.mqtt.broker
-            self._prefix = (own.mqtt.prefix or self._prefix).rstrip("/")
             about: dict[str, Json] = {"host": broker.host, "port": broker.port, "username": broker.user or ""}
             state = replace(
                 state,
@@ -494,7 +491,9 @@ class LoadpointBox:
             counters.charged_wh = counters.not_counted_wh = 0.0
         counted_wh = counters.power_w * passed_h
         if loadpoint.has_started and is_plugged_here(loadpoint):
-            counted_wh = max(counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.not_counted_wh - counters.charged_wh)
+            counted_wh = max(
+                counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.not_counted_wh - counters.charged_wh
+            )
         counters.charged_wh += counted_wh
         counters.total_wh += counted_wh
         if loadpoint.energy_total_wh is not None:

@@ -26,8 +26,6 @@ async def announce(name: str, port: int, listen: str) -> None:
     from zeroconf.asyncio import AsyncZeroconf  # noqa: PLC0415
 
     try:
-        interfaces = InterfaceChoice.Default if listen in EVERYWHERE else [listen]
-        network = AsyncZeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
         addresses = [_own_address()] if listen in EVERYWHERE else [listen]
         info = ServiceInfo(
             SERVICE,
@@ -35,6 +33,9 @@ async def announce(name: str, port: int, listen: str) -> None:
             addresses=[socket.inet_aton(each) for each in addresses],
             port=port,
             server=f"{name}.local.",
+        )
+        network = AsyncZeroconf(
+            interfaces=InterfaceChoice.Default if listen in EVERYWHERE else [listen], ip_version=IPVersion.V4Only
         )
     except (OSError, ValueError) as error:
         log.warning("smartevse_not_announced", name=name, why=str(error))

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sunbox.core.settings import MeterSettings
-from sunbox.dialects.smartevse.mqtt import prefix_problem
-from sunbox.dialects.smartevse.state import MAINS_LASTS_S
+from sunbox.dialects.smartevse.mqtt import default_prefix, prefix_problem
+from sunbox.dialects.smartevse.state import MAINS_LASTS_S, Identity
+from sunbox.faces.serial import serial_of
 from sunbox.net.mqtt import BrokerSettings
 
 OWN_METER = "smartevse"
@@ -55,6 +56,15 @@ class SmartEvseFaceSettings(BaseModel):
     """Whether it is announced as `SmartEVSE-<serial number>` where other machines can reach it."""
     mqtt: SmartEvseMqttSettings | None = None
     """A broker at which it is seen too; not written: none."""
+
+    def identity_of(self, loadpoint_id: str) -> Identity:
+        """Return who it is as a loadpoint's box."""
+        return Identity(serial=int(serial_of(loadpoint_id)) if self.serial is None else self.serial)
+
+    def topics_of(self, loadpoint_id: str) -> str:
+        """Return what stands before its topics."""
+        prefix = None if self.mqtt is None else self.mqtt.prefix
+        return (prefix or default_prefix(self.identity_of(loadpoint_id))).rstrip("/")
 
 
 def mains_meter_of(own: SmartEvseFaceSettings, *, has_other_meter: bool) -> str | None:
