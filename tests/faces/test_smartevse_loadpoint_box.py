@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_vehicle
+from wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_vehicle
 
 from sunbox.core.model import ChargerStatus, Mode, Override
 from sunbox.core.reasons import TEMPLATES, Reason, ReasonCode
@@ -529,6 +529,46 @@ def test_whatever_is_posted_is_answered(told: list[tuple[str, dict[str, str], fl
     assert len(wall.asked) <= count + 1, "it comes to rest"
 
 
-def test_the_clock_of_the_double_is_utc() -> None:
-    assert AT.tzinfo is UTC
-    assert datetime(2025, 6, 21, 10, 30, tzinfo=UTC) == AT
+def test_a_duty_that_is_given_back_leaves_the_mode_as_it_was() -> None:
+    wall = Wall({"modem": True}, mode=Mode.MIN_PV)
+    wall.post("/modem?pwm=200")
+    assert wall.asked == [{"override": Override.CHARGE, "amps_a": 12}]
+    wall.post("/modem?override_pwm=-1")
+    assert wall.asked[1:] == [{"override": Override.NONE, "amps_a": 32}]
+    assert wall.wallbox.loadpoint("carport").mode is Mode.MIN_PV
+
+
+def test_what_is_turned_down_is_asked_again_when_the_charger_can_do_more() -> None:
+    wall = Wall(mode=Mode.OFF)
+    wall.post("/settings?override_current=120&mode=1")
+    wall.become(**FORGOTTEN)
+    wall.wallbox.most_a = 8
+    before = len(wall.asked)
+    wall.become(**PLUGGED)
+    wall.become(**PLUGGED)
+    assert len(wall.asked) == before
+    wall.wallbox.most_a = 32
+    wall.become(max_a=32)
+    assert wall.asked[before:] == [{"override": Override.CHARGE, "amps_a": 12}]
+
+
+def test_who_starts_it_elsewhere_waits_for_no_start_time_and_who_stops_it_does() -> None:
+    wall = Wall(mode=Mode.OFF)
+    later = (wall.wallbox.site.at + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    wall.post(f"/settings?mode=1&starttime={later}")
+    waits = wall.look("settings.starttime")
+    assert waits > 0
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(override=Override.NONE, override_by=None, version=version + 1)
+    wall.become(override=Override.STOP, override_by="tlwb", version=version + 2)
+    assert (wall.look("settings.starttime"), wall.look("mode_id")) == (waits, 0)
+    wall.become(override=Override.CHARGE, override_by="tlwb", version=version + 3)
+    assert (wall.look("settings.starttime"), wall.look("mode_id")) == (0, 1)
+
+
+def test_a_second_box_shows_what_the_first_is_fed() -> None:
+    wall = Wall()
+    wall.wallbox.site = replace(wall.wallbox.site, grid_w=690.0, is_grid_stale=False)
+    assert wall.look("phase_currents.TOTAL") == 30
+    wall.post("/currents?L1=10&L2=0&L3=0")
+    assert wall.look("phase_currents.original_data.L1") == 10

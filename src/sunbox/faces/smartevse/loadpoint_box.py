@@ -25,6 +25,7 @@ from sunbox.dialects.smartevse.settings import NOT_ALLOWED
 from sunbox.dialects.smartevse.state import (
     BATTERY_LASTS_S,
     EV_METER_LASTS_S,
+    MAINS_LASTS_S,
     Behind,
     BoxState,
     Configure,
@@ -42,12 +43,13 @@ from sunbox.dialects.smartevse.state import (
 )
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import integer_from_text
-from sunbox.dialects.smartevse.words import Contactor, Meter
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter
 from sunbox.errors import SunboxError
 from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
 from sunbox.faces.smartevse.translation import (
     MOST_A,
     NOMINAL_V,
+    SUN_MODES,
     Intent,
     behind_of,
     contactor_of,
@@ -159,7 +161,7 @@ class LoadpointBox:
         )
         self._changed = asyncio.Event()
         self._fed, self._counters = _Fed(), _Counters()
-        self._refused: Intent | None = None
+        self._refused: tuple[Intent, int | None] | None = None
         self._reboots = False
         self._reboot_at: datetime | None = None
         self._added_wh = _added_wh(loadpoint)
@@ -304,8 +306,9 @@ class LoadpointBox:
         if not loadpoint.can_switch_phases:
             state = replace(state, setup=replace(state.setup, contactor=Contactor.NOT_PRESENT))
         self._state = state
-        is_explicit = any(isinstance(order, SwitchTo | SetAccess | SetDuty) for order in told.orders)
+        is_explicit = any(isinstance(order, SwitchTo | SetAccess) for order in told.orders)
         names = {name for order in told.orders if isinstance(order, Configure) for name in order.changes}
+        has_duty = any(isinstance(order, SetDuty) for order in told.orders)
         for order in told.orders:
             match order:
                 case TellMains(currents_da):
@@ -320,7 +323,7 @@ class LoadpointBox:
                     pass
         self._refused = None
         is_taken = True
-        if is_explicit or names & {"override_da", "contactor"}:
+        if is_explicit or has_duty or names & {"override_da", "contactor"}:
             verdict = self._ask(loadpoint, is_explicit=is_explicit)
             if isinstance(verdict, Rejected) and verdict.field == "amps_a":
                 is_taken = False
@@ -339,7 +342,7 @@ class LoadpointBox:
             is_explicit: somebody has just said so; else it is only told again what it forgot, or what is due now.
         """
         intent = intent_of(self._state)
-        if intent == self._refused:
+        if (intent, loadpoint.max_a) == self._refused:
             return None
         asked: dict[str, Any] = {}
         is_other = intent.override is not loadpoint.override if is_explicit else not intent.is_met(loadpoint)
@@ -353,7 +356,7 @@ class LoadpointBox:
         elif is_other and intent.override is Override.NONE:
             asked["override"] = intent.override
         if intent.override is Override.NONE and (
-            loadpoint.mode is not Mode.PV if is_explicit else not intent.is_met(loadpoint)
+            loadpoint.mode is not Mode.PV if is_explicit else loadpoint.mode not in SUN_MODES
         ):
             asked["mode"] = Mode.PV
         if (
@@ -369,7 +372,7 @@ class LoadpointBox:
         if isinstance(verdict, Rejected) and verdict.field == "amps_a" and intent.limit_a is None:
             verdict = self._wallbox.request(Request(loadpoint_id=self._id, by=BY, **{**asked, "amps_a": MOST_A}))
         if isinstance(verdict, Rejected):
-            self._refused = intent
+            self._refused = (intent, self._snapshot()[1].max_a)
             log.warning("smartevse_refused", loadpoint=self._id, field=verdict.field, value=verdict.value)
         self._seen = _Seen.of(self._snapshot()[1])
         return verdict
@@ -436,9 +439,10 @@ class LoadpointBox:
         return self._with_phases(state, loadpoint) if now.phases != seen.phases else state
 
     def _overruled(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
-        """Return the box after a start, stop or mode by somebody else: nothing is waited for or held any more."""
+        """Return the box after a start, stop or mode by somebody else: who starts it waits for no start time."""
         setup = setup_after(state.setup, loadpoint, has_pause=self._box.profile.has_pause)
-        return replace(state, setup=setup, duty=None, start_at=None)
+        is_started = setup.access is Access.ON and not state.repeats
+        return replace(state, setup=setup, duty=None, start_at=None if is_started else state.start_at)
 
     @staticmethod
     def _limited(state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
@@ -456,7 +460,8 @@ class LoadpointBox:
         """Return what stands behind the box, with what its meters say."""
         behind, fed, counters, at = behind_of(loadpoint, site, state), self._fed, self._counters, site.at
         told_da, mains_at = fed.mains_da, fed.mains_at
-        if self._mains_meter is None and site.grid_w is not None:
+        is_fed = self._mains_meter is not None and (site.is_grid_stale or _is_fresh(mains_at, at, MAINS_LASTS_S))
+        if not is_fed and site.grid_w is not None:
             told_da = currents_of(site.grid_w)
             mains_at = at - timedelta(seconds=site.grid_age_s or 0.0)
         battery_da, battery_at = fed.battery_da, fed.battery_at
