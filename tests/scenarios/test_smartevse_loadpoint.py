@@ -192,6 +192,12 @@ def test_currents_drive_it_in_smart_within_the_mains() -> None:
         base_da[0] = 30
         await feed(120)
         assert wall.amps() == 17
+        # the feeder falls silent: nobody knows what flows through the fuse, so it is held, and then the least
+        await home.sleep(60)
+        assert (wall.look("mode_id"), wall.look("evse.error"), wall.amps()) == (3, "Communication Error", 17)
+        await home.until(lambda: wall.amps() < 6, 180)
+        await feed(120)
+        assert (wall.amps(), wall.look("evse.error_id")) == (17, 0)
 
     at_wall(body, is_fed=True, site={"main_fuse_a": 20}, loadpoint={"mode": "off"})
 
