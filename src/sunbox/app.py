@@ -28,7 +28,7 @@ from sunbox.drivers.pushed.settings import PushedMeterSettings
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
-from sunbox.faces import goe, tesla, twc3
+from sunbox.faces import goe, smartevse, tesla, twc3
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
 from sunbox.gateway.days import days_in, path_of, spoken
@@ -49,6 +49,7 @@ REGISTRY = Registry(
         "tesla": FaceKind(tesla.TeslaFaceSettings),
         "twc3": FaceKind(twc3.Twc3Settings, is_list=True),
         "goe": FaceKind(goe.GoeFaceSettings, is_list=True),
+        "smartevse": FaceKind(smartevse.SmartEvseFaceSettings, is_list=True, own_meter=smartevse.own_meter),
     },
     parse_geofence=parse_geofence,
 )
@@ -198,7 +199,9 @@ def _twc3_door(wallbox: Wallbox, own: twc3.Twc3Settings, _: Config) -> Door:
 
 def _goe_door(wallbox: Wallbox, own: goe.GoeFaceSettings, config: Config) -> Door:
     of = own.loadpoint or "the first loadpoint"
-    box = goe.LoadpointBox(wallbox, own, config.settings.site.timezone, wallbox.notebook(_notebook_of(own, config)))
+    box = goe.LoadpointBox(
+        wallbox, own, config.settings.site.timezone, wallbox.notebook(_notebook_of(own, config, "goe"))
+    )
 
     async def follow() -> None:
         async with asyncio.TaskGroup() as group:
@@ -212,16 +215,52 @@ def _goe_door(wallbox: Wallbox, own: goe.GoeFaceSettings, config: Config) -> Doo
     return Door(f"{of} as a go-eCharger (goe)", own.port, goe.create_app(box), follow)
 
 
-def _notebook_of(own: goe.GoeFaceSettings, config: Config) -> str:
-    """Return the name of what a go-eCharger keeps: by its loadpoint, and the how many-th of it that it is; ports may change."""
+def _smartevse_door(wallbox: Wallbox, own: smartevse.SmartEvseFaceSettings, config: Config) -> Door:
+    of = own.loadpoint or "the first loadpoint"
+    box = smartevse.LoadpointBox(
+        wallbox,
+        own,
+        config.settings.site.timezone,
+        wallbox.notebook(_notebook_of(own, config, "smartevse")),
+        main_fuse_a=config.settings.site.main_fuse_a,
+        has_other_meter=any(meter.is_site and meter.id != smartevse.OWN_METER for meter in config.settings.meters),
+    )
+
+    async def follow() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(box.follow())
+            if own.mqtt is not None:
+                from sunbox.faces.smartevse.mqtt import SmartEvseMqtt
+
+                host = f"{box.identity.host}.local" if config.faces.listen in EVERYWHERE else config.faces.listen
+                mqtt = SmartEvseMqtt(box, own.mqtt.broker, url=f"http://{host}:{own.port}")
+                group.create_task(mqtt.run())
+            if own.mdns and not config.faces.is_loopback:
+                from sunbox.faces.smartevse.mdns import announce
+
+                group.create_task(announce(box.identity.host, own.port, config.faces.listen))
+
+    return Door(f"{of} as a SmartEVSE (smartevse)", own.port, smartevse.create_app(box), follow)
+
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+def _notebook_of(own: goe.GoeFaceSettings | smartevse.SmartEvseFaceSettings, config: Config, face: str) -> str:
+    """Return the name of what a box keeps: by its loadpoint, and the how many-th of it that it is; ports may change."""
     first = config.settings.loadpoints[0].id
     of = own.loadpoint or first
-    twins = [row for row in config.faces.by_name["goe"] if (cast("goe.GoeFaceSettings", row).loadpoint or first) == of]
+    rows = cast("tuple[goe.GoeFaceSettings | smartevse.SmartEvseFaceSettings, ...]", config.faces.by_name[face])
+    twins = [row for row in rows if (row.loadpoint or first) == of]
     number = next(index for index, row in enumerate(twins) if row is own)
-    return f"goe/{of}" if number == 0 else f"goe/{of}/{number + 1}"
+    return f"{face}/{of}" if number == 0 else f"{face}/{of}/{number + 1}"
 
 
-OWN_DOORS: dict[str, Callable[[Wallbox, Any, Config], Door]] = {"twc3": _twc3_door, "goe": _goe_door}
+OWN_DOORS: dict[str, Callable[[Wallbox, Any, Config], Door]] = {
+    "twc3": _twc3_door,
+    "goe": _goe_door,
+    "smartevse": _smartevse_door,
+}
 """Faces that have a port of their own, by their name below `faces`."""
 
 

@@ -51,6 +51,7 @@ import sunbox.dialects.tesla.wire, sunbox.dialects.tlwb.wire, sunbox.dialects.tl
 import sunbox.dialects.powerwall.table, sunbox.dialects.powerwall.gateway
 import sunbox.dialects.teslalogger.wire, sunbox.dialects.goe.box, sunbox.dialects.goe.legacy
 import sunbox.dialects.smartevse.box, sunbox.dialects.smartevse.mqtt
+import sunbox.dialects.smartevse.flash, sunbox.dialects.smartevse.reasons
 heavy = {"asyncio", "pydantic", "fastapi", "httpx2", "sqlite3", "logging", "random", "socket", "subprocess"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -63,7 +64,7 @@ def test_the_pure_rooms_load_nothing_heavy():
     assert loaded in {"[]", "['random', 'socket']"}
 
 
-ROOT_ROOM = "import sys, sunbox.app, sunbox.net.mqtt, sunbox.faces.goe.mqtt; print('aiomqtt' in sys.modules)"
+ROOT_ROOM = "import sys, sunbox.app, sunbox.net.mqtt, sunbox.faces.goe.mqtt, sunbox.faces.smartevse.mqtt; print('aiomqtt' in sys.modules)"
 
 
 def test_who_has_no_broker_pays_nothing_for_mqtt():

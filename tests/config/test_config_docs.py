@@ -146,6 +146,7 @@ RIGHT = [
     "places: [{geofence: x.csv}, {name: a, lat: 1, lon: 2.5}]",
     "faces: {twc3: [{port: 5003}, {loadpoint: carport, port: 5004}]}",
     'faces: {goe: [{loadpoint: carport, port: 5001, profile: "055", name: Wall}]}',
+    'faces: {smartevse: [{port: 5002, profile: "3.6", mains_meter: api, modem: true, mqtt: {url: "mqtt://a"}}]}',
     "{}",
 ]
 

@@ -227,7 +227,7 @@ def test_mistakes(tmp_path: Path, faces: str, said: str) -> None:
     assert f"faces.{said}" in problem
 
 
-@pytest.mark.parametrize("name", ["goe", "twc3"])
+@pytest.mark.parametrize("name", ["goe", "smartevse", "twc3"])
 def test_without_a_loadpoint_there_is_nothing_to_show(tmp_path: Path, name: str) -> None:
     path = tmp_path / "sunbox.yaml"
     path.write_text(f"faces: {{{name}: [{{port: 5001}}]}}\n", encoding="utf-8")
@@ -265,6 +265,47 @@ def test_the_example_of_a_go_echarger_is_right(tmp_path: Path) -> None:
         "home/go-eCharger",
     )
     assert surplus["faces"]["goe"][0]["surplus_meter"] == "manager"
+
+
+def test_the_examples_of_a_smartevse_are_right(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "smartevse.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    example, at_evcc, fed, at_broker = (yaml.safe_load(block) for block in blocks)
+    config = config_of(tmp_path, json.dumps(example["faces"]))
+    rows = [(own.loadpoint, own.port, own.profile, own.serial) for own in config.faces.by_name["smartevse"]]  # type: ignore[attr-defined]
+    assert rows == [("carport", 5002, "3.11", None), ("garage", 5003, "3.6", 4711)]
+    assert at_evcc["chargers"][0]["host"] == "gateway:5002"
+    assert [(meter.id, meter.stale_after_s) for meter in config.settings.meters] == [("smartevse", 11.0)]
+    (tmp_path / "sunbox.yaml").write_text(
+        f"{HOME}meters: [{{id: p1, driver: pushed}}]\n{yaml.safe_dump(fed)}", encoding="utf-8"
+    )
+    assert [meter.id for meter in load(tmp_path / "sunbox.yaml", REGISTRY, {}).settings.meters] == ["p1"]
+    (tmp_path / "sunbox.yaml").write_text(f"{HOME}faces: {json.dumps(at_broker['faces'])}\n", encoding="utf-8")
+    loaded = load(tmp_path / "sunbox.yaml", REGISTRY, {"MQTT_PASSWORD": "a#b"})
+    plain, secret = loaded.faces.by_name["smartevse"]
+    assert plain.topics_of("carport").startswith("SmartEVSE/")  # type: ignore[attr-defined]
+    assert secret.topics_of("garage") == "home/garage"  # type: ignore[attr-defined]
+
+
+OWN = [
+    ("{port: 5002}", "", ["smartevse"]),
+    ("{port: 5002}", "meters: [{id: p1, driver: pushed}]", ["p1"]),
+    ("{port: 5002, mains_meter: p1}", "meters: [{id: p1, driver: pushed}]", ["p1"]),
+    ("{port: 5002, mains_meter: api}", "meters: [{id: p1, driver: pushed}]", ["p1", "smartevse"]),
+    ("{port: 5002, mains_meter: api}", "meters: [{id: smartevse, driver: pushed}]", ["smartevse"]),
+    ("{port: 5002, mains_meter: none}", "", []),
+    ("{port: 5002}, {port: 5003, loadpoint: garage}", "", ["smartevse"]),
+]
+
+
+@pytest.mark.parametrize(("faces", "more", "meters"), OWN, ids=[f"{faces} {more}" for faces, more, _ in OWN])
+def test_a_smartevse_brings_a_meter_only_where_there_is_no_other(
+    tmp_path: Path, faces: str, more: str, meters: list[str]
+) -> None:
+    (tmp_path / "sunbox.yaml").write_text(f"{HOME}{more}\nfaces: {{smartevse: [{faces}]}}\n", encoding="utf-8")
+    config = load(tmp_path / "sunbox.yaml", REGISTRY, {})
+    assert [meter.id for meter in config.settings.meters] == meters
+    assert [(device.id, device.driver) for device in config.meters] == [(name, "pushed") for name in meters]
 
 
 def test_each_instance_is_a_go_echarger_on_its_port_behind_the_same_password(tmp_path: Path) -> None:

@@ -39,8 +39,16 @@ def check_known(reader: Reader, noun: str, name: str | None, known: Sequence[str
         reader.tell(where, f"there is no {noun} {shown(name)}; known are {listing(known)}{hint}")
 
 
+PUSHED_KEYS = ("surplus_meter", "mains_meter", "ev_meter")
+"""Keys of faces that name a meter to which the face pushes readings."""
+PUSHED_WORDS = frozenset({"api", "none"})
+"""What such a key may say instead."""
+
+
 def check_pushed(reader: Reader, name: str | None, where: Path) -> None:
     """Tell a meter to which a face cannot push readings."""
+    if name in PUSHED_WORDS and where[-1] != "surplus_meter":
+        return
     drivers = {place[1]: driver for driver, place in reader.written("meters", "driver")}
     pushed = [own for own, place in reader.written("meters") if drivers.get(place[1]) == "pushed"]
     if name is not None and name not in pushed and name in reader.ids("meters"):
@@ -147,18 +155,21 @@ def check_faces(reader: Reader, own: FacesPart, ports: Iterable[tuple[Path, int]
 
 def check_brokers(reader: Reader, rows: Iterable[tuple[Path, Any]]) -> None:
     """Tell two instances of a face that would write the same topics: each would call the other gone when it leaves."""
-    first: dict[tuple[str, str, str | None], Path] = {}
+    first: dict[tuple[str, ...], Path] = {}
     loadpoints = reader.ids("loadpoints")
     for where, face in rows:
         mqtt = getattr(face, "mqtt", None)
         if mqtt is None:
             continue
-        loadpoint = face.loadpoint or next(iter(loadpoints), None)
-        other = first.setdefault((str(mqtt.broker), mqtt.prefix.rstrip("/"), loadpoint), where)
+        loadpoint = face.loadpoint or next(iter(loadpoints), "")
+        topics_of = getattr(face, "topics_of", None)  # else they have the loadpoint's serial number behind the prefix
+        topics = (mqtt.prefix.rstrip("/"), loadpoint) if topics_of is None else (topics_of(loadpoint),)
+        other = first.setdefault((str(mqtt.broker), *topics), where)
         if other != where:
+            what = loadpoint if topics_of is None else topics[0]
             reader.tell(
                 (*where, "mqtt"),
-                f"{loadpoint} is at this broker already (line {reader.line(other)}); write another prefix, or leave one out",
+                f"{what} is at this broker already (line {reader.line(other)}); write another prefix, or leave one out",
             )
 
 

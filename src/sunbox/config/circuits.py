@@ -140,8 +140,10 @@ def look_at_circuits(reader: Reader, settings: Settings) -> None:
             ("meters",), "every meter is that of a circuit, none is the house's: nothing will charge from the sun"
         )
     for index, meter in enumerate(settings.meters):
+        if meter.id not in named:
+            continue
         lost = [key for key in _SITE_QUANTITIES if reader.root["meters"][index].get(key) is not None]
-        if meter.id in named and lost:
+        if lost:
             reader.warn(
                 ("meters", index, lost[0]),
                 f"does not count, as {meter.id} is the meter of a circuit; write another meter",

@@ -209,10 +209,12 @@ class _Assembly:
             or store_path is None
         ):
             return None
+        core_meters = tuple(_meter(own, settings, [fuse for _, fuse in fuses]) for _, own, settings in meters)
+        own_meters = self.own_meters(faces, core_meters)
         settings = Settings(
             site=SiteSettings(**{**dict(site), "timezone": timezone}),
             places=tuple(places),
-            meters=tuple(_meter(own, settings, [fuse for _, fuse in fuses]) for _, own, settings in meters),
+            meters=(*core_meters, *own_meters),
             circuits=tuple(_circuit(own) for _, own in fuses),
             vehicles=tuple(core_vehicles),
             chargers=tuple(core_chargers),
@@ -224,7 +226,7 @@ class _Assembly:
         return Config(
             path=reader.path,
             settings=settings,
-            meters=_device_configs(meters),
+            meters=(*_device_configs(meters), *map(self.pushed, own_meters)),
             chargers=_device_configs(chargers),
             vehicles=_device_configs(vehicles),
             accounts=accounts,
@@ -402,9 +404,25 @@ class _Assembly:
             checks.check_known(
                 self.reader, "loadpoint", loadpoint, self.reader.ids("loadpoints"), (*place, "loadpoint")
             )
-            checks.check_pushed(self.reader, getattr(face, "surplus_meter", None), (*place, "surplus_meter"))
+            for key in checks.PUSHED_KEYS:
+                checks.check_pushed(self.reader, getattr(face, key, None), (*place, key))
             if face is not None:
                 yield place, face
+
+    def own_meters(self, faces: FacesConfig, written: Sequence[MeterSettings]) -> tuple[MeterSettings, ...]:
+        """Return the meters that faces bring with them, behind those of the file; several faces may share one."""
+        has_other = any(meter.is_site for meter in written)
+        found: dict[str, MeterSettings] = {}
+        for name, rows in faces.by_name.items():
+            for row in rows:
+                meter = self.registry.faces[name].own_meter(row, has_other)
+                if meter is not None and all(meter.id != each.id for each in written):
+                    found[meter.id] = meter
+        return tuple(found.values())
+
+    def pushed(self, meter: MeterSettings) -> DeviceConfig:
+        """Return what opens a meter that a face brings with it."""
+        return DeviceConfig(id=meter.id, driver="pushed", settings=self.registry.meters["pushed"].settings())
 
     def store_path(self, raw: Any) -> FilePath | None:
         """Return the file of the store."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from sunbox.core.settings import Capabilities, PlaceSettings
+from sunbox.core.settings import Capabilities, MeterSettings, PlaceSettings
 
 
 class LineFault(Protocol):
@@ -54,10 +54,15 @@ class DriverKind:
 
 @dataclass(frozen=True, slots=True)
 class FaceKind:
-    """One face with keys of its own below `faces`: one map, or (`is_list`) a list of maps, each an instance."""
+    """One face with keys of its own below `faces`: one map, or (`is_list`) a list of maps, each an instance.
+
+    `own_meter` is called with an instance's settings and whether the site has another meter; it returns the meter that the
+    instance brings with it, to which readings are pushed, or None.
+    """
 
     settings: type[BaseModel]
     is_list: bool = False
+    own_meter: Callable[[Any, bool], MeterSettings | None] = lambda _, __: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

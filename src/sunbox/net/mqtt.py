@@ -185,6 +185,7 @@ class MqttConnection:
         on_gone: called when a connection has ended, however.
         most_per_s: publications per second in the long run.
         burst: so many may go out at once.
+        keep_alive_s: after how long without a word the broker looks whether we are there.
         speed: how many times as fast as the wall the loop's time runs.
     """
 
@@ -200,8 +201,10 @@ class MqttConnection:
         on_gone: Callable[[], None] | None = None,
         most_per_s: float = 50.0,
         burst: int = 500,
+        keep_alive_s: int = KEEP_ALIVE_S,
         speed: float = 1.0,
     ) -> None:
+        self._keep_alive_s = keep_alive_s
         self._broker = broker
         self._client_id = client_id
         self._will = will
@@ -347,7 +350,7 @@ class MqttConnection:
             will=None if will is None else aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.is_retained),
             clean_session=True,
             timeout=TIMEOUT_S * self._speed,
-            keepalive=KEEP_ALIVE_S,
+            keepalive=self._keep_alive_s,
             max_queued_incoming_messages=MOST_RECEIVED,
             tls_context=context,
         )

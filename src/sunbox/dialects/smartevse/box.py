@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sunbox.dialects.smartevse import posts
+from sunbox.dialects.smartevse.mqtt import hear
 from sunbox.dialects.smartevse.profiles import STANDARD, Profile
 from sunbox.dialects.smartevse.readout import read_document
 from sunbox.dialects.smartevse.settings import tell_settings
 from sunbox.dialects.smartevse.state import COLORS, Behind, BoxState, Identity, SetAccess, Told
 from sunbox.dialects.smartevse.table import Json
-from sunbox.dialects.smartevse.words import Access
+from sunbox.dialects.smartevse.wire import integer_from_text
+from sunbox.dialects.smartevse.words import Access, Mode
 
 DAY = timedelta(days=1)
 
@@ -36,6 +38,9 @@ class Box:
     profile: Profile = STANDARD
     identity: Identity = field(default_factory=Identity)
     has_modem: bool = False  #: answers POST /modem and hears override_pwm, which no firmware does by default
+    follows_document: bool = (
+        False  #: start times as the REST document has them: in quotes or not, with NORMAL or SMART only
+    )
 
     def read(self, state: BoxState) -> dict[str, Json]:
         """Return the settings document."""
@@ -79,7 +84,15 @@ class Box:
 
     def _tell_settings(self, state: BoxState, parameters: Mapping[str, str]) -> Told:
         heard = {name: text for name, text in parameters.items() if self.has_modem or name != "override_pwm"}
+        if self.follows_document:
+            heard = _documented(heard)
         return tell_settings(state, heard, self.identity, self.profile)
+
+    def hear(self, state: BoxState, name: str, payload: str) -> Told:
+        """Apply one message of MQTT below `Set/`; there is no answer."""
+        if name == "CPPWMOverride" and not self.has_modem:
+            return Told(state=state)
+        return hear(state, name, payload, self.identity, self.profile)
 
     # time
 
@@ -109,6 +122,23 @@ class Box:
 
 def _painted(name: str) -> Callable[[BoxState, Mapping[str, str]], Told]:
     return lambda state, parameters: posts.tell_color(state, name, parameters)
+
+
+TIMES = ("starttime", "stoptime")
+
+
+def _documented(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return parameters with start times as the REST document gives them: between quotes too, and for two modes only."""
+    waits = integer_from_text(parameters.get("mode", "")) in (Mode.NORMAL, Mode.SMART)
+    return {
+        name: _unquoted(text) if name in TIMES else text
+        for name, text in parameters.items()
+        if waits or name not in (*TIMES, "repeat")
+    }
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def _again(due_at: datetime, state: BoxState) -> datetime | None:

@@ -48,6 +48,7 @@ ONLINE, OFFLINE = "online", "offline"
 SET = "Set/"
 MOST_MAINS_DA = 2000
 MOST_EV_DA = 1000
+MOST_PREFIX_BYTES = 200
 
 
 def default_prefix(identity: Identity) -> str:
@@ -58,6 +59,13 @@ def default_prefix(identity: Identity) -> str:
 def prefix_of(state: BoxState, identity: Identity) -> str:
     """Return what stands before all topics."""
     return str(state.mqtt.get("topic_prefix", default_prefix(identity)))
+
+
+def prefix_problem(prefix: str) -> str | None:
+    """Return why a text cannot stand before topics, None if it can."""
+    if not prefix.strip("/") or any(char in prefix for char in "+#\0") or len(prefix.encode()) > MOST_PREFIX_BYTES:
+        return f"allowed are 1 to {MOST_PREFIX_BYTES} bytes without + and #, such as SmartEVSE/1234"
+    return None
 
 
 # --- published -------------------------------------------------------------------------------------------------------

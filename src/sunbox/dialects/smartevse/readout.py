@@ -209,7 +209,7 @@ READERS: dict[str, Read] = {
     "mqtt.username": _mqtt("username", ""),
     "mqtt.password_set": lambda view: bool(view.state.mqtt_password),
     "mqtt.tls": _mqtt("tls", default=False),
-    "mqtt.status": lambda _: "Disconnected",
+    "mqtt.status": _mqtt("status", "Disconnected"),
     "mqtt.smartevse_server": lambda _: False,
     "ocpp.mode": _ocpp("mode", "Disabled"),
     "ocpp.backend_url": _ocpp("backend_url", ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.reasons import status_from_reason
 from sunbox.dialects.goe.state import BoxState
 from sunbox.dialects.goe.words import Fault, Force, Logic, ModelStatus, PhaseMode
+from sunbox.faces.serial import serial_of as serial_of  # noqa: PLC0414 - part of what this module offers
 
 MOST_A = 32
 """A go-eCharger knows no more."""
@@ -134,9 +134,3 @@ def _by_phase(value: Callable[[int], float]) -> tuple[float, float, float]:
 def amps_to_wire(amps_a: int) -> int:
     """Return amps as key `amp` can tell them."""
     return max(LEAST_A, min(MOST_A, amps_a))
-
-
-def serial_of(loadpoint_id: str) -> str:
-    """Return the serial number of a loadpoint's box: six digits, the same for ever."""
-    digest = hashlib.sha256(loadpoint_id.encode()).digest()
-    return str(100_000 + int.from_bytes(digest[:8]) % 900_000)

@@ -1,1 +1,16 @@
-"""A SmartEVSE's own web interface, in front of whatever has a box of `dialects/smartevse`."""
+"""A charger as a SmartEVSE: its REST, and the box that a loadpoint is seen as."""
+
+from sunbox.faces.smartevse.app import DEVICE_MANNERS, Manners, Served, create_app
+from sunbox.faces.smartevse.loadpoint_box import LoadpointBox
+from sunbox.faces.smartevse.settings import OWN_METER, SmartEvseFaceSettings, own_meter
+
+__all__ = [
+    "DEVICE_MANNERS",
+    "OWN_METER",
+    "LoadpointBox",
+    "Manners",
+    "Served",
+    "SmartEvseFaceSettings",
+    "create_app",
+    "own_meter",
+]

@@ -1,0 +1,600 @@
+"""The box over a loadpoint: clients see the loadpoint through it, and what they set becomes one request to the gateway.
+
+The gateway forgets start, stop and amps of a face when the cable is taken out; a box on the wall does not. So whenever the car
+is here and the loadpoint does not do what the box is set to, it is told again. The last word counts: what somebody else wishes
+changes the box. Settings that the gateway has no counterpart for are kept and shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import structlog
+
+from sunbox.core.model import MeterReading, Mode, Override
+from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
+from sunbox.dialects.smartevse.box import Answer, Box
+from sunbox.dialects.smartevse.flash import document_from_state, is_worth_keeping_soon, restored
+from sunbox.dialects.smartevse.posts import QUARTER_S, without_battery
+from sunbox.dialects.smartevse.profiles import PROFILES, Profile
+from sunbox.dialects.smartevse.settings import NOT_ALLOWED
+from sunbox.dialects.smartevse.state import (
+    BATTERY_LASTS_S,
+    EV_METER_LASTS_S,
+    MAINS_LASTS_S,
+    Behind,
+    BoxState,
+    Configure,
+    Identity,
+    Reboot,
+    SetAccess,
+    SetDuty,
+    Setup,
+    SwitchTo,
+    TellBattery,
+    TellEv,
+    TellMains,
+    Told,
+    first_state,
+)
+from sunbox.dialects.smartevse.table import Json
+from sunbox.dialects.smartevse.wire import integer_from_text
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter
+from sunbox.errors import SunboxError
+from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
+from sunbox.faces.smartevse.translation import (
+    MOST_A,
+    NOMINAL_V,
+    SUN_MODES,
+    Intent,
+    behind_of,
+    contactor_of,
+    counts_now,
+    current_main_of,
+    current_max_of,
+    currents_of,
+    draw_da_of,
+    intent_of,
+    is_plugged_here,
+    limit_asked_a,
+    most_a_of,
+    setup_after,
+)
+
+log = structlog.get_logger(__name__)
+
+BY = "smartevse"
+LOOKS_S = 30.0
+"""It looks at least so often: a start time that comes is no event of the gateway."""
+LEAST_S = 0.1
+KEEPS_S = 5.0
+"""What was told is written down so soon, and not more often."""
+COUNTS_S = 60.0
+"""What is only counted is written down so often: the memory of a small machine wears out."""
+REBOOT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the loadpoint wished at the last look."""
+
+    mode: Mode
+    override: Override
+    amps_a: int | None
+    phases: int | None
+    version: int
+
+    @classmethod
+    def of(cls, loadpoint: LoadpointSnapshot) -> _Seen:
+        """Return what matters of it."""
+        return cls(
+            mode=loadpoint.mode,
+            override=loadpoint.override,
+            amps_a=loadpoint.amps_asked_a,
+            phases=loadpoint.phases_asked,
+            version=loadpoint.version,
+        )
+
+
+@dataclass(slots=True)
+class _Fed:
+    """What feeders told of the meters, and when."""
+
+    mains_da: tuple[int, int, int] = (0, 0, 0)
+    mains_at: datetime | None = None
+    battery_da: int = 0
+    battery_at: datetime | None = None
+    ev: TellEv = field(default_factory=TellEv)
+    ev_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Counters:
+    """Energies that the box counts itself."""
+
+    total_wh: float = 0.0
+    charged_wh: float = 0.0
+    not_counted_wh: float = 0.0  #: what the car got in this session before the last reboot
+    power_w: float = 0.0  #: since the last look
+    has_started: bool = False
+    at: datetime | None = None
+    quarter_wh: float = 0.0  #: through the mains, in this quarter of an hour
+    mains_w: float = 0.0
+
+
+class LoadpointBox:
+    """A loadpoint as a SmartEVSE: what the face of the dialect serves."""
+
+    def __init__(
+        self,
+        wallbox: Wallbox,
+        own: SmartEvseFaceSettings,
+        zone: tzinfo | None = None,
+        notebook: Notebook | None = None,
+        *,
+        main_fuse_a: float | None = None,
+        has_other_meter: bool = True,
+    ) -> None:
+        """Begin with what the loadpoint is now, and what was kept.
+
+        Args:
+            wallbox: the gateway.
+            own: which loadpoint, and as what.
+            zone: the owner's time zone, by whose clock it starts; None = UTC.
+            notebook: where it keeps what outlives a restart; None = nowhere.
+            main_fuse_a: the limit of the mains; None = there is none.
+            has_other_meter: the grid is measured without `/currents`.
+        """
+        site = wallbox.snapshot()
+        loadpoint = next(row for row in site.loadpoints if own.loadpoint in (None, row.id))
+        self._wallbox = wallbox
+        self._id = loadpoint.id
+        self._notebook = notebook
+        self._mains_meter = mains_meter_of(own, has_other_meter=has_other_meter)
+        self._ev_meter = ev_meter_of(own)
+        self._box = Box(
+            PROFILES[own.profile], own.identity_of(loadpoint.id), has_modem=own.modem, follows_document=True
+        )
+        self._changed = asyncio.Event()
+        self._fed, self._counters = _Fed(), _Counters()
+        self._refused: tuple[Intent, int | None] | None = None
+        self._reboots = False
+        self._reboot_at: datetime | None = None
+        self._added_wh = _added_wh(loadpoint)
+        mains = Meter.API if self._mains_meter else Meter.CUSTOM if has_other_meter else Meter.DISABLED
+        setup = Setup(
+            mains_meter=mains,
+            ev_meter=Meter.CUSTOM if own.ev_meter == NONE else Meter.API,
+            current_max=current_max_of(loadpoint),
+            current_main=current_main_of(main_fuse_a),
+            contactor=Contactor.NOT_PRESENT,
+        )
+        state = first_state(site.at, setup) if zone is None else first_state(site.at, setup, zone=zone)
+        self._prefix = own.topics_of(loadpoint.id)
+        if own.mqtt is not None:
+            broker = own.mqtt.broker
+            about: dict[str, Json] = {"host": broker.host, "port": broker.port, "username": broker.user or ""}
+            state = replace(
+                state,
+                mqtt={**about, "tls": broker.tls, "topic_prefix": self._prefix},
+                mqtt_password="*" if broker.password else "",
+            )
+        document = None if notebook is None else notebook.load()
+        self._kept: Mapping[str, Json] = document or {}
+        self._seen = _Seen.of(loadpoint)
+        self._state = self._begun(state, loadpoint, document)
+        self._look(site, loadpoint)
+
+    def _begun(self, state: BoxState, loadpoint: LoadpointSnapshot, document: Mapping[str, Json] | None) -> BoxState:
+        """Return the box as it goes on: the gateway's wish counts, unless it is the one that was known here."""
+        is_known = False
+        if document is not None:
+            found = restored(state, document)
+            for problem in found.problems:
+                log.warning("smartevse_not_restored", loadpoint=self._id, why=problem)
+            is_known = not found.problems and document.get("wish_version") == loadpoint.version
+            state = replace(found.state, mqtt={**found.state.mqtt, **state.mqtt})
+            behind, added_wh = state.behind, _part_of(document, "counters").get("added_wh")
+            is_same = isinstance(added_wh, int | float) and (_added_wh(loadpoint) or added_wh) >= added_wh
+            not_counted_wh = _part_of(document, "counters").get("not_counted_wh")
+            if is_same and isinstance(not_counted_wh, int | float):
+                self._counters.not_counted_wh = not_counted_wh
+            self._counters.total_wh = behind.ev_total_wh
+            self._counters.charged_wh = behind.ev_charged_wh if is_same or not loadpoint.has_started else 0.0
+            self._counters.has_started = loadpoint.has_started
+        if not is_known:
+            state = self._overruled(state, loadpoint)
+            state = self._limited(state, loadpoint)
+        return state if is_known and loadpoint.can_switch_phases else self._with_phases(state, loadpoint)
+
+    # what the face asks
+
+    @property
+    def profile(self) -> Profile:
+        """Return the generation of firmware that it is."""
+        return self._box.profile
+
+    @property
+    def identity(self) -> Identity:
+        """Return who it says that it is."""
+        return self._box.identity
+
+    @property
+    def prefix(self) -> str:
+        """Return what stands before its topics."""
+        return self._prefix
+
+    def state(self) -> BoxState:
+        """Return the box as it is now."""
+        self.look()
+        return self._state
+
+    def get(self, path: str) -> Answer | None:
+        """Return what a GET is answered, None if there is nothing."""
+        self.look()
+        return self._box.get(self._state, path)
+
+    def post(self, path: str, parameters: Mapping[str, str]) -> Answer | None:
+        """Apply the parameters of a POST as one bundle; return what it is answered, None if there is nothing."""
+        loadpoint = self.look()
+        told_of = dict(parameters)
+        if not loadpoint.can_switch_phases and "enable_C2" in told_of:
+            number = integer_from_text(told_of["enable_C2"])
+            told_of["enable_C2"] = str(int(Contactor.NOT_PRESENT)) if number in set(Contactor) else "-1"
+        found = self._box.post(self._state, path, told_of)
+        if found is None:
+            return None
+        told, answer = found
+        if not self._obey(told, loadpoint) and isinstance(answer.reply, dict) and "override_current" in answer.reply:
+            answer = replace(answer, reply={**answer.reply, "override_current": NOT_ALLOWED})
+        return answer
+
+    def hear(self, name: str, payload: str) -> None:
+        """Apply one message of MQTT below `Set/`."""
+        loadpoint = self.look()
+        self._obey(self._box.hear(self._state, name, payload), loadpoint)
+
+    # what happens by itself
+
+    async def follow(self) -> None:
+        """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
+        keeping = asyncio.create_task(self._keep())
+        try:
+            while True:
+                try:
+                    self.look()
+                except Exception:
+                    log.exception("smartevse_look_failed", loadpoint=self._id)
+                self._tell()
+                try:
+                    async with asyncio.timeout(self._looks_in_s()):
+                        await self._wallbox.changed()
+                except TimeoutError:
+                    continue
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self._write_down(self._document())
+
+    async def changed(self) -> None:
+        """Wait until something may be different than before, other than by time alone."""
+        await self._changed.wait()
+
+    def note_broker(self, *, is_connected: bool) -> None:
+        """Take note of whether its broker is there."""
+        status = "Connected" if is_connected else "Disconnected"
+        self._state = replace(self._state, mqtt={**self._state.mqtt, "status": status})
+
+    def look(self) -> LoadpointSnapshot:
+        """Bring it up to the present; return the loadpoint as it is. Contacts no device."""
+        site, loadpoint = self._snapshot()
+        self._look(site, loadpoint)
+        if is_plugged_here(loadpoint) and self._ask(loadpoint, is_explicit=False):
+            site, loadpoint = self._snapshot()
+            self._look(site, loadpoint)
+        return loadpoint
+
+    # inside: requests
+
+    def _obey(self, told: Told, loadpoint: LoadpointSnapshot) -> bool:
+        """Take over what a request made of the box; return False if the gateway does not take the current."""
+        before, state = self._state, told.state
+        if not loadpoint.can_switch_phases:
+            state = replace(state, setup=replace(state.setup, contactor=Contactor.NOT_PRESENT))
+        self._state = state
+        is_explicit = any(isinstance(order, SwitchTo | SetAccess) for order in told.orders)
+        names = {name for order in told.orders if isinstance(order, Configure) for name in order.changes}
+        has_duty = any(isinstance(order, SetDuty) for order in told.orders)
+        for order in told.orders:
+            match order:
+                case TellMains(currents_da):
+                    self._tell_mains(currents_da)
+                case TellBattery(current_da):
+                    self._fed.battery_da, self._fed.battery_at = current_da, state.at
+                case TellEv():
+                    self._tell_ev(order)
+                case Reboot():
+                    self._reboots = True
+                case _:
+                    pass
+        self._refused = None
+        is_taken = True
+        if is_explicit or has_duty or names & {"override_da", "contactor"}:
+            verdict = self._ask(loadpoint, is_explicit=is_explicit)
+            if isinstance(verdict, Rejected) and verdict.field == "amps_a":
+                is_taken = False
+                kept = replace(self._state.setup, override_da=before.setup.override_da)
+                self._state = replace(self._state, setup=kept)
+                self._ask(loadpoint, is_explicit=is_explicit)
+        self.look()
+        self._tell()
+        return is_taken
+
+    def _ask(self, loadpoint: LoadpointSnapshot, *, is_explicit: bool) -> Accepted | Rejected | None:
+        """Ask the gateway for what the box is set to, where the loadpoint does something else; None: nothing was asked.
+
+        Args:
+            loadpoint: as it is.
+            is_explicit: somebody has just said so; else it is only told again what it forgot, or what is due now.
+        """
+        intent = intent_of(self._state)
+        if (intent, loadpoint.max_a) == self._refused:
+            return None
+        asked: dict[str, Any] = {}
+        is_other = intent.override is not loadpoint.override if is_explicit else not intent.is_met(loadpoint)
+        if counts_now(loadpoint, intent.override):
+            if is_other:
+                asked["override"] = intent.override
+            most_a = most_a_of(loadpoint)
+            limit_a = min(intent.limit_a or most_a, most_a)
+            if limit_a != (limit_asked_a(loadpoint, most_a) or most_a):
+                asked["amps_a"] = limit_a
+        elif is_other and intent.override is Override.NONE:
+            asked["override"] = intent.override
+        if intent.override is Override.NONE and (
+            loadpoint.mode is not Mode.PV if is_explicit else loadpoint.mode not in SUN_MODES
+        ):
+            asked["mode"] = Mode.PV
+        if (
+            loadpoint.can_switch_phases
+            and intent.phases != (loadpoint.phases_asked or 0)
+            and not loadpoint.is_flowing  # contactors are switched at the next start
+        ):
+            asked["phases"] = intent.phases
+        return self._request(asked, intent) if asked else None
+
+    def _request(self, asked: Mapping[str, Any], intent: Intent) -> Accepted | Rejected:
+        verdict = self._wallbox.request(Request(loadpoint_id=self._id, by=BY, **asked))
+        if isinstance(verdict, Rejected) and verdict.field == "amps_a" and intent.limit_a is None:
+            verdict = self._wallbox.request(Request(loadpoint_id=self._id, by=BY, **{**asked, "amps_a": MOST_A}))
+        if isinstance(verdict, Rejected):
+            self._refused = (intent, self._snapshot()[1].max_a)
+            log.warning("smartevse_refused", loadpoint=self._id, field=verdict.field, value=verdict.value)
+        self._seen = _Seen.of(self._snapshot()[1])
+        return verdict
+
+    def _tell_mains(self, currents_da: tuple[int, int, int]) -> None:
+        """Take what a feeder measured as a reading of the site's."""
+        fed, at = self._fed, self._state.at
+        fed.mains_da, fed.mains_at = currents_da, at
+        if self._mains_meter is None:
+            return
+        one, two, three = (current_da / 10 for current_da in currents_da)
+        has_battery = _is_fresh(fed.battery_at, at, BATTERY_LASTS_S)
+        reading = MeterReading(
+            measured_at=at,
+            grid_w=(one + two + three) * NOMINAL_V,
+            grid_phases_a=(one, two, three),
+            battery_w=-fed.battery_da / 10 * NOMINAL_V if has_battery else None,
+        )
+        self._report(self._mains_meter, reading)
+
+    def _tell_ev(self, told: TellEv) -> None:
+        fed, at = self._fed, self._state.at
+        news = {name: getattr(told, name) for name in ("currents_da", "power_w", "imported_wh", "exported_wh")}
+        fed.ev = replace(fed.ev, **{name: value for name, value in news.items() if value is not None})
+        fed.ev_at = at
+        if self._ev_meter is not None and told.currents_da is not None:
+            one, two, three = (current_da / 10 for current_da in told.currents_da)
+            power_w = told.power_w if told.power_w is not None else (one + two + three) * NOMINAL_V
+            reading = MeterReading(measured_at=at, grid_w=float(power_w), grid_phases_a=(one, two, three))
+            self._report(self._ev_meter, reading)
+
+    def _report(self, meter: str, reading: MeterReading) -> None:
+        try:
+            self._wallbox.report(meter, reading)
+        except KeyError:
+            log.warning("smartevse_no_such_meter", loadpoint=self._id, meter=meter)
+
+    # inside: the present
+
+    def _snapshot(self) -> tuple[SiteSnapshot, LoadpointSnapshot]:
+        site = self._wallbox.snapshot()
+        return site, next(row for row in site.loadpoints if row.id == self._id)
+
+    def _look(self, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> None:
+        self._count(site, loadpoint)
+        state = self._adopted(self._state, loadpoint)
+        state = replace(state, setup=replace(state.setup, current_max=current_max_of(loadpoint)))
+        state = self._box.advanced(state, self._measured(state, site, loadpoint), site.at).state
+        state = self._rebooted(state, loadpoint)
+        # what it shows goes by what it is set to now
+        self._state = replace(state, behind=self._measured(state, site, loadpoint))
+        self._seen = _Seen.of(loadpoint)
+        self._added_wh = _added_wh(loadpoint)
+
+    def _adopted(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        """Return the box with what others wished since the last look; what the loadpoint forgot with the cable stays."""
+        seen, now = self._seen, _Seen.of(loadpoint)
+        if now.version == seen.version:  # each wish has a version of its own; forgetting has none
+            return state
+        if (now.mode, now.override) != (seen.mode, seen.override):
+            state = self._overruled(state, loadpoint)
+        if now.amps_a != seen.amps_a:
+            state = self._limited(state, loadpoint)
+        return self._with_phases(state, loadpoint) if now.phases != seen.phases else state
+
+    def _overruled(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        """Return the box after a start, stop or mode by somebody else: who starts it waits for no start time."""
+        setup = setup_after(state.setup, loadpoint, has_pause=self._box.profile.has_pause)
+        is_started = setup.access is Access.ON and not state.repeats
+        return replace(state, setup=setup, duty=None, start_at=None if is_started else state.start_at)
+
+    @staticmethod
+    def _limited(state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        limit_a = limit_asked_a(loadpoint, most_a_of(loadpoint))
+        return replace(state, setup=replace(state.setup, override_da=(limit_a or 0) * 10))
+
+    @staticmethod
+    def _with_phases(state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        contactor = Contactor.NOT_PRESENT
+        if loadpoint.can_switch_phases:
+            contactor = contactor_of(state.setup, loadpoint.phases_asked)
+        return replace(state, setup=replace(state.setup, contactor=contactor))
+
+    def _measured(self, state: BoxState, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> Behind:
+        """Return what stands behind the box, with what its meters say."""
+        behind, fed, counters, at = behind_of(loadpoint, site, state), self._fed, self._counters, site.at
+        told_da, mains_at = fed.mains_da, fed.mains_at
+        is_fed = self._mains_meter is not None and (site.is_grid_stale or _is_fresh(mains_at, at, MAINS_LASTS_S))
+        if not is_fed and site.grid_w is not None:
+            told_da = currents_of(site.grid_w)
+            mains_at = at - timedelta(seconds=site.grid_age_s or 0.0)
+        battery_da, battery_at = fed.battery_da, fed.battery_at
+        if not _is_fresh(battery_at, at, BATTERY_LASTS_S) and site.battery_w is not None and not fed.battery_at:
+            battery_da, battery_at = round(-site.battery_w / NOMINAL_V * 10), at if site.battery_w else None
+        ev_da, power_w = draw_da_of(loadpoint), round(counters.power_w)
+        exported_wh = 0
+        if _is_fresh(fed.ev_at, at, EV_METER_LASTS_S):
+            ev_da = ev_da if fed.ev.currents_da is None else fed.ev.currents_da
+            power_w = power_w if fed.ev.power_w is None else fed.ev.power_w
+            exported_wh = fed.ev.exported_wh or 0
+        at_state = replace(state, at=at)
+        return replace(
+            behind,
+            told_mains_da=told_da,
+            mains_da=without_battery(at_state, told_da, battery_da, battery_at),
+            mains_at=mains_at,
+            battery_da=battery_da,
+            battery_at=battery_at,
+            ev_da=ev_da,
+            ev_power_w=power_w,
+            ev_total_wh=int(counters.total_wh),
+            ev_charged_wh=int(counters.charged_wh),
+            ev_exported_wh=exported_wh,
+        )
+
+    def _count(self, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> None:
+        """Count what flowed since the last look; what the car says that it got is more than that if nobody looked."""
+        counters, fed = self._counters, self._fed
+        passed_h = 0.0 if counters.at is None else max(0.0, (site.at - counters.at).total_seconds()) / 3600
+        if loadpoint.has_started and not counters.has_started:
+            counters.charged_wh = counters.not_counted_wh = 0.0
+        counted_wh = counters.power_w * passed_h
+        if loadpoint.has_started and is_plugged_here(loadpoint):
+            counted_wh = max(
+                counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.not_counted_wh - counters.charged_wh
+            )
+        counters.charged_wh += counted_wh
+        counters.total_wh += counted_wh
+        if loadpoint.energy_total_wh is not None:
+            counters.total_wh = loadpoint.energy_total_wh
+        if fed.ev.imported_wh is not None and _is_fresh(fed.ev_at, site.at, EV_METER_LASTS_S):
+            counters.total_wh = float(fed.ev.imported_wh - (fed.ev.exported_wh or 0))
+        self._count_quarter(site, passed_h)
+        counters.has_started, counters.at = loadpoint.has_started, site.at
+        flows = is_plugged_here(loadpoint) and loadpoint.is_flowing
+        counters.power_w = (loadpoint.draw_w or 0.0) if flows else 0.0
+        counters.mains_w = site.grid_w or 0.0
+
+    def _count_quarter(self, site: SiteSnapshot, passed_h: float) -> None:
+        """Keep the power of each quarter of an hour, of which the day has 96."""
+        counters = self._counters
+        before = counters.at or site.at
+        ended = int(site.at.timestamp()) // QUARTER_S - int(before.timestamp()) // QUARTER_S
+        counters.quarter_wh += counters.mains_w * passed_h
+        if ended > 0:
+            powers_w = (
+                *self._state.powers_w,
+                round(counters.quarter_wh * 3600 / QUARTER_S),
+                *(0,) * min(ended - 1, 96),
+            )
+            self._state = replace(self._state, powers_w=powers_w[-len(self._state.powers_w) :])
+            counters.quarter_wh = 0.0
+
+    def _rebooted(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        """Return the box after a reboot that is due: some seconds after it was told to, or after the car has stopped."""
+        if not self._reboots or (is_plugged_here(loadpoint) and loadpoint.is_flowing):
+            self._reboot_at = None
+            return state
+        if self._reboot_at is None:
+            self._reboot_at = state.at + timedelta(seconds=REBOOT_S)
+        if state.at < self._reboot_at:
+            return state
+        self._reboots, self._reboot_at = False, None
+        self._fed, self._counters.charged_wh = _Fed(), 0.0
+        self._counters.not_counted_wh = _added_wh(loadpoint) or 0.0
+        return self._box.rebooted(state)
+
+    def _looks_in_s(self) -> float:
+        """Return when there is something to do by time alone."""
+        state = self._state
+        dues = [at for at in (state.start_at, state.stop_at, self._reboot_at) if at is not None]
+        return max(LEAST_S, min([LOOKS_S, *((at - state.at).total_seconds() for at in dues)]))
+
+    # inside: what is kept
+
+    def _tell(self) -> None:
+        """Wake who waits for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _document(self) -> dict[str, Json]:
+        document = document_from_state(self._state)
+        counters = {
+            **document["counters"],
+            "added_wh": self._added_wh,  # a session that has got less is another one
+            "not_counted_wh": self._counters.not_counted_wh,
+        }
+        return {**document, "counters": counters, "wish_version": self._seen.version}
+
+    async def _keep(self) -> None:
+        """Write down what changes, until cancelled."""
+        if self._notebook is None:
+            return
+        loop = asyncio.get_running_loop()
+        counted_s = loop.time()
+        while True:
+            await asyncio.sleep(KEEPS_S)
+            document = self._document()
+            if is_worth_keeping_soon(self._kept, document) or loop.time() - counted_s >= COUNTS_S:
+                counted_s = loop.time()
+                await self._write_down(document)
+
+    async def _write_down(self, document: Mapping[str, Json]) -> None:
+        if self._notebook is None or document == self._kept:
+            return
+        try:
+            await self._notebook.save(document)
+        except SunboxError as error:
+            log.warning("smartevse_not_kept", loadpoint=self._id, error=str(error))
+        else:
+            self._kept = document
+
+
+def _is_fresh(at: datetime | None, now: datetime, lasts_s: float) -> bool:
+    return at is not None and (now - at).total_seconds() < lasts_s
+
+
+def _added_wh(loadpoint: LoadpointSnapshot) -> float | None:
+    """Return what the car says that it got since it was plugged in."""
+    return loadpoint.energy_added_wh if loadpoint.has_started else 0.0
+
+
+def _part_of(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    part = document.get(name)
+    return part if isinstance(part, dict) else {}
