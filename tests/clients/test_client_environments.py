@@ -83,8 +83,8 @@ def test_a_client_sees_nothing_of_who_runs_the_tests(tmp_path: Path, monkeypatch
     monkeypatch.setenv("TESLA_ACCESS_TOKEN", "a real one")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with running("tesla-fleet-api", tmp_path) as process:
-        environ = Path(f"/proc/{process.pid}/environ")
+        assert "returned" in process.ask(url="", token="", vin="", on="api", call="access_token", **{"with": {}})
+        environ = Path(f"/proc/{process.pid}/environ")  # of a program that runs: before that it has none
         if environ.exists():  # only Linux tells
             seen = dict(row.split("=", 1) for row in environ.read_bytes().decode().split("\0") if row)
             assert seen == {"HOME": str(tmp_path), "PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"}
-        assert "returned" in process.ask(url="", token="", vin="", on="api", call="access_token", **{"with": {}})

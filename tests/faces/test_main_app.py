@@ -128,7 +128,11 @@ def test_the_script_knows_the_words_of_the_api() -> None:
     pending = re.search(r"const PENDING = \{(.*?)\};", script, re.DOTALL)
     assert pending is not None
     assert set(re.findall(r"(\w+):", pending[1])) == {row.value for row in Pending}
-    assert set(re.findall(r'type="radio" value="(\w+)"', page)) == {mode.value for mode in Mode}
+    modes, phases = (re.search(rf'data-is="{name}".*?</fieldset>', page, re.DOTALL) for name in ("modes", "phases"))
+    assert modes is not None
+    assert phases is not None
+    assert set(re.findall(r'type="radio" value="(\w+)"', modes[0])) == {mode.value for mode in Mode}
+    assert set(re.findall(r'type="radio" value="(\w+)"', phases[0])) == {"0", "1", "3"}
     actions = re.search(r"const actions = \{(.*?)\};", script)
     assert actions is not None
     assert set(re.findall(r'"(\w+)"', actions[1])) == {override.value for override in Override}
