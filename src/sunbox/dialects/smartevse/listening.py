@@ -23,7 +23,7 @@ from sunbox.dialects.smartevse.words import (
 )
 
 MOST_PAYLOAD_BYTES = 512
-LIFE = ("State", "Mode")
+LIFE = ("Mode", "State", "EVPlugState", "ChargeCurrentOverride")
 """Topics that must have been heard before anything is known."""
 
 

@@ -32,6 +32,8 @@ SILENT_S = 35.0
 """A box that was not heard for so long, three of its rounds, is away."""
 FIRST_WORD_S = 12.0
 """How long its first round may take."""
+ROUND_S = 0.3
+"""How long the topics of one round take to come."""
 
 
 class MqttLink:
@@ -60,9 +62,11 @@ class MqttLink:
         """Return what was heard; waits a moment for the first round."""
         if self._running is None:
             self._running = asyncio.create_task(self._connection.run(), name=self._prefixes[0])
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_WORD_S):
-                await self._is_heard.wait()
+        if not self._is_heard.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_WORD_S):
+                    await self._is_heard.wait()
+                    await asyncio.sleep(ROUND_S)
         return self._failed() or Document(nested(self._values))
 
     async def tell(self, parameters: Mapping[str, str]) -> dict[str, str | None] | Failed:
