@@ -528,6 +528,16 @@ def test_a_probe_says_who_it_is_and_changes_nothing() -> None:
     play(act, plugged=False, changes={"current_min": 8})
 
 
+def test_a_probe_says_that_nobody_tells_it_what_flows() -> None:
+    async def act(place: Place) -> None:
+        place.box.feeds_mains = False
+        await place.send(START)
+        await asyncio.sleep(30)
+        assert "write feeds_currents: true, or base_mode: normal" in await place.driver.probe()
+
+    play(act)
+
+
 # --- feeding ---------------------------------------------------------------------------------------------------------
 
 
@@ -702,3 +712,54 @@ def test_an_outage_is_logged_once_and_its_end_too() -> None:
 
 def test_a_setup_of_its_own_is_not_shared() -> None:
     assert replace(SETUP, current_max=32).current_max == 32
+
+
+# --- in the middle of things -----------------------------------------------------------------------------------------
+
+
+def test_a_switch_of_phases_that_cannot_be_set_starts_it_again() -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            await place.send(START)
+            await asyncio.sleep(60)
+            refused = (200, "application/json", b"null")
+            place.wire.instead = lambda _, target: refused if "enable_C2" in target else None
+            ended = await place.send(phases(1))
+            assert (ended.outcome, ended.cause) == (Outcome.REFUSED, Cause.REFUSED)
+            await asyncio.sleep(60)
+            assert (place.last.status, place.last.phases, place.last.is_switching) == (ChargerStatus.C, 3, False)
+
+    play(act)
+
+
+def test_a_switch_of_phases_whose_start_is_lost_is_not_confirmed_and_told_as_it_is() -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            await place.send(START)
+            await asyncio.sleep(60)
+            place.wire.instead = lambda _, target: BUSY if target.endswith("mode=3") else None
+            ended = await place.send(phases(1))
+            assert ended.outcome is Outcome.UNCONFIRMED
+            assert "it is not started again" in ended.detail
+            await asyncio.sleep(60)
+            assert (place.last.status, place.last.is_enabled, place.last.told) == (ChargerStatus.B, False, False)
+            place.wire.instead = lambda *_: None
+            assert (await place.send(START)).outcome is Outcome.APPLIED
+            await asyncio.sleep(60)
+            assert place.last.phases == 1
+
+    play(act)
+
+
+def test_a_document_that_is_cut_off_behind_what_counts_is_read_as_far_as_it_goes() -> None:
+    async def act(place: Place) -> None:
+        await place.send(START)
+        await asyncio.sleep(30)
+        whole = json.dumps(place.document, separators=(",", ":")).encode()
+        short = whole[: whole.index(b'"mqtt"')]
+        place.wire.instead = lambda *_: (200, "application/json", short)
+        event = await place.driver.read(Read(device_id="garage", exchange_id=1, what=ReadKind.DATA))
+        assert isinstance(event, ChargerRead)
+        assert (event.reading.status, event.reading.energy_total_wh) == (ChargerStatus.C, None)
+
+    play(act)

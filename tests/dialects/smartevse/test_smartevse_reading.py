@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smartevse_files import FIXTURES, needs_files
 
@@ -294,6 +294,7 @@ def test_recorded_documents(name: str, expected) -> None:
 VALUES = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | st.text(max_size=8)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(PATHS)), VALUES, max_size=30))
 def test_nonsense_is_read_without_an_error(told: dict[str, Any]) -> None:
     odd = Document(nested({path: value for path, value in told.items() if path.count(".") or path in PATHS}))

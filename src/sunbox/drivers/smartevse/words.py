@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sunbox.core.commands import Cause
 from sunbox.core.model import ChargerReading, ChargerStatus
-from sunbox.dialects.smartevse.reading import has_ev_meter, listening_problem
+from sunbox.dialects.smartevse.reading import has_ev_meter, listening_problem, mains_problem
 from sunbox.dialects.smartevse.state import LOAD_MASTER
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, RFID_READERS, Contactor, Meter, Mode
@@ -81,9 +81,16 @@ _CHECKS: tuple[Check, ...] = (
     ),
     (
         lambda document, _, settings: (
-            settings.can_switch_phases
-            and document.contactor in (Contactor.SOLAR_OFF, Contactor.AUTO)
-            and settings.switch_phases
+            not settings.feeds_currents
+            and settings.base_mode != "normal"
+            and document.read("settings.mains_meter") == METER_TEXTS[Meter.API]
+            and mains_problem(document) is not None
+        ),
+        "its mains meter is API and nobody tells it what flows: write feeds_currents: true, or base_mode: normal",
+    ),
+    (
+        lambda document, _, settings: (
+            settings.can_switch_phases and document.contactor in (Contactor.SOLAR_OFF, Contactor.AUTO)
         ),
         "its second contactor ({contactor}) is switched by its own rules only in its solar mode; sunbox sets Always On or Always Off",
     ),
