@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from smartevse_place import SETUP, START, STOP, URL, Place, amps, phases, play
+from smartevse_place import START, STOP, URL, Place, amps, phases, play
 from structlog.testing import capture_logs
 from tests.dialects.smartevse.smartevse_files import FIXTURES, needs_files
 
@@ -708,10 +707,6 @@ def test_an_outage_is_logged_once_and_its_end_too() -> None:
     with capture_logs() as logs:
         play(act)
     assert [row["event"] for row in logs] == ["device unavailable", "device available again"]
-
-
-def test_a_setup_of_its_own_is_not_shared() -> None:
-    assert replace(SETUP, current_max=32).current_max == 32
 
 
 # --- in the middle of things -----------------------------------------------------------------------------------------

@@ -342,7 +342,7 @@ def test_it_writes_little_to_its_flash_on_a_sunny_hour_with_clouds() -> None:
     at_box(body, pv_w=5500.0, switch_phases=False)
 
 
-def test_after_a_kill_it_goes_on_as_it_was() -> None:
+def test_a_wish_that_stays_is_told_once() -> None:
     async def body(home: Home) -> None:
         home.gateway.request(Request(loadpoint_id="garage", by="test", mode=Mode.NOW, amps_a=9))
         await home.until(lambda: home.draw_w == pytest.approx(9 * 690, abs=100))

@@ -70,11 +70,6 @@ B1 = {"evse.state": "Charging Stopped", "evse.state_id": 9}
 NO_POWER = {"evse.state": "Charging Stopped - No Power Available", "evse.state_id": 9}
 
 
-def document(**changes: Any) -> Document:
-    values = CHARGING | {name.replace("__", "."): value for name, value in changes.items()}
-    return Document(nested({path: value for path, value in values.items() if value is not ...}))
-
-
 def doc(changes: dict[str, Any]) -> Document:
     return Document(nested({path: value for path, value in (CHARGING | changes).items() if value is not ...}))
 
