@@ -15,6 +15,7 @@ from sunbox.config.loader import Config
 from sunbox.config.registry import DriverKind, FaceKind, Registry
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
+from sunbox.core.surplus import balance as balance_of
 from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
@@ -25,6 +26,11 @@ from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
 from sunbox.drivers.pushed.driver import PushedMeterDriver
 from sunbox.drivers.pushed.settings import PushedMeterSettings
+from sunbox.drivers.smartevse.client import Links
+from sunbox.drivers.smartevse.driver import SmartEvseDriver
+from sunbox.drivers.smartevse.meter import SmartEvseMeterDriver
+from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings, SmartEvseSettings
+from sunbox.drivers.smartevse.settings import capabilities as smartevse_capabilities
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
@@ -41,8 +47,15 @@ from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
 
 REGISTRY = Registry(
-    meters={"http": DriverKind(HttpMeterSettings), "pushed": DriverKind(PushedMeterSettings)},
-    chargers={"goe": DriverKind(GoeChargerSettings, goe_capabilities)},
+    meters={
+        "http": DriverKind(HttpMeterSettings),
+        "pushed": DriverKind(PushedMeterSettings),
+        "smartevse": DriverKind(SmartEvseMeterSettings),
+    },
+    chargers={
+        "goe": DriverKind(GoeChargerSettings, goe_capabilities),
+        "smartevse": DriverKind(SmartEvseSettings, smartevse_capabilities),
+    },
     vehicles={"tesla": DriverKind(TeslaVehicleSettings, capabilities, needs_account)},
     accounts={"tesla": TeslaAccountSettings},
     faces={
@@ -84,13 +97,22 @@ def open_drivers(
     """
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
+    boxes = Links(clients)
     for device in config.meters:
         if device.driver == "pushed":
             drivers[device.id] = PushedMeterDriver(device.id, clock)
             continue
+        if device.driver == "smartevse":
+            of_box = cast("SmartEvseMeterSettings", device.settings)
+            drivers[device.id] = SmartEvseMeterDriver(meters[device.id], of_box, boxes, clock)
+            continue
         own = cast("HttpMeterSettings", device.settings)
         drivers[device.id] = HttpMeterDriver(meters[device.id], own, clients, clock)
     for device in config.chargers:
+        if device.driver == "smartevse":
+            box = cast("SmartEvseSettings", device.settings)
+            drivers[device.id] = SmartEvseDriver(device.id, box, clients, clock, links=boxes, balance=balance)
+            continue
         charger = cast("GoeChargerSettings", device.settings)
         drivers[device.id] = GoeDriver(device.id, charger, clients, clock, balance=balance)
     accounts: tuple[TeslaAccount, ...] = ()
@@ -117,11 +139,13 @@ class _Site:
         known = self.gateway.snapshot()
         if known.grid_w is None or known.grid_age_s is None:
             return None
+        state = self.gateway.state
         return MeterReading(
             measured_at=known.at - timedelta(seconds=known.grid_age_s),
             grid_w=known.grid_w,
             pv_w=known.pv_w,
             battery_w=known.battery_w,
+            grid_phases_a=balance_of(state.settings, state.meters, known.at).grid_phases_a,
         )
 
 

@@ -12,6 +12,7 @@ from tests.faces.wallbox_double import WallboxDouble, make_loadpoint
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.drivers.goe import discovery
 from sunbox.drivers.goe.discovery import Found
+from sunbox.drivers.smartevse import discovery as smartevse_discovery
 from sunbox.faces.main import create_main_app
 from sunbox.simulator.goe_app import create_goe_app
 from sunbox.simulator.goe_charger import GoeCharger
@@ -181,11 +182,15 @@ def test_a_charger_without_loadpoint_and_another_gateway_are_said(ask):
 
 @pytest.fixture
 def discovered(monkeypatch):
-    def answer(*found):
+    def answer(*found, boxes=()):
         async def listen(_):
             return list(found)
 
+        async def listen_for_boxes(_):
+            return list(boxes)
+
         monkeypatch.setattr(discovery, "discover", listen)
+        monkeypatch.setattr(smartevse_discovery, "discover", listen_for_boxes)
 
     return answer
 
@@ -202,4 +207,11 @@ def test_discover_says_when_nobody_answered(run, discovered):
     discovered()
     ran = run("charger", "discover", "--seconds", "1")
     assert ran.code == 1
-    assert "no go-eCharger answered within 1 s" in ran.err
+    assert "no go-eCharger and no SmartEVSE answered within 1 s" in ran.err
+
+
+def test_discover_finds_smartevses_too(run, discovered):
+    box = smartevse_discovery.Found("192.168.0.76", 80, "1234", "SmartEVSE-1234")
+    discovered(Found("192.168.0.75", 80, "000001", "Garage"), boxes=[box])
+    ran = run("charger", "discover")
+    assert '  - {id: charger2, driver: smartevse, url: "http://192.168.0.76"}   # SmartEVSE-1234\n' in ran.out

@@ -211,6 +211,16 @@ def test_a_box_with_a_reason_of_its_own_is_not_told_again_and_again() -> None:
     assert bench.shown.is_flowing
 
 
+def test_who_goes_on_by_itself_after_holding_back_was_started_by_nobody() -> None:
+    bench = charging()
+    bench.boxes["box"].holds = "its own guard"
+    bench.advance(30)
+    bench.boxes["box"].holds = None
+    bench.advance(30)
+    assert bench.shown.is_flowing
+    assert bench.shown.override is Override.NONE
+
+
 def test_why_a_box_holds_back_may_be_unsaid() -> None:
     bench = charging()
     bench.boxes["box"].holds = ""

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from sunbox.cli import charger_smartevse
 from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
 from sunbox.cli.status import COLOURS, loadpoint_row, read_site
@@ -19,9 +20,12 @@ from sunbox.errors import SunboxError
 
 if TYPE_CHECKING:
     from sunbox.config import Config
+    from sunbox.drivers.base import Driver
     from sunbox.drivers.goe.driver import GoeDriver
+    from sunbox.drivers.smartevse.driver import SmartEvseDriver
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 NAME = "NAME"
 READ_BACK_S = 1.2
@@ -61,23 +65,51 @@ class Charger:
             )
         return config
 
-    def straight(self, act: Callable[[GoeDriver], Awaitable[T]]) -> T:
-        """Do something with the charger itself, without the gateway."""
+    @property
+    def driver(self) -> str:
+        """Return which driver it has, empty where the configuration does not tell."""
+        try:
+            config = self.config()
+        except SunboxError:
+            return ""
+        return next(device.driver for device in config.chargers if device.id == self.name)
 
+    def straight(self, act: Callable[[GoeDriver], Awaitable[T]]) -> T:
+        """Do something with a go-eCharger itself, without the gateway."""
+        from sunbox.drivers.goe.driver import GoeDriver
+
+        def check(driver: Driver) -> GoeDriver:
+            if not isinstance(driver, GoeDriver):
+                raise SunboxError(
+                    f"{self.name} has no keys: only chargers with `driver: goe` have; "
+                    f"of a SmartEVSE: sunbox charger {self.name} settings"
+                )
+            return driver
+
+        return self._straight(check, act)
+
+    def box(self, act: Callable[[SmartEvseDriver], Awaitable[T]]) -> T:
+        """Do something with a SmartEVSE itself, without the gateway."""
+        from sunbox.drivers.smartevse.driver import SmartEvseDriver
+
+        def check(driver: Driver) -> SmartEvseDriver:
+            if not isinstance(driver, SmartEvseDriver):
+                raise SunboxError(f"{self.name} is no SmartEVSE: that is for chargers with `driver: smartevse`")
+            return driver
+
+        return self._straight(check, act)
+
+    def _straight(self, check: Callable[[Driver], D], act: Callable[[D], Awaitable[T]]) -> T:
         async def main() -> T:
             from sunbox.app import open_drivers
             from sunbox.cli.live import set_up_logs
             from sunbox.clock import SystemClock
-            from sunbox.drivers.goe.driver import GoeDriver
             from sunbox.net.http import client_factory
 
             set_up_logs(is_quiet=True)
             drivers, accounts = open_drivers(self.config(), client_factory(), SystemClock())
             try:
-                driver = drivers[self.name]
-                if not isinstance(driver, GoeDriver):
-                    raise SunboxError(f"{self.name} has no keys: only chargers with `driver: goe` have")
-                return await act(driver)
+                return await act(check(drivers[self.name]))
             finally:
                 for opened in drivers.values():
                     await opened.close()
@@ -254,12 +286,23 @@ def get(own: Charger, names: tuple[str, ...], *, as_json: bool, force: bool) -> 
     _show(own, names, as_json=as_json)
 
 
-@named.command("set", epilog=_example("garage set amp=10", "garage set 'fna=\"Garage\"' dwo=null"))
-@click.argument("settings", metavar="KEY=JSON...", nargs=-1, required=True)
+@named.command(
+    "set",
+    epilog=_example(
+        "garage set amp=10", "garage set 'fna=\"Garage\"' dwo=null", "garage set mode=smart override_current=100"
+    ),
+)
+@click.argument("settings", metavar="KEY=VALUE...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Send what looks wrong, too; the wallbox judges.")
 @click.pass_obj
 def set_keys(own: Charger, settings: tuple[str, ...], *, force: bool) -> None:
-    """Set some of its keys, all in one request. The gateway may set those of charging again."""
+    """Set some of its keys, all in one request. The gateway may set those of charging again.
+
+    A go-eCharger takes JSON, a SmartEVSE the parameters of its POST /settings; each is read back.
+    """
+    if own.driver == "smartevse":
+        charger_smartevse.set_parameters(own, settings, force=force)
+        return
     from sunbox.dialects.goe.asked import problem_with_setting
 
     values: dict[str, str] = {}
@@ -272,6 +315,10 @@ def set_keys(own: Charger, settings: tuple[str, ...], *, force: bool) -> None:
             raise click.UsageError(f"{problem}{_hint((name,))} (--force sends it all the same)")
         values[name] = text
     _set(own, values)
+
+
+for _command in charger_smartevse.COMMANDS:
+    named.add_command(_command)
 
 
 def _hint(names: Sequence[str]) -> str:
@@ -341,21 +388,26 @@ def _set(own: Charger, values: dict[str, str]) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def discover(seconds: float, *, as_json: bool) -> None:
-    """Find go-eChargers in this network, and print the lines for the configuration."""
-    from sunbox.drivers.goe.discovery import discover as listen
+    """Find go-eChargers and SmartEVSEs in this network, and print the lines for the configuration."""
+    from sunbox.drivers.goe.discovery import discover as goe
+    from sunbox.drivers.smartevse.discovery import discover as smartevse
 
-    found = asyncio.run(listen(seconds))
+    async def listen() -> list[Any]:
+        found = await asyncio.gather(goe(seconds), smartevse(seconds))
+        return [each for some in found for each in some]
+
+    found = asyncio.run(listen())
     if as_json:
         rows = [{"url": each.url, "serial": each.serial, "name": each.name} for each in found]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not found:
         raise SunboxError(
-            f"no go-eCharger answered within {seconds:g} s; is it in this network and not in the guests'? Look up its "
-            "address in the router, and write it as `url`"
+            f"no go-eCharger and no SmartEVSE answered within {seconds:g} s; is it in this network and not in the guests'? "
+            "Look up its address in the router, and write it as `url`"
         )
     say("chargers:")
     for number, each in enumerate(found, start=1):
-        serial = f" {each.serial}" if each.serial else ""
+        serial = f" {each.serial}" if each.serial and each.serial not in each.name else ""
         device_id = "garage" if len(found) == 1 else f"charger{number}"
         say(f"{each.as_yaml(device_id)}   # {each.name}{serial}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -31,6 +30,7 @@ from sunbox.dialects.goe.legacy import SETTABLE, setting_to_legacy, status_from_
 from sunbox.dialects.goe.quirks import NO_QUIRKS, Quirk, quirks_of
 from sunbox.dialects.goe.table import BY_NAME
 from sunbox.dialects.goe.wire import Status
+from sunbox.drivers.exchange import Failed, Pace
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
 
@@ -43,15 +43,6 @@ AGAIN_S = 600.0
 
 MOST_KEPT = 8
 """So many requests are kept ready: the same one is sent 17,000 times a day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A request that brought nothing."""
-
-    cause: Cause
-    detail: str
-    is_maybe_done: bool = False  #: what was told may have been done
 
 
 class Link(Protocol):
@@ -104,29 +95,6 @@ _CAUSES: dict[Trouble, Cause] = {
 
 _UNTOUCHED = frozenset({Trouble.BUSY, Trouble.SWITCHED_OFF, Trouble.FORBIDDEN, Trouble.MOVED})
 """Answers after which nothing was done for certain."""
-
-
-class Pace:
-    """Lets one through at a time, and the next one no sooner than `gap_s` after it."""
-
-    def __init__(self, gap_s: float) -> None:
-        self._gap_s = gap_s
-        self._lock = asyncio.Lock()
-        self._free_s = 0.0
-
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
-        try:
-            loop = asyncio.get_running_loop()
-            if loop.time() < self._free_s:
-                await asyncio.sleep(self._free_s - loop.time())
-            self._free_s = loop.time() + self._gap_s
-        except BaseException:
-            self._lock.release()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 class HttpLink:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sunbox.dialects.goe.mdns import SERVICES, serial_from_host
 from sunbox.errors import SunboxError
+from sunbox.net.browse import CannotListenError, Offer, browse
 
 WAIT_S = 4.0
 """Real ones answer within two seconds; WiFi loses some of what is sent to all."""
-
-_RESOLVE_MS = 2000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,51 +45,16 @@ async def discover(
     Raises:
         SunboxError: this machine cannot listen; the text says why.
     """
-    # nobody who does not look for chargers needs 10 MB for it
-    from zeroconf import InterfaceChoice  # noqa: PLC0415
-    from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf  # noqa: PLC0415
-
     try:
-        network = AsyncZeroconf(interfaces=InterfaceChoice.All if interfaces is None else list(interfaces))
-    except OSError as error:
+        return sorted(await browse(SERVICES, _charger_of, wait_s, enough=enough, interfaces=interfaces))
+    except CannotListenError as error:
         raise SunboxError(
-            f"this machine cannot listen for chargers ({error.strerror or error}); look up the charger's address in the "
+            f"this machine cannot listen for chargers ({error}); look up the charger's address in the "
             "router, and write it as `url`"
         ) from None
-    heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-
-    def hear(service_type: str, name: str, **_: Any) -> None:
-        heard.put_nowait((service_type, name))
-
-    found: dict[tuple[str, int], Found] = {}
-    browser = AsyncServiceBrowser(network.zeroconf, list(SERVICES), handlers=[hear])
-    try:
-        async with asyncio.timeout(wait_s):
-            while enough is None or len(found) < enough:
-                service_type, name = await heard.get()
-                info = AsyncServiceInfo(service_type, name)
-                if await info.async_request(network.zeroconf, _RESOLVE_MS):
-                    charger = _charger_of(info, name.removesuffix(f".{service_type}"))
-                    if charger is not None:
-                        found[charger.host, charger.port] = charger
-    except TimeoutError:
-        pass
-    finally:
-        await browser.async_cancel()
-        await network.async_close()
-    return sorted(found.values())
 
 
-def _charger_of(info: Any, name: str) -> Found | None:
-    """Return a charger of what was told about it, None without an address."""
-    addresses = [text for text in info.parsed_addresses() if ":" not in text] or [
-        f"[{text}]" for text in info.parsed_addresses() if not text.lower().startswith("fe80")
-    ]
-    if not addresses or not info.port:
-        return None
-    serial = serial_from_host(info.server or "") or serial_from_host(name)
-    return Found(host=addresses[0], port=info.port, serial=serial, name=_printable(name))
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)[:80]
+def _charger_of(offer: Offer) -> Found:
+    """Return the charger that a service is of."""
+    serial = serial_from_host(offer.server) or serial_from_host(offer.name)
+    return Found(host=offer.host, port=offer.port, serial=serial, name=offer.name)

@@ -26,7 +26,8 @@ from sunbox.dialects.goe.reading import FLOWING_A, IDENTITY, POLLED, PRECONDITIO
 from sunbox.dialects.goe.wire import Status
 from sunbox.dialects.goe.words import Access, ModelStatus
 from sunbox.drivers.base import Emit
-from sunbox.drivers.goe.client import Failed, HttpLink, Link
+from sunbox.drivers.exchange import Failed
+from sunbox.drivers.goe.client import HttpLink, Link
 from sunbox.drivers.goe.feeder import Feeder
 from sunbox.drivers.goe.mqtt_link import MqttLink
 from sunbox.drivers.goe.settings import GoeChargerSettings

@@ -16,7 +16,8 @@ from sunbox.clock import Clock
 from sunbox.core.model import MeterReading
 from sunbox.dialects.goe.reading import preconditions_of, surplus_to_wire
 from sunbox.dialects.goe.wire import Status
-from sunbox.drivers.goe.client import Failed, Link
+from sunbox.drivers.exchange import Failed
+from sunbox.drivers.goe.client import Link
 
 EVERY_S = 5.0
 """It forgets after 10 s."""

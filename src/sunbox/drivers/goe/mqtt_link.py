@@ -22,7 +22,7 @@ from sunbox.dialects.goe.quirks import NO_QUIRKS, Quirk, quirks_of
 from sunbox.dialects.goe.table import BY_NAME
 from sunbox.dialects.goe.topics import SET
 from sunbox.dialects.goe.wire import Status
-from sunbox.drivers.goe.client import Failed
+from sunbox.drivers.exchange import Failed
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.net.mqtt import Delivery, Message, MqttConnection, Publication
 
