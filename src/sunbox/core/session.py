@@ -95,7 +95,9 @@ def _note_hand(
     Only where the facts leave no other reading: it flowed and was stopped below its limit, or it had been stopped and charges.
     """
     by, told = CAR_APP, None
-    if now.charger is not None:  # it says what it was told anew; what it forgets or does by its own rules is nobody's word
+    if (
+        now.charger is not None
+    ):  # it says what it was told anew; what it forgets or does by its own rules is nobody's word
         by = CHARGER_APP
         told = None if before.charger is not None and before.charger.told is now.charger.told else now.charger.told
     if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED and (by is CAR_APP or told is False):

@@ -32,6 +32,7 @@ from sunbox.drivers.goe.feeder import Feeder
 from sunbox.drivers.goe.mqtt_link import MqttLink
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.drivers.goe.words import advice_for, told_of
+from sunbox.drivers.news import News
 from sunbox.drivers.outage import Outage
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory
@@ -42,8 +43,6 @@ FAST_FOR_S = 20.0
 """For how long at most."""
 IDLE_S = 10.0
 """How often it is read while no car is there, or none may charge."""
-TELLS_S = 15.0
-"""After so long it is told that nothing has changed."""
 FRESH_S = 2.5
 """How old a reading may be to prove that something is so already."""
 LOGIC_S = 1.2
@@ -118,7 +117,7 @@ class GoeDriver:
         self._polled = POLLED if self._feeder is None else (*POLLED, *PRECONDITIONS)
         self._emit: Emit | None = None
         self._known: _Known | None = None
-        self._told: ChargerReading | None = None
+        self._news = News()
         self._started_at: datetime | None = None
         self._boot_at: datetime | None = None
         self._switch_at: datetime | None = None
@@ -139,7 +138,7 @@ class GoeDriver:
                 group.create_task(self._feeder.run(), name=self._device_id)
             while True:
                 event = await self._poll()
-                if self._is_news(event):
+                if self._news.is_in(event):
                     emit(event)
                 self._hurry.clear()
                 with contextlib.suppress(TimeoutError):
@@ -259,18 +258,6 @@ class GoeDriver:
         self._boot_at = boot_at  # a clock that drifts is followed
         return self._started_at
 
-    def _is_news(self, event: ChargerRead | ReadFailed) -> bool:
-        """Return whether an event tells anything; that nothing has changed is told now and then, as a sign of life."""
-        if isinstance(event, ReadFailed):
-            self._told = None
-            return True
-        told = self._told
-        is_late = told is None or (event.at - told.measured_at).total_seconds() >= TELLS_S
-        if told is not None and not is_late and replace(event.reading, measured_at=told.measured_at) == told:
-            return False
-        self._told = event.reading
-        return True
-
     def _wait_s(self, event: ChargerRead | ReadFailed) -> float:
         if isinstance(event, ReadFailed):
             return event.retry_after_s or self._settings.interval_s
@@ -353,7 +340,9 @@ class GoeDriver:
         self._outage.worked()
         self._failures = 0
         if self._emit is not None:
-            self._emit(ChargerRead(at=self._clock.now(), charger_id=self._device_id, reading=reading))
+            event = ChargerRead(at=self._clock.now(), charger_id=self._device_id, reading=reading)
+            self._news.take(event)
+            self._emit(event)
 
     def _ended(self, outcome: Outcome, cause: Cause | None = None, detail: str = "") -> CommandEnded:
         retry_after_s = BUSY_BACKOFF.wait_s(1) if cause is Cause.BUSY else None

@@ -32,6 +32,7 @@ from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Access, Contactor, Meter, Mode, Regime, State
 from sunbox.drivers.base import Emit
 from sunbox.drivers.exchange import Failed
+from sunbox.drivers.news import News
 from sunbox.drivers.outage import Outage
 from sunbox.drivers.smartevse.client import HttpLink, Link, Links
 from sunbox.drivers.smartevse.feeder import Feeder
@@ -47,8 +48,6 @@ FAST_FOR_S = 20.0
 """For how long at most."""
 IDLE_S = 10.0
 """How often it is read while no car is there, or none may charge."""
-TELLS_S = 15.0
-"""After so long it is told that nothing has changed."""
 FRESH_S = 2.5
 """How old a document may be to prove that something is so already."""
 BACK_S = 1.0
@@ -117,7 +116,7 @@ class SmartEvseDriver:
             self._link.is_fed = settings.feeds_currents
         self._emit: Emit | None = None
         self._known: _Known | None = None
-        self._told: ChargerReading | None = None
+        self._news = News()
         self._before: ChargerReading | None = None
         self._has_charged = False
         self._next_a: int | None = None
@@ -142,7 +141,7 @@ class SmartEvseDriver:
                 group.create_task(self._feeder.run(), name=self._device_id)
             while True:
                 event = await self._poll()
-                if self._is_news(event):
+                if self._news.is_in(event):
                     emit(event)
                 self._hurry.clear()
                 with contextlib.suppress(TimeoutError):
@@ -260,9 +259,6 @@ class SmartEvseDriver:
             self._has_charged = False
         elif reading.status is ChargerStatus.C and was_charging:
             self._has_charged = True  # its counter begins anew with state C, a moment before or after it is told
-        if before is not None and before.told is True and before.is_enabled is False and reading.is_enabled is True:
-            # it goes on by its own rules, after it held itself back: nobody told it anything
-            reading = replace(reading, told=None)
         if reading.told is True:
             self._next_a = None  # somebody else has started it
         if self._next_a is not None and reading.is_enabled is False:
@@ -287,18 +283,6 @@ class SmartEvseDriver:
             self._started_at = boot_at
         self._boot_at = boot_at  # a clock that drifts is followed
         return self._started_at
-
-    def _is_news(self, event: ChargerRead | ReadFailed) -> bool:
-        """Return whether an event tells anything; that nothing has changed is told now and then, as a sign of life."""
-        if isinstance(event, ReadFailed):
-            self._told = None
-            return True
-        told = self._told
-        is_late = told is None or (event.at - told.measured_at).total_seconds() >= TELLS_S
-        if told is not None and not is_late and replace(event.reading, measured_at=told.measured_at) == told:
-            return False
-        self._told = event.reading
-        return True
 
     def _wait_s(self, event: ChargerRead | ReadFailed) -> float:
         if isinstance(event, ReadFailed):
@@ -483,8 +467,9 @@ class SmartEvseDriver:
         self._outage.worked()
         self._failures = 0
         if self._emit is not None:
-            self._told = reading
-            self._emit(ChargerRead(at=self._clock.now(), charger_id=self._device_id, reading=reading))
+            event = ChargerRead(at=self._clock.now(), charger_id=self._device_id, reading=reading)
+            self._news.take(event)
+            self._emit(event)
 
     def _ended(self, outcome: Outcome, cause: Cause | None = None, detail: str = "") -> CommandEnded:
         retry_after_s = BUSY_BACKOFF.wait_s(1) if cause is Cause.BUSY else None
