@@ -351,6 +351,14 @@ def test_a_fault_is_shown_with_its_own_word(status: ChargerStatus) -> None:
     assert bench.shown.is_flowing
 
 
+def test_what_flows_is_shown_at_once_also_while_it_has_not_settled() -> None:
+    bench = box_bench(Box(told=False), box_settings(replace(WALLBOX, start_settle_s=60.0)), pv_w=5000.0)
+    bench.until(lambda: bench.boxes["box"].current_a > 0)
+    bench.advance(BOX_S)
+    assert bench.shown.status is C
+    assert bench.shown.draw_w == pytest.approx(bench.boxes["box"].draw_w, abs=100)
+
+
 def test_a_fault_without_a_word_is_called_by_its_letter() -> None:
     bench = box_bench(Box(told=False, status=F))
     assert bench.shown.reason.numbers == {"fault": "F"}

@@ -148,7 +148,8 @@ def note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts, *, may_be_han
     _note_failed_start(draft, vehicle_id, before, facts)
     if before is not None and _is_on_its_way(draft, vehicle_id, before, facts):
         # What it draws at this instant is neither what it drew nor what it will: the expectation stands until it has settled.
-        facts = replace(facts, actual_a=before.actual_a, power_w=None)
+        expected_a = float(facts.amps_requested_a or 0) if before.actual_a is None else before.actual_a
+        facts = replace(facts, actual_a=expected_a, power_w=None)
         draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
     else:
         draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
