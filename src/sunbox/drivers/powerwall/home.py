@@ -83,6 +83,7 @@ class HomeGateway:
         self._timezone_name = timezone_name
         self._client: httpx2.AsyncClient | None = None
         self._token: str | None = None
+        self._requests: dict[str, httpx2.Request] = {}  #: with the login that they were made with
         self._is_logged_in = login is None
         self._rests: tuple[datetime, Failed] | None = None
         self._soc, self._island = _Slow(), _Slow()
@@ -120,6 +121,7 @@ class HomeGateway:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+        self._requests.clear()
         self._is_logged_in = self._login is None
 
     async def _slowly(self, slow: _Slow, row: Endpoint, parse: Any) -> Any:
@@ -165,6 +167,7 @@ class HomeGateway:
         assert login is not None  # noqa: S101 - a proxy asks for none
         body = gateway.login_to_wire(login.password.get_secret_value(), login.email, self._timezone_name)
         self._token = None
+        self._requests.clear()
         answer = await self._exchange(gateway.LOGIN.method, gateway.LOGIN.path, body)
         if isinstance(answer, Failed):
             return answer
@@ -207,9 +210,14 @@ class HomeGateway:
         client = self._client
         if client is None:
             client = self._client = self._made()
-        headers = {} if self._token is None else {"authorization": f"Bearer {self._token}"}
+        request = self._requests.get(path)
+        if request is None:
+            headers = {} if self._token is None else {"authorization": f"Bearer {self._token}"}
+            request = client.build_request(method, path, json=body, headers=headers)
+            if body is None:
+                self._requests[path] = request  # asked again and again
         try:
-            return await client.request(method, path, json=body, headers=headers)
+            return await client.send(request)
         except AnswerRefusedError as error:
             return Failed(cause=Cause.BAD_ANSWER, detail=describe(error), billed=0)
         except httpx2.TransportError as error:
