@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -54,9 +55,9 @@ class HeldHome:
         self.home.gateway.request(Request(loadpoint_id="carport", by="test", mode=mode))
 
     async def charge(self) -> None:
-        """Have the car charge on purpose, and flow."""
+        """Have the car charge on purpose, and flow; after an outage it may take a while."""
         self.ask(Mode.NOW)
-        await self.home.until(lambda: self.home.lp().is_flowing, 900)
+        await self.home.until(lambda: self.home.lp().is_flowing, 3600)
 
     async def until(self, condition: Callable[[], bool], within_s: float = 900) -> float:
         return await self.home.until(condition, within_s)
@@ -108,3 +109,22 @@ def at_held_home(body: Callable[[HeldHome], Awaitable[None]], soc_pct: float = 6
             await body(held)
 
     live(main)
+
+
+def kept(held: HeldHome) -> dict[str, Any]:
+    """Return the book as it is on the disk."""
+    assert held.home.composed is not None
+    return dict(held.home.composed.store.notebook("powerwall/powerwall").load() or {"entries": []})
+
+
+async def soon(condition: Callable[[], bool], within_s: float = 900) -> None:
+    """Wait until something is true, looking twenty times a second."""
+    for _ in range(round(within_s * 20)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not within {within_s} s")
+
+
+def aims_at(held: HeldHome, value: object) -> bool:
+    return any(entry["aim"] == value and entry["sent"] for entry in kept(held)["entries"])

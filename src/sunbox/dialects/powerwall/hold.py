@@ -143,8 +143,12 @@ class Entry:
         return self.sent[-1].value if self.sent else self.stands
 
     def is_settled(self, goal: Setting) -> bool:
-        """Return whether it is as it should be, and nothing on its way changes that."""
-        return self.stands == goal and all(each.value == goal for each in self.sent)
+        """Return whether it is as it should be, and will be."""
+        return self.stands == goal and self.will_be == goal
+
+    def is_over(self) -> bool:
+        """Return whether it is given back, and nothing on its way can change that any more."""
+        return self.stands == self.original and all(each.value == self.original for each in self.sent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +308,7 @@ def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, no
         if entry.aim != goal:
             entry = replace(entry, aim=goal, tries=0)  # noqa: PLW2901 - the same one, with a new goal
             book = _with(book, entry)
-        if entry.is_settled(goal):
+        if entry.is_settled(goal) if is_held else entry.is_over():
             continue
         return _towards(book, manner, entry, goal, is_held=is_held, seen=seen, now=now)
     if not is_held:
@@ -385,6 +389,8 @@ def _lower(entry: Entry, manner: Manner, seen: Seen) -> int | None:
     """Return the reserve that fits, where the charge has fallen below ours before it was done."""
     if entry.part is not Part.RESERVE or seen.soc_pct is None or seen.soc_pct > float(entry.ours) - FALLS_SHORT_PCT:
         return None
+    if seen.battery_w is None or seen.battery_w > IDLE_W:
+        return None  # it does not live by it yet, or not at all
     fitting = max(int(entry.original), manner.policy.highest(seen.soc_pct))
     return fitting if fitting < int(entry.ours) else None
 

@@ -90,6 +90,10 @@ class CloudSite:
         failed = Failed(cause=Cause.REFUSED, detail=reply.message or f"code {reply.code}")
         return Written(is_taken=False, may_be_done=False, failed=failed)
 
+    def forget(self) -> None:
+        """Have the next read ask the site."""
+        self._kept.clear()
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.close()

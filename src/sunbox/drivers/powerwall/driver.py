@@ -118,13 +118,13 @@ class PowerwallDriver:
             told = await self._home.read()
             where = f"{self._meter.id} at {self._home.url}"
             if isinstance(told, Failed):
-                raise SunboxError(_advised(where, told))
+                raise SunboxError(advised(where, told))
             return f"{where}: {_words(told)}"
         assert self.site is not None  # noqa: S101 - one of both there is
         where = f"{self._meter.id}: site {self.site.site}"
         listed = await self.site.products()
         if isinstance(listed, Failed):
-            raise SunboxError(_advised(where, listed))
+            raise SunboxError(advised(where, listed))
         found = next((each for each in listed if each.site_id == self.site.site), None)
         if found is None:
             known = ", ".join(str(each.site_id) for each in listed) or "none"
@@ -187,7 +187,8 @@ class PowerwallDriver:
         )
 
 
-def _advised(where: str, failed: Failed) -> str:
+def advised(where: str, failed: Failed) -> str:
+    """Return why something failed, and what to do."""
     text = f"{where}: {failed.detail or failed.cause.value.replace('_', ' ')}"
     advice = WHAT_TO_DO.get(failed.cause)
     return f"{text}: {advice}" if advice else text

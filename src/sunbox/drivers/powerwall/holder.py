@@ -32,6 +32,8 @@ AGAIN = Backoff(30.0, 600.0)
 STOP_S = 10.0
 """How long giving back may take when the gateway stops."""
 READ_BACK_S = 1.0
+LINGER_S = 60.0
+"""A hold goes on for so long after nobody wants it any more: a car that pauses, or a restart, is not worth two writes."""
 
 WRITES: dict[Part, tuple[EnergyEndpoint, Callable[[Setting], dict[str, Any]]]] = {
     Part.RESERVE: (table.BACKUP, lambda value: {"backup_reserve_percent": value}),
@@ -73,6 +75,7 @@ class Holder:
         self._timezone = timezone
         self._log = structlog.get_logger(__name__).bind(device=device_id)
         self._is_wanted: bool | None = None  #: None = nobody has said yet
+        self._lingers_until_at: datetime | None = None
         self._has_run = False
         self._wake = asyncio.Event()
         self._seen: Seen | None = None
@@ -89,6 +92,8 @@ class Holder:
 
     def want(self, *, is_held: bool) -> None:
         """Take note of what the core wants."""
+        if not is_held and self._is_wanted is not False:
+            self._lingers_until_at = self._clock.now() + timedelta(seconds=LINGER_S)
         self._is_wanted = is_held
         self._wake.set()
 
@@ -97,7 +102,11 @@ class Holder:
         self._has_run = True
         while True:
             self._wake.clear()
-            wait_s = None if self._is_wanted is None else await self.round(show)
+            try:
+                wait_s = None if self._is_wanted is None else await self.round(show)
+            except Exception:
+                self._log.exception("the hold failed")
+                wait_s = self._failed(None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
@@ -107,7 +116,7 @@ class Holder:
         if not self._has_run:
             return
         self._has_run = False
-        self._is_wanted = False
+        self._is_wanted, self._lingers_until_at = False, None
         self._not_before_at = None
         if not self._kept(self.book).entries:
             return
@@ -123,8 +132,13 @@ class Holder:
         """Note what somebody at the command line wants, and do what is due now."""
         self.book = replace(self._kept(self.book), by_hand=is_held)
         await self._keep(self.book)
-        self._is_wanted = False if self._is_wanted is None else self._is_wanted
+        self._is_wanted, self._lingers_until_at = bool(self._is_wanted), None
         await self.round()
+
+    async def forget_hand(self) -> None:
+        """Note that nothing came of a hold by hand."""
+        self.book = replace(self.book, by_hand=False)
+        await self._keep(self.book)
 
     async def round(self, show: Show = lambda _: None) -> float | None:
         """Do all that is due now; return for how many seconds nothing will be, None = until something else is wanted."""
@@ -133,10 +147,11 @@ class Holder:
             now = self._clock.now()
             if self._not_before_at is not None and now < self._not_before_at:
                 return (self._not_before_at - now).total_seconds()
+            lingers_s = self._lingers_s(now)
             step = hold.next_step(
                 self.book,
                 self._manner,
-                is_wanted=self._is_wanted is True or self.book.by_hand,
+                is_wanted=self._is_wanted is True or self.book.by_hand or lingers_s is not None,
                 seen=self._seen,
                 now=now,
                 today=now.astimezone(self._timezone).date(),
@@ -145,13 +160,21 @@ class Holder:
                 return self._failed(None)
             match step:
                 case Rest(until_at=until_at):
-                    return None if until_at is None else max(0.0, (until_at - self._clock.now()).total_seconds())
+                    rest_s = None if until_at is None else max(0.0, (until_at - self._clock.now()).total_seconds())
+                    return min((each for each in (rest_s, lingers_s) if each is not None), default=None)
                 case Look(flows=flows):
                     if (wait_s := await self.look(flows=flows, show=show)) is not None:
                         return wait_s
                 case Write():
                     if (wait_s := await self._write(step)) is not None:
                         return wait_s
+
+    def _lingers_s(self, now: datetime) -> float | None:
+        """Return for how long a hold goes on that nobody wants any more, None where it does not."""
+        until_at = self._lingers_until_at
+        if until_at is None or now >= until_at or self._is_wanted or not self.book.entries:
+            return None
+        return (until_at - now).total_seconds()
 
     async def look(self, *, flows: bool, show: Show = lambda _: None) -> float | None:
         """Read the site; return how long to wait where that failed."""
