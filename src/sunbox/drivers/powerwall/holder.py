@@ -27,6 +27,8 @@ from sunbox.dialects.tesla.outcomes import Failed
 from sunbox.drivers.powerwall.cloud import CloudSite
 from sunbox.errors import SunboxError
 
+log = structlog.get_logger(__name__)
+
 AGAIN = Backoff(30.0, 600.0)
 """Waits after what did not get through."""
 STOP_S = 10.0
@@ -73,7 +75,7 @@ class Holder:
         self._notebook = notebook
         self._clock = clock
         self._timezone = timezone
-        self._log = structlog.get_logger(__name__).bind(device=device_id)
+        self._log = log.bind(device=device_id)
         self._is_wanted: bool | None = None  #: None = nobody has said yet
         self._lingers_until_at: datetime | None = None
         self._has_run = False
@@ -105,7 +107,7 @@ class Holder:
             try:
                 wait_s = None if self._is_wanted is None else await self.round(show)
             except Exception:
-                self._log.exception("the hold failed")
+                log.exception("the hold failed", device=self._id)
                 wait_s = self._failed(None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -178,6 +180,7 @@ class Holder:
 
     async def look(self, *, flows: bool, show: Show = lambda _: None) -> float | None:
         """Read the site; return how long to wait where that failed."""
+        self._site.forget()
         info = await self._site.info()
         live = await self._site.live() if flows and not isinstance(info, Failed) else None
         for told in (info, live):
