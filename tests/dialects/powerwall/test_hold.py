@@ -37,6 +37,7 @@ from sunbox.dialects.powerwall.wire import live_status_from_wire, site_info_from
 
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
 TODAY = date(2026, 6, 1)
+EMPTY = Book()
 SEEN = Seen(
     at=NOON,
     reserve_pct=20,
@@ -56,7 +57,7 @@ def after(seconds: float) -> datetime:
 
 
 def step(
-    book: Book = Book(), *, wanted: bool = True, seen: Seen | None = SEEN, at: datetime = NOON, **manner: Any
+    book: Book = EMPTY, *, wanted: bool = True, seen: Seen | None = SEEN, at: datetime = NOON, **manner: Any
 ) -> Any:
     return next_step(book, Manner(**manner), is_wanted=wanted, seen=seen, now=at, today=TODAY)
 
@@ -187,6 +188,10 @@ def held(**changes: Any) -> Book:
         (held(), 40, 40, 40, 65, (), True),
         (held(), 20, 20, 20, 65, (), True),  # back to what it was
         (held(stands=20, sent=(Sent(65, NOON),)), 40, 40, 40, 65, (65,), True),
+        # back to what the owner had before, and we had given back
+        (held(stands=20, sent=(Sent(30, NOON, is_owners=True), Sent(20, NOON))), 30, 30, 30, 65, (20,), True),
+        # an older hold of ours that comes late
+        (held(stands=20, sent=(Sent(70, NOON), Sent(65, NOON))), 70, 70, 20, 65, (65,), False),
     ],
 )
 def test_what_was_read_is_taken(
@@ -375,11 +380,10 @@ def test_whatever_happens_it_is_in_the_end_as_its_owner_had_it_or_set_it(seed: i
         site.settle(now)
         if now < ends_at:
             wanted = rng.random() < 0.5 if rng.random() < 0.05 else wanted
-            if (
-                rng.random() < 0.01 and not site.queue and book.entries == ()
-            ):  # the owner's hand, when nothing is on its way
-                site.reserve_pct = rng.choice([10, 30, 50])
-                owners = site.settings
+            if rng.random() < 0.01 and not site.queue:  # the owner's hand, held or not
+                known = {value for entry in book.entries for value in (entry.original, entry.ours, entry.stands)}
+                site.reserve_pct = rng.choice([each for each in range(1, 60) if each not in known])
+                owners = site.reserve_pct, *owners[1:]
         else:
             wanted = False
         if rng.random() < 0.03 and now < ends_at:  # kill -9

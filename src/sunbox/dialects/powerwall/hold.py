@@ -28,7 +28,7 @@ RESEND_AFTER_S = 180.0
 MOST_TRIES = 3
 """One write and two repeats towards one goal; then it is reported."""
 ROUND_S = 3600.0
-"""What was not given back after that is tried again so much later, as long as the day's writes last."""
+"""What was not given back after that is tried again so much later, however many writes that takes."""
 FRESH_S = 20.0
 """Nothing is written that was not read so shortly before: the owner may have been there."""
 LOOKS_S = (30.0, 60.0, 120.0, 180.0, 240.0, 300.0)
@@ -121,6 +121,7 @@ class Sent:
 
     value: Setting
     at: datetime
+    is_owners: bool = False  #: it gave back what the owner had set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +331,7 @@ def _towards(
     else:
         if is_open and age_s >= RESEND_AFTER_S:
             book = replace(book, problem=_not_applied(entry, goal))
-        is_due = is_open and not is_held and age_s >= ROUND_S and _may_write(book, manner, 0)
+        is_due = is_open and not is_held and age_s >= ROUND_S
     if not is_due:
         return _look_later(book, entry, seen, now, flows=is_held)
     if seen is None or not _is_fresh(seen, now):
@@ -343,7 +344,7 @@ def _towards(
 
 def _writing(book: Book, entry: Entry, goal: Setting, now: datetime) -> Write:
     tries = 0 if entry.tries >= MOST_TRIES else entry.tries
-    after = replace(entry, sent=(*entry.sent, Sent(goal, now)), tries=tries + 1, tried_at=now)
+    after = replace(entry, sent=(*entry.sent, Sent(goal, now, goal == entry.original)), tries=tries + 1, tried_at=now)
     return Write(replace(_with(book, after), writes=book.writes + 1), entry.part, goal)
 
 
@@ -409,15 +410,18 @@ def _taken(entry: Entry, value: Setting | None) -> Entry:
     if done is None:
         return replace(entry, stands=value, original=value, is_left=True)
     told = entry.sent[done].value
+    is_former = entry.sent[done].is_owners and told != entry.original
     # writes are done in the order in which they were sent: what went before this one is over
     entry = replace(entry, stands=value, sent=entry.sent[done + 1 :])
+    if is_former:  # what the owner had before: set again by the owner, or what we sent last will follow
+        return replace(entry, original=value, is_left=True)
     if told != value:  # the site took less; what it took is what we told from now on
         entry = replace(
             entry,
             ours=value if entry.ours == told else entry.ours,
             original=value if entry.original == told else entry.original,
             aim=value if entry.aim == told else entry.aim,
-            sent=tuple(Sent(value if each.value == told else each.value, each.at) for each in entry.sent),
+            sent=tuple(replace(each, value=value) if each.value == told else each for each in entry.sent),
         )
     return entry
 
@@ -509,7 +513,9 @@ def book_to_json(book: Book) -> dict[str, Any]:
                 "original": entry.original,
                 "ours": entry.ours,
                 "stands": entry.stands,
-                "sent": [{"value": each.value, "at": each.at.isoformat()} for each in entry.sent],
+                "sent": [
+                    {"value": each.value, "at": each.at.isoformat(), "is_owners": each.is_owners} for each in entry.sent
+                ],
                 "aim": entry.aim,
                 "tries": entry.tries,
                 "tried_at": None if entry.tried_at is None else entry.tried_at.isoformat(),
@@ -557,7 +563,9 @@ def _entry_from_json(row: Mapping[str, Any]) -> Entry:
         original=setting(row["original"]),
         ours=setting(row["ours"]),
         stands=setting(row["stands"]),
-        sent=tuple(Sent(setting(each["value"]), _instant(each["at"])) for each in row["sent"]),
+        sent=tuple(
+            Sent(setting(each["value"]), _instant(each["at"]), each["is_owners"] is True) for each in row["sent"]
+        ),
         aim=None if row["aim"] is None else setting(row["aim"]),
         tries=int(row["tries"]),
         tried_at=None if row["tried_at"] is None else _instant(row["tried_at"]),
