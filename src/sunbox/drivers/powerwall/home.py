@@ -165,7 +165,7 @@ class HomeGateway:
         """Log in; return why that failed."""
         login = self._login
         assert login is not None  # noqa: S101 - a proxy asks for none
-        body = gateway.login_to_wire(login.password.get_secret_value(), login.email, self._timezone_name)
+        body = gateway.login_to_wire(login.password.get_secret_value(), login.email or "", self._timezone_name)
         self._token = None
         self._requests.clear()
         answer = await self._exchange(gateway.LOGIN.method, gateway.LOGIN.path, body)

@@ -38,7 +38,7 @@ class LocalSettings(_Settings):
     """Where it answers, such as https://192.168.0.40."""
     password: SecretStr
     """The last five characters of the password on its label; `file:…`, `env:…` or `credential:…` keeps it out of this file."""
-    email: Annotated[str, Field(max_length=200)] = ""
+    email: Annotated[str | None, Field(max_length=200)] = None
     """What it is told beside the password; most take any."""
 
 
