@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from tests.scenarios.held_home import RESERVE, HeldHome, aims_at, at_held_home, kept, soon
 
+from sunbox.cli.home import POWERWALL_METERS
 from sunbox.core.model import Mode
+from sunbox.core.reasons import ReasonCode
 from sunbox.dialects.powerwall.facts import Mode as BatteryMode
 from sunbox.simulator.powerwall import ReservePolicy
 
@@ -291,6 +294,8 @@ def test_what_is_never_done_is_told_three_times_and_reported(kind: str) -> None:
         assert len(held.writes) == 3
         (problem,) = held.problems
         assert "reserve" in problem
+        health = (await held.home.client.get("/healthz")).json()
+        assert (health["status"], problem in health["problems"]) == ("degraded", True)
         assert held.reserve == RESERVE
         held.ask(Mode.OFF)
         await held.sleep(5400)
@@ -450,3 +455,41 @@ def test_without_the_owners_wish_nothing_is_written() -> None:
         assert held.writes == []
 
     at_held_home(body, powerwall={"hold": "off"})
+
+
+def test_it_is_held_by_night_too_when_its_meter_is_not_asked() -> None:
+    async def body(held: HeldHome) -> None:
+        await held.charge()
+        await held.until(lambda: held.reserve != RESERVE)
+        held.ask(Mode.OFF)
+        await is_as_before(held)
+
+    at_held_home(body, start_at=datetime(2026, 6, 1, 22, tzinfo=UTC))
+
+
+def test_a_powerwall_that_is_read_at_home_is_held_through_the_cloud() -> None:
+    async def body(held: HeldHome) -> None:
+        await held.charge()
+        await held.until(lambda: held.reserve != RESERVE)
+        await held.sleep(600)
+        held.ask(Mode.OFF)
+        await is_as_before(held)
+        calls = held.home.calls()
+        assert calls["live_status"] < 10  # what flows is read at home
+
+    at_held_home(body, powerwall=dict(POWERWALL_METERS["local"]))
+
+
+@pytest.mark.parametrize("meter", sorted(POWERWALL_METERS))
+def test_without_the_grid_the_sun_is_for_the_house(meter: str) -> None:
+    async def body(held: HeldHome) -> None:
+        held.ask(Mode.PV)
+        await held.until(lambda: held.home.lp().is_flowing, 1800)
+        held.behave(is_grid_down=True)
+        await held.until(lambda: not held.home.lp().is_flowing, 300)
+        assert held.home.lp().reason.code is ReasonCode.OFF_GRID
+        held.behave(is_grid_down=False)
+        await held.until(lambda: held.home.lp().is_flowing, 1800)
+        assert held.writes == []
+
+    at_held_home(body, 95.0, pv_w=7000.0, powerwall=dict(POWERWALL_METERS[meter]))
