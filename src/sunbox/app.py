@@ -16,7 +16,7 @@ from sunbox.config.registry import DriverKind, FaceKind, Registry
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.core.surplus import balance as balance_of
-from sunbox.core.wallbox import DayReport, NotRecordedError, PossibleDay, Wallbox
+from sunbox.core.wallbox import DayReport, Notebook, NotRecordedError, PossibleDay, Wallbox
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
 from sunbox.drivers.goe.driver import GoeDriver
@@ -24,6 +24,12 @@ from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.drivers.goe.settings import capabilities as goe_capabilities
 from sunbox.drivers.http.driver import HttpMeterDriver
 from sunbox.drivers.http.settings import HttpMeterSettings
+from sunbox.drivers.powerwall.cloud import CloudSite
+from sunbox.drivers.powerwall.driver import PowerwallDriver
+from sunbox.drivers.powerwall.holder import Holder
+from sunbox.drivers.powerwall.home import HomeGateway
+from sunbox.drivers.powerwall.settings import PowerwallMeterSettings
+from sunbox.drivers.powerwall.settings import needs_account as powerwall_needs_account
 from sunbox.drivers.pushed.driver import PushedMeterDriver
 from sunbox.drivers.pushed.settings import PushedMeterSettings
 from sunbox.drivers.smartevse.client import Links
@@ -31,6 +37,7 @@ from sunbox.drivers.smartevse.driver import SmartEvseDriver
 from sunbox.drivers.smartevse.meter import SmartEvseMeterDriver
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings, SmartEvseSettings
 from sunbox.drivers.smartevse.settings import capabilities as smartevse_capabilities
+from sunbox.drivers.tesla.client import TeslaClient
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
 from sunbox.drivers.tesla.tokens import TeslaAccount
@@ -51,6 +58,7 @@ REGISTRY = Registry(
         "http": DriverKind(HttpMeterSettings),
         "pushed": DriverKind(PushedMeterSettings),
         "smartevse": DriverKind(SmartEvseMeterSettings),
+        "powerwall": DriverKind(PowerwallMeterSettings, needs_account=powerwall_needs_account, account="tesla"),
     },
     chargers={
         "goe": DriverKind(GoeChargerSettings, goe_capabilities),
@@ -85,7 +93,11 @@ class Composed:
 
 
 def open_drivers(
-    config: Config, clients: ClientFactory, clock: Clock, balance: Callable[[], MeterReading | None] | None = None
+    config: Config,
+    clients: ClientFactory,
+    clock: Clock,
+    balance: Callable[[], MeterReading | None] | None = None,
+    notebook: Callable[[str], Notebook] | None = None,
 ) -> tuple[dict[str, Driver], tuple[TeslaAccount, ...]]:
     """Return the drivers by device id, and the accounts that some of them share.
 
@@ -94,11 +106,22 @@ def open_drivers(
         clients: makes HTTP clients.
         clock: the time of day.
         balance: tells what flows at the site, for devices with a surplus logic of their own.
+        notebook: opens what a driver keeps over a restart, by a name; None = whoever would need one does without.
     """
     drivers: dict[str, Driver] = {}
     meters: dict[str, MeterSettings] = {meter.id: meter for meter in config.settings.meters}
     boxes = Links(clients)
+    accounts: tuple[TeslaAccount, ...] = ()
+    account_settings = cast("TeslaAccountSettings", config.accounts.get("tesla") or TeslaAccountSettings())
+    account = TeslaAccount(account_settings, clients, clock)
+    if config.vehicles or any(isinstance(device.settings, PowerwallMeterSettings) for device in config.meters):
+        accounts = (account,)
     for device in config.meters:
+        if isinstance(device.settings, PowerwallMeterSettings):
+            drivers[device.id] = _powerwall(
+                config, meters[device.id], device.settings, account, clients, clock, notebook
+            )
+            continue
         if device.driver == "pushed":
             drivers[device.id] = PushedMeterDriver(device.id, clock)
             continue
@@ -115,15 +138,40 @@ def open_drivers(
             continue
         charger = cast("GoeChargerSettings", device.settings)
         drivers[device.id] = GoeDriver(device.id, charger, clients, clock, balance=balance)
-    accounts: tuple[TeslaAccount, ...] = ()
-    if config.vehicles:
-        account_settings = cast("TeslaAccountSettings", config.accounts.get("tesla") or TeslaAccountSettings())
-        account = TeslaAccount(account_settings, clients, clock)
-        accounts = (account,)
-        for device in config.vehicles:
-            vehicle = cast("TeslaVehicleSettings", device.settings)
-            drivers[device.id] = TeslaDriver(device.id, vehicle, account, clients, clock)
+    for device in config.vehicles:
+        vehicle = cast("TeslaVehicleSettings", device.settings)
+        drivers[device.id] = TeslaDriver(device.id, vehicle, account, clients, clock)
     return drivers, accounts
+
+
+def _powerwall(
+    config: Config,
+    meter: MeterSettings,
+    own: PowerwallMeterSettings,
+    account: TeslaAccount,
+    clients: ClientFactory,
+    clock: Clock,
+    notebook: Callable[[str], Notebook] | None,
+) -> PowerwallDriver:
+    """Return a Powerwall: read as its owner says, and held through the cloud."""
+    timezone = config.settings.site.timezone
+    site = None if own.site is None else CloudSite(own.site, TeslaClient(account, clients), clock)
+    url = own.proxy if own.local is None else own.local.url
+    home = None
+    if url is not None:
+        pin = config.store_path.with_name(f"{meter.id}.fingerprint")
+        home = HomeGateway(url, own.local, clients, clock, pin=pin, timezone_name=timezone.key)
+    holder = None
+    if site is not None and own.can_hold and notebook is not None:
+        holder = Holder(meter.id, site, own.manner, notebook(f"powerwall/{meter.id}"), clock, timezone)
+    return PowerwallDriver(
+        meter,
+        site=site,
+        home=home,
+        holder=holder,
+        clock=clock,
+        tells_at_start=holder is not None and config.settings.site.battery_hold,
+    )
 
 
 @dataclass(slots=True)
@@ -162,8 +210,8 @@ def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual:
         StoreError: what must survive cannot be read.
     """
     site = _Site()
-    drivers, accounts = open_drivers(config, clients, clock, site.balance)
     store = MemoryStore(config.store_path, is_inline=is_virtual)
+    drivers, accounts = open_drivers(config, clients, clock, site.balance, store.notebook)
     journal = Journal(config.journal.folder, keep_days=config.journal.keep_days)
     gateway = Gateway(
         config.settings,

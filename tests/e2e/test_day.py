@@ -15,6 +15,7 @@ KEYS = [
     "charged_kwh",
     "solar_kwh",
     "capture_pct",
+    "battery_pct",
     "import_kwh_per_30d",
     "net_pct",
     "starts_per_day",

@@ -164,6 +164,8 @@ async def living(
     edit: Callable[[str], str] | None = None,
     cloud: CloudSettings | None = None,
     trace: Trace | None = None,
+    powerwall: dict[str, Any] | None = None,
+    site: dict[str, Any] | None = None,
 ) -> AsyncIterator[Home]:
     with tempfile.TemporaryDirectory(prefix="sunbox-test-") as name:
         folder = Path(name)
@@ -183,6 +185,8 @@ async def living(
                 budget=budget or {"per_month": "unlimited"},
                 meter=meter,
                 journal=journal,
+                powerwall=powerwall,
+                site=site,
             )
             if edit is not None:
                 from sunbox.app import REGISTRY

@@ -11,7 +11,7 @@ from sunbox.simulator.score import BillCounts, score
 
 
 def two_days() -> DayLedger:
-    car = CarLedger(charged_wh=30_000, solar_wh=27_000, import_wh=3000, usable_wh=36_000, starts=9)
+    car = CarLedger(charged_wh=30_000, solar_wh=27_000, battery_wh=1500, import_wh=3000, usable_wh=36_000, starts=9)
     return DayLedger(date(2024, 6, 17), elapsed_s=2 * 86_400, usable_wh=36_000, cars={"car": car})
 
 
@@ -22,6 +22,7 @@ def test_every_figure():
         "charged_kwh": 30,
         "solar_kwh": 27,
         "capture_pct": 75,
+        "battery_pct": 5,
         "import_kwh_per_30d": 45,
         "net_pct": pytest.approx(66.67),
         "starts_per_day": 4.5,
@@ -40,7 +41,8 @@ def test_the_length_can_be_given():
 
 def test_without_sun_there_is_no_share():
     figures = score(DayLedger(date(2024, 6, 17), elapsed_s=3600), BillCounts())
-    assert (figures.capture_pct, figures.net_pct, figures.charged_kwh) == (None, None, 0)
+    assert (figures.capture_pct, figures.battery_pct, figures.net_pct) == (None, None, None)
+    assert figures.charged_kwh == 0
 
 
 def test_no_time_is_no_score():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,15 @@ from typing import Any
 import click
 
 from sunbox.app import running
-from sunbox.cli.home import METER_PORT, TESLA_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.home import (
+    METER_PORT,
+    POWERWALL_METERS,
+    TESLA_PORT,
+    SimulatedHome,
+    build_home,
+    local_url,
+    write_config,
+)
 from sunbox.cli.live import set_up_logs
 from sunbox.cli.options import Within, count_or_unlimited, phases_or_auto
 from sunbox.core.commands import RequestKind
@@ -26,6 +35,7 @@ from sunbox.simulator.bench.setup import DEFAULT_MAX_A
 from sunbox.simulator.bill import Counts
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.habits import Presence
+from sunbox.simulator.powerwall import UNIT_WH
 from sunbox.simulator.scenario import (
     CarScenario,
     ChargerKind,
@@ -85,6 +95,8 @@ class DayOptions:
     max_amps: int | None = None
     min_amps: int | None = None
     battery_kwh: float = 0.0
+    battery: str | None = None
+    battery_meter: str | None = None
     commands_per_day: int | None = None
     per_month: float | None = None
     presence: Presence = Presence.ALWAYS
@@ -104,6 +116,7 @@ class DayOptions:
             phases=self.phases or 3,
             max_amps=self.max_amps,
             battery_kwh=self.battery_kwh,
+            powerwalls=self.powerwalls,
             presence=self.presence,
             start="00:00",
             meter=MeterScenario(delay_s=METER_DELAY_S),
@@ -111,10 +124,26 @@ class DayOptions:
             chargers=() if self.charger is None else self._chargers(self.charger),
         )
 
+    @property
+    def powerwalls(self) -> int:
+        """Return how many Powerwalls there are: as many as the energy asked for takes, else one."""
+        return 0 if self.battery is None else max(1, math.ceil(1000.0 * self.battery_kwh / UNIT_WH))
+
+    @property
+    def powerwall_meter(self) -> Mapping[str, Any] | None:
+        """Return what the owner writes about the Powerwall as a meter, None where another one is read."""
+        return None if self.battery_meter is None else POWERWALL_METERS[self.battery_meter]
+
     def _teslas(self) -> tuple[CarScenario, ...]:
         needs_signing = self.way not in UNSIGNED_WAYS
         return tuple(
-            CarScenario(id=f"model3{number or ''}", charges_at_plug_in=True, needs_signing=needs_signing)
+            CarScenario(
+                id=f"model3{number or ''}",
+                charges_at_plug_in=True,
+                needs_signing=needs_signing,
+                # a cloud meter is asked for a car that is known to be connected, and this one was never seen
+                asleep=self.battery_meter != "cloud",
+            )
             for number in range(self.cars)
         )
 
@@ -204,6 +233,7 @@ async def _live(
         budget=options.budget(),
         journal=options.journal is not None,
         vehicle=WAYS[options.way],
+        powerwall=options.powerwall_meter,
     )
     async with running(config, clients, clock, is_virtual=True) as gateway:
         loop = asyncio.get_running_loop()
@@ -230,6 +260,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("charged_kwh", "energy to the car", "kWh"),
     ("solar_kwh", "of it solar", "kWh"),
     ("capture_pct", "capture (solar ÷ usable surplus)", "%"),
+    ("battery_pct", "of it from the home battery", "%"),
     ("import_kwh_per_30d", "import by the car, per 30 days", "kWh"),
     ("net_pct", "net (capture - import)", "%"),
     ("starts_per_day", "starts per day", ""),
@@ -250,6 +281,7 @@ Examples:
   sunbox day --trace a.csv --trace b.csv --json
   sunbox day --days 7 --cars 2 --presence commuter --per-month 2 --troubles
   sunbox day --charger goe --phases auto --trace june.csv.gz --troubles
+  sunbox day --battery powerwall --battery-meter local --trace june.csv.gz
 """
 )
 @click.option(
@@ -282,6 +314,16 @@ Examples:
 @click.option("--min-amps", type=click.IntRange(5, 32), help="Least current; default the car's 5 A.")
 @click.option(
     "--battery-kwh", default=0.0, show_default=True, type=click.FloatRange(0, 1000), help="Size of the home battery."
+)
+@click.option(
+    "--battery",
+    type=click.Choice(["powerwall"]),
+    help="The home battery is Powerwalls: one, or as many as --battery-kwh takes.",
+)
+@click.option(
+    "--battery-meter",
+    type=click.Choice(list(POWERWALL_METERS)),
+    help="The Powerwall is the only meter: its gateway at home, every 5 s, or Tesla's cloud, every 60 s.",
 )
 @click.option(
     "--commands-per-day",
@@ -361,6 +403,8 @@ def day(traces: tuple[str, ...], presence: str, charger: str | None, as_json: bo
 
 def _check(options: DayOptions) -> None:
     """Raise click.BadParameter where options do not fit together."""
+    if options.battery_meter is not None and options.battery is None:
+        raise click.BadParameter("reads a Powerwall; add --battery powerwall", param_hint="--battery-meter")
     if options.charger is None:
         if options.phases is None:
             raise click.BadParameter("auto needs --charger goe; without it allowed are 1 and 3", param_hint="--phases")

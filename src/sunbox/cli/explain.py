@@ -48,6 +48,7 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.START_PRICE: "{price_wh} Wh missed: then a start pays",
     ReasonCode.GRID_STALE: "a new reading of the grid meter",
     ReasonCode.SUN_DOWN: "sunrise",
+    ReasonCode.OFF_GRID: "the grid coming back; or a start, which takes from the battery",
     ReasonCode.GRID_STALE_HOLD: "a new reading of the grid meter; without one it falls to the minimum and stops",
     ReasonCode.FUSE: "the house taking less: {amps_a} A must be left by {what}",
     ReasonCode.WAKING: "the car coming online",

@@ -21,7 +21,7 @@ from sunbox.simulator.control import meter_app, world_app
 from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.goe_app import create_goe_app
 from sunbox.simulator.powerwall import Powerwall
-from sunbox.simulator.powerwall_gateway import PowerwallGateway
+from sunbox.simulator.powerwall_gateway import PASSWORD, PowerwallGateway
 from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.score import BillCounts, Score, score
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
@@ -35,6 +35,12 @@ TESLA_PORT, GOE_PORT, GATEWAY_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5103, 5
 """Where simulated devices are served (docs/design.md)."""
 
 METER_INTERVAL_S = 10.0
+
+POWERWALL_METERS: Mapping[str, Mapping[str, Any]] = {
+    "local": {"local": {"url": f"http://127.0.0.1:{GATEWAY_PORT}", "password": PASSWORD}},
+    "cloud": {},
+}
+"""What the owner of a Powerwall writes about it, by where it is read: the gateway at home, or Tesla's cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,8 @@ def write_config(
     meter: Mapping[str, Any] | None = None,
     vehicle: Mapping[str, Any] | None = None,
     charger_urls: Mapping[str, str] | None = None,
+    powerwall: Mapping[str, Any] | None = None,
+    site: Mapping[str, Any] | None = None,
 ) -> Config:
     """Write the configuration that an owner of this home would have, and return it checked.
 
@@ -184,6 +192,8 @@ def write_config(
         meter: further keys of the meter.
         vehicle: further keys of each car.
         charger_urls: where each charger answers, by id; default where it is served beside the standard ports.
+        powerwall: keys of the Powerwall as the home's only meter (`POWERWALL_METERS`); None = the plain meter is read.
+        site: further keys of the site.
     """
     folder.mkdir(parents=True, exist_ok=True)
     document = config_document(
@@ -197,6 +207,8 @@ def write_config(
         meter=meter,
         vehicle=vehicle,
         charger_urls=charger_urls,
+        powerwall=powerwall,
+        site=site,
     )
     path = folder / "sunbox.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -219,6 +231,8 @@ def config_document(
     meter: Mapping[str, Any] | None = None,
     vehicle: Mapping[str, Any] | None = None,
     charger_urls: Mapping[str, str] | None = None,
+    powerwall: Mapping[str, Any] | None = None,
+    site: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the configuration that `write_config` writes."""
     place = home.world.place
@@ -229,7 +243,7 @@ def config_document(
     if has_battery:
         quantities |= {"battery_w": "$.battery_w", "battery_soc_pct": "$.battery_soc_pct"}
     document: dict[str, Any] = {
-        "site": {"name": place.name, "timezone": place.timezone.key},
+        "site": {"name": place.name, "timezone": place.timezone.key, **(site or {})},
         "places": [
             {"name": "Home", "lat": place.latitude, "lon": place.longitude, "radius_m": 60, "tags": ["home", "pv"]}
         ],
@@ -259,11 +273,16 @@ def config_document(
         "faces": {"port": port},
         "store": "sqlite:///sunbox.db",
     }
+    if powerwall is not None:
+        number = home.cloud.sites[0].settings.site_id
+        document["meters"] = [{"id": "powerwall", "driver": "powerwall", "site": number, **powerwall}]
     if budget is not None:
         document["tesla"]["budget"] = dict(budget)
     document["journal"] = {"enabled": journal, "folder": "journal"}
     if not cars:
-        del document["tesla"], document["vehicles"]
+        del document["vehicles"]
+        if powerwall is None:
+            del document["tesla"]
     if not home.chargers:
         del document["chargers"]
     return document

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Row] = {
         "sunbox.cli.vehicle", "vehicle", "Tell a car about charging by hand: start, limit, port, schedules …"
     ),
     "charger": Row("sunbox.cli.charger", "charger", "Find wallboxes, tell them about charging, look at their keys."),
+    "battery": Row("sunbox.cli.battery", "battery", "Show the Powerwall, set it, or keep it out of the car."),
     "explain": Row("sunbox.cli.explain", "explain", "Tell why a car is, or was, charging or not."),
     "report": Row("sunbox.cli.report", "report", "Tell what a recorded day brought, and what was missed and why."),
     "whatif": Row("sunbox.cli.whatif", "whatif", "Live recorded days again with other settings."),

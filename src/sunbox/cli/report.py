@@ -27,6 +27,7 @@ CAUSE_WORDS: dict[str, str] = {
     "asked_for": "somebody stopped it, or asked for other amps",
     "car_full": "the car was full or at its target",
     "meter_stale": "the grid meter was silent",
+    "off_grid": "there was no grid",
     "fuse": "the fuse left too little",
     "fault": "the car or its service did not do it",
     "not_recorded": "the record does not say",

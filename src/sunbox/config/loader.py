@@ -221,6 +221,10 @@ class _Assembly:
             loadpoints=tuple(_loadpoint(own) for _, own in loadpoints),
         )
         needed = {own.driver for _, own, row in vehicles if self.registry.vehicles[own.driver].needs_account(row)}
+        for _, own, row in meters:
+            kind = self.registry.meters[own.driver]
+            if kind.account is not None and kind.needs_account(row):
+                needed.add(kind.account)
         checks.look_for_oversights(reader, settings, {name: accounts[name] for name in accounts if name in needed})
         circuits.look_at_circuits(reader, settings)
         return Config(
@@ -330,8 +334,10 @@ class _Assembly:
         return list(geofence.places)
 
     def accounts(self) -> tuple[dict[str, BaseModel], dict[str, Budget]]:
-        """Return the accounts that are written or that a vehicle needs: their drivers' settings, and their budgets."""
+        """Return the accounts that are written or that a device needs: their drivers' settings, and their budgets."""
         wanted = {name for name, _ in self.reader.written("vehicles", "driver")}
+        kinds = self.registry.meters
+        wanted |= {str(kinds[name].account) for name, _ in self.reader.written("meters", "driver") if name in kinds}
         accounts: dict[str, BaseModel] = {}
         budgets: dict[str, Budget] = {}
         for name, model in self.registry.accounts.items():

@@ -50,6 +50,7 @@ class DriverKind:
     settings: type[BaseModel]
     capabilities: Callable[[Any, Any], Capabilities] | None = None
     needs_account: Callable[[Any], bool] = lambda _: True  #: given the device's settings
+    account: str | None = None  #: of a meter: whose account it shares, where it needs one
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class MeterReading:
     battery_w: float | None = None
     battery_soc_pct: float | None = None
     grid_phases_a: tuple[float, float, float] | None = None  #: per phase, + = import
+    is_off_grid: bool | None = None  #: there is no grid, and the home lives on its battery; None = it does not say
 
 
 class Weekday(StrEnum):

@@ -50,6 +50,7 @@ class ReasonCode(StrEnum):
     GRID_STALE = "grid_stale"
     GRID_STALE_HOLD = "grid_stale_hold"
     SUN_DOWN = "sun_down"
+    OFF_GRID = "off_grid"
     FUSE = "fuse"
     WAKING = "waking"
     WAKE_FAILED = "wake_failed"
@@ -138,6 +139,7 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ),
     ReasonCode.GRID_STALE: Template(_F, "paused: no grid reading for {age_s} s"),
     ReasonCode.SUN_DOWN: Template(_W, "paused: the sun is down, the meter is asked again when it is up"),
+    ReasonCode.OFF_GRID: Template(_W, "paused: there is no grid, and the battery is for the house"),
     ReasonCode.GRID_STALE_HOLD: Template(_C, "charging {amps_a} A, not raised: no grid reading for {age_s} s{cap}"),
     ReasonCode.FUSE: Template(_W, "paused: {what} leaves {left_a} A, {amps_a} A are needed"),
     ReasonCode.WAKING: Template(_S, "waking the car (since {since_s} s)"),

@@ -123,6 +123,8 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
             full = Reason(ReasonCode.CHARGING_NOW)
         elif (waits := _own_schedule(draft, settings, facts)) is not None:
             return leave(lp, waits)
+        elif draft.site.is_off_grid:
+            return off(lp, Reason(ReasonCode.OFF_GRID))
         elif facts is not None and is_charging(facts) and (full := _meddled(draft, lp)) is not None:
             wish = replace(wish, amps_a=facts.amps_requested_a)
     can = range_of(draft, settings, vehicle_settings, wish)

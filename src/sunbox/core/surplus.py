@@ -29,6 +29,7 @@ class Balance:
     fresh_until_at: datetime | None = None  #: when the grid value becomes, or became, too old
     pv_at: datetime | None = None  #: when the PV value was true
     news_s: float = 0.0  #: how old a grid value becomes before the next one: interval and delay
+    is_off_grid: bool | None = None  #: the home lives on its battery
 
     @property
     def consumption_w(self) -> float | None:
@@ -50,6 +51,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     pv_w = battery_w = soc_pct = None
     has_battery = False
     pv_at: datetime | None = None
+    is_off_grid: bool | None = None
     limit_s = news_s = 0.0
     for meter in settings.meters:
         if not meter.is_site:
@@ -75,6 +77,8 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
             battery_w = reading.battery_w
         if soc_pct is None:
             soc_pct = reading.battery_soc_pct
+        if is_off_grid is None:
+            is_off_grid = reading.is_off_grid
     used = grid or stale_grid
     if battery_w is None and not has_battery:
         battery_w = 0.0
@@ -90,6 +94,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         fresh_until_at=used.measured_at + timedelta(seconds=limit_s) if used else None,
         pv_at=pv_at,
         news_s=news_s,
+        is_off_grid=is_off_grid,
     )
 
 

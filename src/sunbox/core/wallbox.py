@@ -167,6 +167,7 @@ class SiteSnapshot:
     surplus_w: float | None
     loadpoints: tuple[LoadpointSnapshot, ...]
     vehicles: tuple[VehicleSnapshot, ...]
+    problems: tuple[str, ...] = ()  #: that devices have beside charging, in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

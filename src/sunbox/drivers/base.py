@@ -19,6 +19,11 @@ class BatteryHolder(Protocol):
         """Keep the battery back, or give it back as it was. Never raises for what a device or network does."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """Return what is wrong with that, in words; None while nothing is."""
+        ...
+
 
 @runtime_checkable
 class ReportedMeter(Protocol):

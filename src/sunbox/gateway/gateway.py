@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -97,6 +98,7 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._drivers = dict(drivers)
+        self._holders = tuple(driver for driver in self._drivers.values() if isinstance(driver, BatteryHolder))
         self._clock = clock
         self._store = store
         self._journal = journal
@@ -132,6 +134,9 @@ class Gateway:
         """Poll, decide and act until cancelled; then let what is under way end, and keep its end."""
         if self._state is None:
             self.begin()
+        if self._holders:
+            # what was held when the last run ended is held on, or given back
+            self._batches.put_nowait((HoldBattery(is_held=self.state.memory.is_battery_held),))
         actor = asyncio.create_task(self._act(), name="effects")
         polls = [asyncio.create_task(driver.run(self.feed), name=id_) for id_, driver in self._drivers.items()]
         try:
@@ -163,7 +168,9 @@ class Gateway:
 
     def snapshot(self) -> SiteSnapshot:
         """Return the site as it is now. Free: never contacts a device."""
-        return snapshot(self.state, self._clock.now())
+        found = snapshot(self.state, self._clock.now())
+        problems = tuple(each.problem for each in self._holders if each.problem is not None)
+        return replace(found, problems=problems) if problems else found
 
     def request(self, request: Request) -> Accepted | Rejected:
         """Change the wish, all or nothing."""
@@ -298,12 +305,11 @@ class Gateway:
 
     async def _hold(self, effect: HoldBattery) -> None:
         """Tell every battery that can be held back."""
-        for driver in self._drivers.values():
-            if isinstance(driver, BatteryHolder):
-                try:
-                    await driver.hold(is_held=effect.is_held)
-                except Exception:
-                    log.exception("a battery could not be held", device=driver.device_id)
+        for holder in self._holders:
+            try:
+                await holder.hold(is_held=effect.is_held)
+            except Exception:
+                log.exception("a battery could not be held")
 
     async def _perform(self, effect: Send | Read) -> None:
         driver = self._drivers.get(effect.device_id)

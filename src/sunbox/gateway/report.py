@@ -30,6 +30,7 @@ class Cause(StrEnum):
     ASKED = "asked_for"  #: somebody stopped it, or asked for other amps
     FULL = "car_full"
     STALE = "meter_stale"
+    OFF_GRID = "off_grid"  #: the home lived on its battery
     FUSE = "fuse"
     FAULT = "fault"  #: the car or its service did not do it
     UNKNOWN = "not_recorded"
@@ -60,6 +61,7 @@ CAUSES: dict[ReasonCode, Cause] = {
     ReasonCode.START_PRICE: Cause.PRICE,
     ReasonCode.GRID_STALE: Cause.STALE,
     ReasonCode.SUN_DOWN: Cause.TOO_LOW,
+    ReasonCode.OFF_GRID: Cause.OFF_GRID,
     ReasonCode.GRID_STALE_HOLD: Cause.STALE,
     ReasonCode.FUSE: Cause.FUSE,
     ReasonCode.WAKING: Cause.WAKING,

@@ -41,13 +41,14 @@ class Score:
     """The figures, named as in `sunbox day --json`.
 
     `capture_pct` is solar energy into the cars ÷ usable surplus; `net_pct` is (solar - import) ÷ usable surplus; both
-    None where there was nothing to use.
+    None where there was nothing to use. `battery_pct` is what the home battery gave to the cars ÷ what they got.
     """
 
     days: float
     charged_kwh: float
     solar_kwh: float
     capture_pct: float | None
+    battery_pct: float | None
     import_kwh_per_30d: float
     net_pct: float | None
     starts_per_day: float
@@ -81,6 +82,7 @@ def score(ledger: DayLedger, bill: BillCounts, days: float | None = None) -> Sco
         charged_kwh=round(cars.charged_wh / 1000, 3),
         solar_kwh=round(cars.solar_wh / 1000, 3),
         capture_pct=share_pct(cars.solar_wh),
+        battery_pct=round(100 * cars.battery_wh / cars.charged_wh, 2) if cars.charged_wh > 0 else None,
         import_kwh_per_30d=round(cars.import_wh / 1000 / days * MONTH_DAYS, 3),
         net_pct=share_pct(cars.solar_wh - cars.import_wh),
         starts_per_day=round(cars.starts / days, 2),

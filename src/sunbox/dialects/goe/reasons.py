@@ -65,6 +65,7 @@ WORDS: Mapping[ReasonCode, Words] = {
     ReasonCode.GRID_STALE: _WAITS_FOR_SUN,
     ReasonCode.GRID_STALE_HOLD: _both(ModelStatus.PV_SURPLUS),
     ReasonCode.SUN_DOWN: _WAITS_FOR_SUN,
+    ReasonCode.OFF_GRID: _WAITS_FOR_SUN,
     ReasonCode.FUSE: _OVER_BY_ITSELF,
     ReasonCode.WAKING: _ON_ITS_WAY,
     ReasonCode.WAKE_FAILED: _ON_ITS_WAY,

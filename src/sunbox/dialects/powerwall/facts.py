@@ -79,6 +79,13 @@ class LiveStatus:
     is_serving_grid: bool | None
     wall_connectors: tuple[WallConnector, ...] | None
 
+    @property
+    def is_off_grid(self) -> bool | None:
+        """Return whether the home lives on its battery, None if the site does not say."""
+        if self.island is Island.UNKNOWN:
+            return True if self.grid is GridState.INACTIVE else None
+        return self.island is Island.OFF_GRID
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteInfo:

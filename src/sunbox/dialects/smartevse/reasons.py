@@ -60,6 +60,7 @@ WORDS: Mapping[ReasonCode, Words] = {
     ReasonCode.GRID_STALE: Words(State.B1, Fault.CT_NOCOMM),
     ReasonCode.GRID_STALE_HOLD: Words(State.B1, Fault.CT_NOCOMM),
     ReasonCode.SUN_DOWN: _WAITS_FOR_POWER,
+    ReasonCode.OFF_GRID: _WAITS_FOR_POWER,
     ReasonCode.FUSE: _WAITS_FOR_POWER,
     ReasonCode.WAKING: _READY,
     ReasonCode.WAKE_FAILED: _OUT_OF_REACH,

@@ -101,6 +101,7 @@ STATUSES_BY_REASON: dict[ReasonCode, frozenset[Status]] = {
     ReasonCode.START_PRICE: _WAITS | {Status.NOT_READY},
     ReasonCode.GRID_STALE: _WAITS,
     ReasonCode.SUN_DOWN: _WAITS,
+    ReasonCode.OFF_GRID: _WAITS,
     ReasonCode.FUSE: _WAITS,
     ReasonCode.WAKING: _WAITS,
     ReasonCode.WAKE_FAILED: _WAITS,

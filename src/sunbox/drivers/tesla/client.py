@@ -59,7 +59,7 @@ class TeslaClient:
         self._client: httpx2.AsyncClient | None = None
 
     async def call(self, row: Endpoint, vin: str, fields: Mapping[str, Any] | None = None) -> Answered | Unanswered:
-        """Carry out one row of the table for one vehicle.
+        """Carry out one row of a table for one vehicle, or for the energy site of this number.
 
         A refused access token is renewed, and a request to the wrong region is sent to the right one: the request is repeated
         once, and both are charged for.
@@ -127,7 +127,7 @@ class TeslaClient:
         try:
             response = await self._client.request(
                 row.method,
-                row.path.format(vehicle=vin),
+                row.path.format(vehicle=vin, site=vin),
                 params=QUERIES.get(row),
                 json=None if row.method == "GET" else dict(fields or {}),  # a POST without JSON is answered 406
                 headers={"authorization": f"Bearer {token}"},

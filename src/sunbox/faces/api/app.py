@@ -340,6 +340,7 @@ def _problems(site: SiteSnapshot) -> tuple[str, ...]:
     problems.extend(
         f"{vehicle.name}: the account must be logged in again" for vehicle in site.vehicles if vehicle.login_required
     )
+    problems.extend(site.problems)
     return tuple(problems)
 
 

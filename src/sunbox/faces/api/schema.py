@@ -195,6 +195,7 @@ class SiteView(View):
     surplus_w: Watts
     loadpoints: tuple[LoadpointView, ...]
     vehicles: tuple[VehicleView, ...]
+    problems: Annotated[tuple[str, ...], Field(description="that devices have beside charging")] = ()
 
 
 class DecisionView(View):

@@ -1,0 +1,580 @@
+"""Keeping a Powerwall from feeding a car, and giving it back as it was: the rules, as one pure state machine.
+
+Tesla has no command for it. What can be told is a reserve as high as the charge, or the mode `backup` (which fills the battery
+from the grid unless that is forbidden first). Both are the owner's own settings, so each is noted with its original before it is
+first changed, and given back; what the owner sets meanwhile is the new original.
+
+A write that is accepted proves nothing: it is done at once, after 45 minutes, or never (powerwall2#34, pypowerwall#259). So what
+was sent counts as *on its way* until the site tells it, or for `LATE_S`; only then is anything settled. A value that was neither
+there before nor sent by us is the owner's.
+
+`next_step` tells what to do; `take` notes what was read, `sending` and `sent` what was written. `Book` is what must survive.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sunbox.dialects.powerwall.facts import LiveStatus, Mode, SiteInfo
+
+LATE_S = 3600.0
+"""After so long a write that is still not to be seen is lost: 45 minutes were seen in the mode `autonomous`."""
+RESEND_AFTER_S = 180.0
+MOST_TRIES = 3
+"""One write and two repeats towards one goal; then it is reported."""
+ROUND_S = 3600.0
+"""What was not given back after that is tried again so much later, however many writes that takes."""
+FRESH_S = 20.0
+"""Nothing is written that was not read so shortly before: the owner may have been there."""
+LOOKS_S = (30.0, 60.0, 120.0, 180.0, 240.0, 300.0)
+"""Ages of a write at which it is looked for; later on every `LATER_LOOK_S`."""
+LATER_LOOK_S = 300.0
+WATCH_S = 600.0
+"""While the battery is held, or cannot be, so often is looked at it."""
+EFFECT_S = 180.0
+"""So long after a hold is told the battery must have stopped discharging."""
+IDLE_W = 100.0
+"""Less discharge than this is none."""
+MOST_BUT_FULL_PCT, FULL_PCT = 80, 100
+"""Since firmware 25.18.4 a reserve is at most 80 %, or exactly 100 % (Teslemetry, evcc `meter/powerwall.go`, pypowerwall#322)."""
+FALLS_SHORT_PCT = 1.0
+"""A reserve that came late is lowered when the charge is so far below it: else it would be filled from the grid."""
+
+
+class Method(StrEnum):
+    """By what a battery is held."""
+
+    RESERVE = "reserve"
+    BACKUP = "backup"
+    OFF = "off"
+
+
+class ReservePolicy(StrEnum):
+    """What the site makes of a reserve above 80 %."""
+
+    FREE = "free"
+    EIGHTY_OR_HUNDRED = "80-or-100"
+    CAP_80 = "cap-80"
+
+    def highest(self, soc_pct: float) -> int:
+        """Return the highest reserve that the site takes and that is not above the charge."""
+        most = min(FULL_PCT, math.floor(soc_pct))
+        if self is ReservePolicy.FREE or most <= MOST_BUT_FULL_PCT:
+            return most
+        return FULL_PCT if most == FULL_PCT and self is ReservePolicy.EIGHTY_OR_HUNDRED else MOST_BUT_FULL_PCT
+
+
+class Part(StrEnum):
+    """A setting of the owner's that is changed for a hold."""
+
+    RESERVE = "reserve"
+    GRID_CHARGING = "grid_charging"
+    MODE = "mode"
+
+
+Setting = int | str | bool
+"""A reserve in %, a mode, or whether the battery may be charged from the grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What the owner decided about holding."""
+
+    method: Method = Method.RESERVE
+    policy: ReservePolicy = ReservePolicy.EIGHTY_OR_HUNDRED
+    max_writes_per_day: int = 20
+    in_autonomous: bool = False  #: also under a tariff's rules, which are slow and have plans of their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the site said at `at`. None = it does not say; what flows is only asked where it matters."""
+
+    at: datetime
+    reserve_pct: int | None = None
+    mode: Mode = Mode.UNKNOWN
+    may_charge_from_grid: bool | None = None
+    soc_pct: float | None = None
+    battery_w: float | None = None
+    is_storm_watched: bool | None = None
+    is_serving_grid: bool | None = None
+    is_off_grid: bool | None = None
+    has_flows: bool = False  #: what flows was asked for
+
+    def value_of(self, part: Part) -> Setting | None:
+        """Return how a part is set."""
+        if part is Part.RESERVE:
+            return self.reserve_pct
+        if part is Part.GRID_CHARGING:
+            return self.may_charge_from_grid
+        return None if self.mode is Mode.UNKNOWN else self.mode.value
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A write that may still be done."""
+
+    value: Setting
+    at: datetime
+    is_owners: bool = False  #: it gave back what the owner had set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One setting that was changed, or is about to be."""
+
+    part: Part
+    original: Setting  #: what it is given back as
+    ours: Setting  #: what it is while the battery is held
+    stands: Setting  #: what the site said last
+    sent: tuple[Sent, ...] = ()  #: on their way, the oldest first
+    aim: Setting | None = None  #: towards which the tries count
+    tries: int = 0
+    tried_at: datetime | None = None
+    is_left: bool = False  #: the owner changed it: it is not ours to hold any more
+
+    @property
+    def will_be(self) -> Setting:
+        """Return what it will be when all that is on its way is done."""
+        return self.sent[-1].value if self.sent else self.stands
+
+    def is_settled(self, goal: Setting) -> bool:
+        """Return whether it is as it should be, and will be."""
+        return self.stands == goal and self.will_be == goal
+
+    def is_over(self) -> bool:
+        """Return whether it is given back, and nothing on its way can change that any more."""
+        return self.stands == self.original and all(each.value == self.original for each in self.sent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """What must survive: what was changed, and how it was."""
+
+    entries: tuple[Entry, ...] = ()
+    by_hand: bool = False  #: somebody asked for a hold at the command line
+    is_left: bool = False  #: the owner changed something: no hold again before this one is over
+    day: date | None = None
+    writes: int = 0  #: on that day
+    problem: str | None = None  #: what went wrong
+    note: str | None = None  #: why it is not held, or not wholly
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do until then (None = until something else is wanted)."""
+
+    book: Book
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Read the site."""
+
+    book: Book
+    flows: bool = False  #: what flows, too
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Make `book` durable, then tell the site."""
+
+    book: Book
+    part: Part
+    value: Setting
+
+
+Step = Rest | Look | Write
+
+
+def seen_of(at: datetime, info: SiteInfo, live: LiveStatus | None = None) -> Seen:
+    """Return what two answers of the cloud say for a hold."""
+    settings = Seen(
+        at=at,
+        reserve_pct=None if info.reserve_pct is None else round(info.reserve_pct),
+        mode=info.mode,
+        may_charge_from_grid=info.may_charge_from_grid,
+    )
+    if live is None:
+        return settings
+    return replace(
+        settings,
+        soc_pct=live.soc_pct,
+        battery_w=live.battery_w,
+        is_storm_watched=live.is_storm_watched,
+        is_serving_grid=live.is_serving_grid,
+        is_off_grid=live.is_off_grid,
+        has_flows=True,
+    )
+
+
+def next_step(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, now: datetime, today: date) -> Step:
+    """Return what is to be done now.
+
+    Args:
+        book: what was noted.
+        manner: how to hold.
+        is_wanted: the battery should be held.
+        seen: what the site said last, None = nothing yet; `take` has noted it.
+        now: the instant.
+        today: the site's own day, for the limit of writes.
+    """
+    if book.day != today:
+        book = replace(book, day=today, writes=0)
+    if manner.method is Method.OFF:
+        is_wanted = False
+    if not is_wanted and book.is_left:
+        book = replace(book, is_left=False)
+    if not book.entries:
+        if not is_wanted:
+            return Rest(replace(book, problem=None, note=None))
+        begun = _begin(book, manner, seen, now)
+        if not isinstance(begun, Book):
+            return begun
+        book = begun
+    return _go_on(_without_lost(book, now), manner, is_wanted=is_wanted, seen=seen, now=now)
+
+
+def why_not(seen: Seen, manner: Manner) -> str | None:
+    """Return why the battery is not held as things are, None if it may be."""
+    if seen.is_off_grid:
+        return "there is no grid"
+    if seen.is_storm_watched:
+        return "storm watch has the battery"
+    if seen.is_serving_grid:
+        return "the battery serves the grid"
+    if seen.mode is Mode.AUTONOMOUS and not manner.in_autonomous:
+        return "the battery follows a tariff (mode autonomous); hold_in_autonomous: true holds it all the same"
+    return None
+
+
+def _begin(book: Book, manner: Manner, seen: Seen | None, now: datetime) -> Book | Rest | Look:
+    """Note how all is and what will be changed; nothing is written yet."""
+    later = now + timedelta(seconds=WATCH_S)
+    if book.is_left:
+        return Rest(replace(book, note="the owner changed it meanwhile, and has the last word"), later)
+    if seen is None or not _is_fresh(seen, now) or not seen.has_flows:
+        return Look(book, flows=True)
+    if (why := why_not(seen, manner)) is not None:
+        return Rest(replace(book, note=why), later)
+    planned = _plan(manner, seen)
+    if isinstance(planned, str):
+        return Rest(replace(book, note=planned), later)
+    if not _may_write(book, manner, 2 * len(planned) - 1):
+        return Rest(replace(book, problem=_spent(manner)), later)
+    incomplete = next((each for each in planned if each.part is Part.RESERVE), None)
+    note = None
+    if incomplete is not None and _is_above(incomplete, seen):
+        note = f"a reserve of {incomplete.ours} % is the most; what is above it may still go into the car"
+    return replace(book, entries=planned, note=note, problem=None)
+
+
+def _plan(manner: Manner, seen: Seen) -> tuple[Entry, ...] | str:
+    """Return what is to be changed, in this order, or why nothing is."""
+    if seen.mode is Mode.BACKUP:
+        return "the mode backup holds it already"
+    if manner.method is Method.BACKUP:
+        if seen.mode not in (Mode.SELF_CONSUMPTION, Mode.AUTONOMOUS):
+            return "its mode is none that it could be given back"
+        if seen.may_charge_from_grid is None:
+            return "the site does not tell whether the battery may be charged from the grid, which the mode backup would do"
+        own = _entry(Part.MODE, seen.mode.value, Mode.BACKUP.value)
+        return (_entry(Part.GRID_CHARGING, True, False), own) if seen.may_charge_from_grid else (own,)
+    if seen.reserve_pct is None or seen.soc_pct is None:
+        return "the site does not tell its reserve"
+    highest = manner.policy.highest(seen.soc_pct)
+    if highest <= seen.reserve_pct:
+        return "its reserve holds it already"
+    return (_entry(Part.RESERVE, seen.reserve_pct, highest),)
+
+
+def _entry(part: Part, original: Setting, ours: Setting) -> Entry:
+    return Entry(part=part, original=original, ours=ours, stands=original)
+
+
+def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, now: datetime) -> Step:
+    is_left = any(entry.is_left for entry in book.entries)
+    why = None if seen is None or not is_wanted else why_not(seen, manner)
+    is_held = is_wanted and not is_left and why is None
+    if why is not None:
+        book = replace(book, note=why)
+    for entry in book.entries if is_held else reversed(book.entries):
+        goal = entry.ours if is_held else entry.original
+        if entry.aim != goal:
+            entry = replace(entry, aim=goal, tries=0)  # noqa: PLW2901 - the same one, with a new goal
+            book = _with(book, entry)
+        if entry.is_settled(goal) if is_held else entry.is_over():
+            continue
+        return _towards(book, manner, entry, goal, is_held=is_held, seen=seen, now=now)
+    if not is_held:
+        over = replace(book, entries=(), is_left=is_left and is_wanted, problem=None, note=book.note if why else None)
+        return Rest(over, now + timedelta(seconds=WATCH_S) if is_wanted else None)
+    return _watch(book, manner, seen, now)
+
+
+def _towards(
+    book: Book, manner: Manner, entry: Entry, goal: Setting, *, is_held: bool, seen: Seen | None, now: datetime
+) -> Step:
+    """Go on with one setting that is not as it should be."""
+    is_open = entry.will_be != goal or entry.stands != goal
+    age_s = math.inf if entry.tried_at is None else (now - entry.tried_at).total_seconds()
+    if entry.tries == 0:
+        is_due = entry.will_be != goal
+    elif entry.tries < MOST_TRIES:
+        is_due = is_open and age_s >= RESEND_AFTER_S
+    else:
+        if is_open and age_s >= RESEND_AFTER_S:
+            book = replace(book, problem=_not_applied(entry, goal))
+        is_due = is_open and not is_held and age_s >= ROUND_S
+    if not is_due:
+        return _look_later(book, entry, seen, now, flows=is_held)
+    if seen is None or not _is_fresh(seen, now):
+        return Look(book, flows=is_held)
+    if is_held and not _may_write(book, manner, len(book.entries)):
+        book = replace(book, problem=_spent(manner))
+        return _look_later(book, entry, seen, now, flows=True)
+    return _writing(book, entry, goal, now)
+
+
+def _writing(book: Book, entry: Entry, goal: Setting, now: datetime) -> Write:
+    tries = 0 if entry.tries >= MOST_TRIES else entry.tries
+    after = replace(entry, sent=(*entry.sent, Sent(goal, now, goal == entry.original)), tries=tries + 1, tried_at=now)
+    return Write(replace(_with(book, after), writes=book.writes + 1), entry.part, goal)
+
+
+def _look_later(book: Book, entry: Entry, seen: Seen | None, now: datetime, *, flows: bool) -> Step:
+    """Look for what is on its way: soon at first, then less and less often."""
+    since_at = entry.tried_at or (entry.sent[-1].at if entry.sent else now)
+    seen_at = since_at if seen is None else max(since_at, seen.at)
+    seen_s = (seen_at - since_at).total_seconds()
+    next_s = next((each for each in LOOKS_S if each > seen_s), seen_s + LATER_LOOK_S)
+    look_at = since_at + timedelta(seconds=next_s)
+    return Look(book, flows=flows) if now >= look_at else Rest(book, look_at)
+
+
+def _watch(book: Book, manner: Manner, seen: Seen | None, now: datetime) -> Step:
+    """Keep an eye on a battery that is held: does it obey, and is its reserve still not above its charge?"""
+    told_at = max((entry.tried_at for entry in book.entries if entry.tried_at is not None), default=None)
+    wait_s = EFFECT_S if told_at is not None and now - told_at < timedelta(seconds=2 * EFFECT_S) else WATCH_S
+    if seen is None or now >= seen.at + timedelta(seconds=wait_s):
+        return Look(book, flows=True)
+    entry = book.entries[-1]
+    if (lower := _lower(entry, manner, seen)) is not None and _may_write(book, manner, len(book.entries)):
+        if not _is_fresh(seen, now):
+            return Look(book, flows=True)
+        return _writing(book, replace(entry, ours=lower, aim=lower, tries=0), lower, now)
+    discharges = seen.battery_w is not None and seen.battery_w > IDLE_W
+    has_had_time = told_at is None or seen.at >= told_at + timedelta(seconds=EFFECT_S)
+    if not discharges or not has_had_time or _is_above(entry, seen):
+        return Rest(book if discharges else replace(book, problem=None), seen.at + timedelta(seconds=wait_s))
+    if entry.tries < MOST_TRIES and _may_write(book, manner, len(book.entries)):
+        return _writing(book, entry, entry.ours, now) if _is_fresh(seen, now) else Look(book, flows=True)
+    problem = f"the site tells {_words(entry.part, entry.ours)}, and the battery discharges all the same"
+    return Rest(replace(book, problem=problem), seen.at + timedelta(seconds=WATCH_S))
+
+
+def _is_above(entry: Entry, seen: Seen) -> bool:
+    """Return whether the charge is so far above the reserve that the battery may discharge."""
+    return (
+        entry.part is Part.RESERVE and seen.soc_pct is not None and seen.soc_pct - float(entry.ours) > FALLS_SHORT_PCT
+    )
+
+
+def _lower(entry: Entry, manner: Manner, seen: Seen) -> int | None:
+    """Return the reserve that fits, where the charge has fallen below ours before it was done."""
+    if entry.part is not Part.RESERVE or seen.soc_pct is None or seen.soc_pct > float(entry.ours) - FALLS_SHORT_PCT:
+        return None
+    if seen.battery_w is None or seen.battery_w > IDLE_W:
+        return None  # it does not live by it yet, or not at all
+    fitting = max(int(entry.original), manner.policy.highest(seen.soc_pct))
+    return fitting if fitting < int(entry.ours) else None
+
+
+def take(book: Book, seen: Seen) -> Book:
+    """Note what the site said: what is done of ours, and what the owner did."""
+    entries = tuple(_taken(entry, seen.value_of(entry.part)) for entry in book.entries)
+    is_left = book.is_left or any(entry.is_left for entry in entries)
+    return replace(book, entries=entries, is_left=is_left)
+
+
+def _taken(entry: Entry, value: Setting | None) -> Entry:
+    if value is None or value == entry.stands:
+        return entry
+    done = next((index for index, each in enumerate(entry.sent) if _is_made_of(entry.part, value, each.value)), None)
+    if done is None:
+        return replace(entry, stands=value, original=value, is_left=True)
+    told = entry.sent[done].value
+    is_former = entry.sent[done].is_owners and told != entry.original
+    # writes are done in the order in which they were sent: what went before this one is over
+    entry = replace(entry, stands=value, sent=entry.sent[done + 1 :])
+    if is_former:  # what the owner had before: set again by the owner, or what we sent last will follow
+        return replace(entry, original=value, is_left=True)
+    if told != value:  # the site took less; what it took is what we told from now on
+        entry = replace(
+            entry,
+            ours=value if entry.ours == told else entry.ours,
+            original=value if entry.original == told else entry.original,
+            aim=value if entry.aim == told else entry.aim,
+            sent=tuple(replace(each, value=value) if each.value == told else each for each in entry.sent),
+        )
+    return entry
+
+
+def _is_made_of(part: Part, value: Setting, told: Setting) -> bool:
+    """Return whether a value is what the site makes of one that it was told."""
+    if value == told:
+        return True
+    return part is Part.RESERVE and value == MOST_BUT_FULL_PCT and int(told) > MOST_BUT_FULL_PCT
+
+
+def sent(book: Book, part: Part, *, is_taken: bool, may_be_done: bool, detail: str = "") -> Book:
+    """Note how a write ended.
+
+    Args:
+        book: as it was made durable before.
+        part: what was told.
+        is_taken: the site said yes.
+        may_be_done: it is not proven that nothing comes of it.
+        detail: what it said.
+    """
+    entry = next(each for each in book.entries if each.part is part)
+    if is_taken:
+        return book
+    if not may_be_done:
+        entry = replace(entry, sent=entry.sent[:-1])
+    return replace(_with(book, entry), problem=f"{_words(part, entry.aim)} was not taken: {detail or 'no reason told'}")
+
+
+def not_sent(book: Book, part: Part) -> Book:
+    """Note that a write never left: it counts as none."""
+    entry = next(each for each in book.entries if each.part is part)
+    entry = replace(entry, sent=entry.sent[:-1], tries=entry.tries - 1, tried_at=None)
+    return replace(_with(book, entry), writes=max(0, book.writes - 1))
+
+
+def _without_lost(book: Book, now: datetime) -> Book:
+    """Return the same without writes that will not be done any more."""
+    entries = tuple(
+        replace(entry, sent=tuple(each for each in entry.sent if (now - each.at).total_seconds() < LATE_S))
+        if entry.sent and (now - entry.sent[0].at).total_seconds() >= LATE_S
+        else entry
+        for entry in book.entries
+    )
+    return replace(book, entries=entries)
+
+
+def _with(book: Book, entry: Entry) -> Book:
+    return replace(book, entries=tuple(entry if each.part is entry.part else each for each in book.entries))
+
+
+def _is_fresh(seen: Seen, now: datetime) -> bool:
+    return (now - seen.at).total_seconds() <= FRESH_S
+
+
+def _may_write(book: Book, manner: Manner, kept: int) -> bool:
+    """Return whether one more write leaves enough of the day's for giving back what was changed."""
+    return book.writes + 1 + kept <= manner.max_writes_per_day
+
+
+def _spent(manner: Manner) -> str:
+    return f"the {manner.max_writes_per_day} writes of a day are used up (max_writes_per_day)"
+
+
+def _not_applied(entry: Entry, goal: Setting) -> str:
+    return (
+        f"{_words(entry.part, goal)} was told {MOST_TRIES} times, and the site still tells "
+        f"{_words(entry.part, entry.stands)}"
+    )
+
+
+def _words(part: Part, value: Setting | None) -> str:
+    if part is Part.RESERVE:
+        return f"reserve {value} %"
+    if part is Part.GRID_CHARGING:
+        return f"charging from the grid {'allowed' if value else 'forbidden'}"
+    return f"mode {value}"
+
+
+# what is kept
+
+
+def book_to_json(book: Book) -> dict[str, Any]:
+    """Return a book as it is kept."""
+    return {
+        "entries": [
+            {
+                "part": entry.part.value,
+                "original": entry.original,
+                "ours": entry.ours,
+                "stands": entry.stands,
+                "sent": [
+                    {"value": each.value, "at": each.at.isoformat(), "is_owners": each.is_owners} for each in entry.sent
+                ],
+                "aim": entry.aim,
+                "tries": entry.tries,
+                "tried_at": None if entry.tried_at is None else entry.tried_at.isoformat(),
+                "is_left": entry.is_left,
+            }
+            for entry in book.entries
+        ],
+        "by_hand": book.by_hand,
+        "is_left": book.is_left,
+        "day": None if book.day is None else book.day.isoformat(),
+        "writes": book.writes,
+    }
+
+
+def book_from_json(kept: Mapping[str, Any] | None) -> Book:
+    """Return a book as it was kept, an empty one where there is none.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    if kept is None:
+        return Book()
+    try:
+        return Book(
+            entries=tuple(_entry_from_json(row) for row in kept["entries"]),
+            by_hand=kept["by_hand"] is True,
+            is_left=kept["is_left"] is True,
+            day=None if kept["day"] is None else date.fromisoformat(kept["day"]),
+            writes=int(kept["writes"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"what was noted of the hold cannot be read ({error!r})") from None
+
+
+def _entry_from_json(row: Mapping[str, Any]) -> Entry:
+    part = Part(row["part"])
+
+    def setting(value: int | str | bool) -> Setting:
+        if type(value) is not _TYPES[part]:
+            raise ValueError(f"{part.value} is {value!r}")
+        return value
+
+    return Entry(
+        part=part,
+        original=setting(row["original"]),
+        ours=setting(row["ours"]),
+        stands=setting(row["stands"]),
+        sent=tuple(
+            Sent(setting(each["value"]), _instant(each["at"]), each["is_owners"] is True) for each in row["sent"]
+        ),
+        aim=None if row["aim"] is None else setting(row["aim"]),
+        tries=int(row["tries"]),
+        tried_at=None if row["tried_at"] is None else _instant(row["tried_at"]),
+        is_left=row["is_left"] is True,
+    )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+_TYPES: dict[Part, type] = {Part.RESERVE: int, Part.GRID_CHARGING: bool, Part.MODE: str}

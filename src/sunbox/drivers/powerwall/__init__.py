@@ -1,0 +1,1 @@
+"""A Powerwall as the home's meter, and its battery held back from cars."""

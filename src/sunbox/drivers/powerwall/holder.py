@@ -1,0 +1,265 @@
+"""Carries out what the rules of `dialects/powerwall/hold.py` say: reads the site, tells it, and keeps the book.
+
+The book is durable before each write. It is read anew for each round, because `sunbox battery` may have written in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import structlog
+
+from sunbox.clock import Clock
+from sunbox.core.model import MeterReading
+from sunbox.core.resilience import Backoff
+from sunbox.core.wallbox import Notebook
+from sunbox.dialects.powerwall import hold, table
+from sunbox.dialects.powerwall.facts import LiveStatus
+from sunbox.dialects.powerwall.hold import Book, Look, Manner, Part, Rest, Seen, Setting, Write
+from sunbox.dialects.powerwall.table import EnergyEndpoint
+from sunbox.dialects.powerwall.wire import DISALLOW_GRID_CHARGING
+from sunbox.dialects.tesla.outcomes import Failed
+from sunbox.drivers.powerwall.cloud import CloudSite
+from sunbox.errors import SunboxError
+
+log = structlog.get_logger(__name__)
+
+AGAIN = Backoff(30.0, 600.0)
+"""Waits after what did not get through."""
+STOP_S = 10.0
+"""How long giving back may take when the gateway stops."""
+READ_BACK_S = 1.0
+LINGER_S = 60.0
+"""A hold goes on for so long after nobody wants it any more: a car that pauses, or a restart, is not worth two writes."""
+
+WRITES: dict[Part, tuple[EnergyEndpoint, Callable[[Setting], dict[str, Any]]]] = {
+    Part.RESERVE: (table.BACKUP, lambda value: {"backup_reserve_percent": value}),
+    Part.MODE: (table.OPERATION, lambda value: {"default_real_mode": value}),
+    Part.GRID_CHARGING: (table.GRID_IMPORT_EXPORT, lambda value: {DISALLOW_GRID_CHARGING: not value}),
+}
+"""How each part is told."""
+
+Show = Callable[[LiveStatus], None]
+
+
+class Holder:
+    """Holds the battery of one site, and gives it back."""
+
+    def __init__(
+        self,
+        device_id: str,
+        site: CloudSite,
+        manner: Manner,
+        notebook: Notebook,
+        clock: Clock,
+        timezone: tzinfo,
+    ) -> None:
+        """Begin with what the notebook has; nothing is read or told before `run`.
+
+        Args:
+            device_id: of the meter.
+            site: what is told.
+            manner: how.
+            notebook: keeps the book.
+            clock: the time of day.
+            timezone: whose days the limit of writes counts.
+        """
+        self._id = device_id
+        self._site = site
+        self._manner = manner
+        self._notebook = notebook
+        self._clock = clock
+        self._timezone = timezone
+        self._log = log.bind(device=device_id)
+        self._is_wanted: bool | None = None  #: None = nobody has said yet
+        self._lingers_until_at: datetime | None = None
+        self._has_run = False
+        self._wake = asyncio.Event()
+        self._seen: Seen | None = None
+        self._failures = 0
+        self._not_before_at: datetime | None = None
+        self._unreadable: str | None = None
+        self.book = self._kept(Book())
+
+    @property
+    def problem(self) -> str | None:
+        """Return what is wrong with the hold."""
+        why = self._unreadable or self.book.problem
+        return None if why is None else f"{self._id}: {why}"
+
+    def want(self, *, is_held: bool) -> None:
+        """Take note of what the core wants."""
+        if not is_held and self._is_wanted is not False:
+            self._lingers_until_at = self._clock.now() + timedelta(seconds=LINGER_S)
+        self._is_wanted = is_held
+        self._wake.set()
+
+    async def run(self, show: Show = lambda _: None) -> None:
+        """Do what is due, for ever; `show` is told what flows whenever it was read for the hold."""
+        self._has_run = True
+        while True:
+            self._wake.clear()
+            try:
+                wait_s = None if self._is_wanted is None else await self.round(show)
+            except Exception:
+                log.exception("the hold failed", device=self._id)
+                wait_s = self._failed(None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+
+    async def close(self) -> None:
+        """Give the battery back, if this held it for the core; what is not proven by then is looked after at the next start."""
+        if not self._has_run:
+            return
+        self._has_run = False
+        self._is_wanted, self._lingers_until_at = False, None
+        self._not_before_at = None
+        if not self._kept(self.book).entries:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self.round()
+                if self.book.entries and not self.book.by_hand:
+                    await asyncio.sleep(READ_BACK_S)
+                    await self.look(flows=False)
+                    await self.round()
+
+    async def by_hand(self, *, is_held: bool) -> None:
+        """Note what somebody at the command line wants, and do what is due now."""
+        self.book = replace(self._kept(self.book), by_hand=is_held)
+        await self._keep(self.book)
+        self._is_wanted, self._lingers_until_at = bool(self._is_wanted), None
+        await self.round()
+
+    async def forget_hand(self) -> None:
+        """Note that nothing came of a hold by hand."""
+        self.book = replace(self.book, by_hand=False)
+        await self._keep(self.book)
+
+    async def round(self, show: Show = lambda _: None) -> float | None:
+        """Do all that is due now; return for how many seconds nothing will be, None = until something else is wanted."""
+        self.book = self._kept(self.book)
+        while True:
+            now = self._clock.now()
+            if self._not_before_at is not None and now < self._not_before_at:
+                return (self._not_before_at - now).total_seconds()
+            lingers_s = self._lingers_s(now)
+            step = hold.next_step(
+                self.book,
+                self._manner,
+                is_wanted=self._is_wanted is True or self.book.by_hand or lingers_s is not None,
+                seen=self._seen,
+                now=now,
+                today=now.astimezone(self._timezone).date(),
+            )
+            if not await self._note(step.book):
+                return self._failed(None)
+            match step:
+                case Rest(until_at=until_at):
+                    rest_s = None if until_at is None else max(0.0, (until_at - self._clock.now()).total_seconds())
+                    return min((each for each in (rest_s, lingers_s) if each is not None), default=None)
+                case Look(flows=flows):
+                    if (wait_s := await self.look(flows=flows, show=show)) is not None:
+                        return wait_s
+                case Write():
+                    if (wait_s := await self._write(step)) is not None:
+                        return wait_s
+
+    def _lingers_s(self, now: datetime) -> float | None:
+        """Return for how long a hold goes on that nobody wants any more, None where it does not."""
+        until_at = self._lingers_until_at
+        if until_at is None or now >= until_at or self._is_wanted or not self.book.entries:
+            return None
+        return (until_at - now).total_seconds()
+
+    async def look(self, *, flows: bool, show: Show = lambda _: None) -> float | None:
+        """Read the site; return how long to wait where that failed."""
+        self._site.forget()
+        info = await self._site.info()
+        live = await self._site.live() if flows and not isinstance(info, Failed) else None
+        for told in (info, live):
+            if isinstance(told, Failed):
+                self._log.info("the site could not be read for the hold", cause=told.cause.value, detail=told.detail)
+                return self._failed(told.retry_after_s)
+        assert not isinstance(info, Failed)  # noqa: S101 - looked at above
+        if isinstance(live, LiveStatus):
+            show(live)
+        self._failures, self._not_before_at = 0, None
+        self._seen = hold.seen_of(self._clock.now(), info, live if isinstance(live, LiveStatus) else None)
+        await self._note(hold.take(self.book, self._seen))
+        return None
+
+    async def _write(self, step: Write) -> float | None:
+        row, fields_of = WRITES[step.part]
+        self._log.info("telling the Powerwall", what=step.part.value, value=step.value)
+        written = await self._site.write(row, fields_of(step.value))
+        if not written.was_sent:
+            await self._note(hold.not_sent(self.book, step.part))
+        else:
+            detail = "" if written.failed is None else written.failed.detail or written.failed.cause.value
+            await self._note(
+                hold.sent(
+                    self.book, step.part, is_taken=written.is_taken, may_be_done=written.may_be_done, detail=detail
+                )
+            )
+        if written.is_taken:
+            return None
+        return self._failed(None if written.failed is None else written.failed.retry_after_s)
+
+    def _failed(self, retry_after_s: float | None) -> float:
+        """Return how long to wait after what did not get through."""
+        self._failures += 1
+        wait_s = max(AGAIN.wait_s(self._failures), retry_after_s or 0.0)
+        self._not_before_at = self._clock.now() + timedelta(seconds=wait_s)
+        return wait_s
+
+    def _kept(self, book: Book) -> Book:
+        """Return the book as it is kept, with what is not kept of the one at hand."""
+        try:
+            kept = hold.book_from_json(self._notebook.load())
+        except ValueError as error:
+            if self._unreadable is None:
+                self._log.error("hold_unreadable", error=str(error))
+            self._unreadable = f"{error}; look at reserve and mode in Tesla's app"
+            return book
+        return replace(kept, problem=book.problem, note=book.note)
+
+    async def _note(self, book: Book) -> bool:
+        """Take a book, and make it durable where something that must survive has changed; return whether that worked."""
+        before, self.book = self.book, book
+        if book.problem != before.problem and book.problem is not None:
+            self._log.warning("the battery's hold has a problem", problem=book.problem)
+        if book.note != before.note and book.note is not None:
+            self._log.info("the battery is not held, or not wholly", why=book.note)
+        if hold.book_to_json(book) == hold.book_to_json(before):
+            return True
+        if bool(book.entries) != bool(before.entries):
+            self._log.info("the battery is held" if book.entries else "the battery is as its owner had it")
+        try:
+            await self._keep(book)
+        except SunboxError as error:
+            self.book = replace(before, problem=f"what is changed cannot be noted ({error}), so nothing is")
+            return False
+        self._unreadable = None
+        return True
+
+    async def _keep(self, book: Book) -> None:
+        await self._notebook.save(hold.book_to_json(book))
+
+
+def reading_of(live: LiveStatus, now: datetime) -> MeterReading:
+    """Return what flows as a meter's reading; a site cannot have measured what is still to come."""
+    return MeterReading(
+        measured_at=now if live.measured_at is None else min(live.measured_at, now),
+        grid_w=live.grid_w,
+        pv_w=None if live.solar_w is None else max(0.0, live.solar_w),
+        battery_w=live.battery_w,
+        battery_soc_pct=live.soc_pct,
+        is_off_grid=live.is_off_grid,
+    )
