@@ -130,6 +130,7 @@ def test_words_that_clients_rely_on(code: ReasonCode) -> None:
             ReasonCode.SURPLUS_STARTING,
             ReasonCode.START_PRICE,
             ReasonCode.SUN_DOWN,
+            ReasonCode.OFF_GRID,
             ReasonCode.FUSE,
             ReasonCode.NO_POWER,
             ReasonCode.BUDGET,
