@@ -82,7 +82,7 @@ def test_examples_can_be_typed_as_they_are(path):
         words = shlex.split(line)[1:]
         found = path_of(words)
         command = ALL[found]
-        parser = command.make_parser(click.Context(command, info_name=words[0]))
+        parser = command.make_parser(click.Context(command, info_name=words[0], **command.context_settings))
         values, rest, _ = parser.parse_args(list(words[len(found) :]))
         assert rest == []
         context = click.Context(command, info_name=words[0])

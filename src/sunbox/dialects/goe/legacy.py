@@ -119,9 +119,13 @@ def nrg_to_legacy(energies: Energies) -> list[float]:
 # --- reading a v1 device ---------------------------------------------------------------------------------------------
 
 
+MOST = 1e15
+"""No honest number is larger, as text or not."""
+
+
 def _number(told: Json) -> float | None:
     if is_number(told):
-        return float(told)
+        return float(told) if abs(told) < MOST else None
     return float(told) if isinstance(told, str) and re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,9})?", told) else None
 
 
