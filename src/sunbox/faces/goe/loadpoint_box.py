@@ -24,7 +24,6 @@ from sunbox.dialects.goe.settings import Judged
 from sunbox.dialects.goe.state import LOADPOINT, BoxState, Identity, first_state
 from sunbox.dialects.goe.times import zone_values
 from sunbox.dialects.goe.words import Access, Logic, PhaseMode
-from sunbox.errors import SunboxError
 from sunbox.faces.goe.settings import GoeFaceSettings
 from sunbox.faces.goe.translation import (
     AMPS_KEYS,
@@ -45,16 +44,13 @@ from sunbox.faces.goe.translation import (
     mode_of,
     serial_of,
 )
+from sunbox.faces.keeping import Keeper
 
 log = structlog.get_logger(__name__)
 
 BY = "goe"
 LOOKS_S = 30.0
 """It looks at least so often: a limit that lapses and a schedule that begins are no event of the gateway."""
-KEEPS_S = 5.0
-"""What was told is written down so soon, and not more often."""
-COUNTS_S = 60.0
-"""What is only counted is written down so often: the memory of a small machine wears out."""
 OWED_FIELDS = frozenset({"override", "amps_a"})
 
 
@@ -103,7 +99,7 @@ class LoadpointBox:
         self._wallbox = wallbox
         self._id = loadpoint.id
         self._box = Box(PROFILES[own.profile], LOADPOINT)
-        self._notebook = notebook
+        self._keeper = Keeper(notebook, self._document, is_worth_keeping_soon, face="goe", loadpoint=self._id)
         self._surplus_meter = own.surplus_meter
         self._changed = asyncio.Event()
         name = own.name or loadpoint.name
@@ -112,8 +108,7 @@ class LoadpointBox:
         if zone is not None:
             values |= zone_values(zone, site.at.year)
         self._delivered = replace(delivered, values=values)
-        document = None if notebook is None else notebook.load()
-        self._kept: Mapping[str, Json] = document or {}
+        document = self._keeper.load()
         self._seen = _Seen.of(loadpoint)
         self._told_a = loadpoint.amps_asked_a  #: what was asked here and still counts
         self._owed: frozenset[str] = frozenset()  #: fields to be told when the car is plugged in
@@ -198,8 +193,7 @@ class LoadpointBox:
 
     async def follow(self) -> None:
         """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
-        keeping = asyncio.create_task(self._keep())
-        try:
+        async with self._keeper.keeping():
             while True:
                 try:
                     self.look()
@@ -211,10 +205,6 @@ class LoadpointBox:
                         await self._wallbox.changed()
                 except TimeoutError:
                     continue
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            await self._write_down(self._document())
 
     async def changed(self) -> None:
         """Wait until a key may have another value than before, other than by time alone."""
@@ -249,29 +239,6 @@ class LoadpointBox:
             },  # a session that has got less is another one
             "wish": {"version": self._seen.version, "owed": sorted(self._owed), "told_a": self._told_a},
         }
-
-    async def _keep(self) -> None:
-        """Write down what changes, until cancelled."""
-        if self._notebook is None:
-            return
-        loop = asyncio.get_running_loop()
-        counted_s = loop.time()
-        while True:
-            await asyncio.sleep(KEEPS_S)
-            document = self._document()
-            if is_worth_keeping_soon(self._kept, document) or loop.time() - counted_s >= COUNTS_S:
-                counted_s = loop.time()
-                await self._write_down(document)
-
-    async def _write_down(self, document: Mapping[str, Json]) -> None:
-        if self._notebook is None or document == self._kept:
-            return
-        try:
-            await self._notebook.save(document)
-        except SunboxError as error:
-            log.warning("goe_not_kept", loadpoint=self._id, error=str(error))
-        else:
-            self._kept = document
 
     def _report(self, told: Mapping[str, Json]) -> None:
         """Hand over what an energy manager measured, if charging shall follow the surplus."""

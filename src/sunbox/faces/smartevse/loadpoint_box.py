@@ -44,7 +44,7 @@ from sunbox.dialects.smartevse.state import (
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import integer_from_text
 from sunbox.dialects.smartevse.words import Access, Contactor, Meter
-from sunbox.errors import SunboxError
+from sunbox.faces.keeping import Keeper
 from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
 from sunbox.faces.smartevse.translation import (
     MOST_A,
@@ -71,10 +71,6 @@ BY = "smartevse"
 LOOKS_S = 30.0
 """It looks at least so often: a start time that comes is no event of the gateway."""
 LEAST_S = 0.1
-KEEPS_S = 5.0
-"""What was told is written down so soon, and not more often."""
-COUNTS_S = 60.0
-"""What is only counted is written down so often: the memory of a small machine wears out."""
 REBOOT_S = 5.0
 
 
@@ -153,7 +149,7 @@ class LoadpointBox:
         loadpoint = next(row for row in site.loadpoints if own.loadpoint in (None, row.id))
         self._wallbox = wallbox
         self._id = loadpoint.id
-        self._notebook = notebook
+        self._keeper = Keeper(notebook, self._document, is_worth_keeping_soon, face="smartevse", loadpoint=self._id)
         self._mains_meter = mains_meter_of(own, has_other_meter=has_other_meter)
         self._ev_meter = ev_meter_of(own)
         self._box = Box(
@@ -183,8 +179,7 @@ class LoadpointBox:
                 mqtt={**about, "tls": broker.tls, "topic_prefix": self._prefix},
                 mqtt_password="*" if broker.password else "",
             )
-        document = None if notebook is None else notebook.load()
-        self._kept: Mapping[str, Json] = document or {}
+        document = self._keeper.load()
         self._seen = _Seen.of(loadpoint)
         self._state = self._begun(state, loadpoint, document)
         self._look(site, loadpoint)
@@ -262,8 +257,7 @@ class LoadpointBox:
 
     async def follow(self) -> None:
         """Keep up with the loadpoint until cancelled: count, and tell it again what it forgot with the cable."""
-        keeping = asyncio.create_task(self._keep())
-        try:
+        async with self._keeper.keeping():
             while True:
                 try:
                     self.look()
@@ -275,10 +269,6 @@ class LoadpointBox:
                         await self._wallbox.changed()
                 except TimeoutError:
                     continue
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            await self._write_down(self._document())
 
     async def changed(self) -> None:
         """Wait until something may be different than before, other than by time alone."""
@@ -561,29 +551,6 @@ class LoadpointBox:
             "not_counted_wh": self._counters.not_counted_wh,
         }
         return {**document, "counters": counters, "wish_version": self._seen.version}
-
-    async def _keep(self) -> None:
-        """Write down what changes, until cancelled."""
-        if self._notebook is None:
-            return
-        loop = asyncio.get_running_loop()
-        counted_s = loop.time()
-        while True:
-            await asyncio.sleep(KEEPS_S)
-            document = self._document()
-            if is_worth_keeping_soon(self._kept, document) or loop.time() - counted_s >= COUNTS_S:
-                counted_s = loop.time()
-                await self._write_down(document)
-
-    async def _write_down(self, document: Mapping[str, Json]) -> None:
-        if self._notebook is None or document == self._kept:
-            return
-        try:
-            await self._notebook.save(document)
-        except SunboxError as error:
-            log.warning("smartevse_not_kept", loadpoint=self._id, error=str(error))
-        else:
-            self._kept = document
 
 
 def _is_fresh(at: datetime | None, now: datetime, lasts_s: float) -> bool:
