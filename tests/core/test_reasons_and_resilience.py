@@ -13,7 +13,7 @@ from sunbox.core.resilience import DELIVERY, START, WAKE, Backoff
 @pytest.mark.parametrize("code", list(ReasonCode))
 def test_every_reason_has_a_kind_and_a_line(code: ReasonCode) -> None:
     names = [name for _, name, _, _ in string.Formatter().parse(TEMPLATES[code].text) if name]
-    full = render(Reason(code, dict.fromkeys(names, 1234.56)))
+    full = render(Reason(code, dict.fromkeys([*names, "stop_wh", "import_wh"], 1234.56)))  # of which `ends` is made
     bare = render(Reason(code))
     for line in (full, bare):
         assert line

@@ -1,4 +1,7 @@
-"""What a charging command means for the loadpoint of the car: some change the wish, the others are ordered once (`orders.py`)."""
+"""What may be asked, and what a charging command means for the loadpoint of the car.
+
+Some commands change the wish, the others are ordered once (`orders.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,31 @@ from collections.abc import Callable
 from typing import Any
 
 from sunbox.core.commands import CommandName, Outcome
-from sunbox.core.model import Override
+from sunbox.core.model import Override, Terms
 from sunbox.core.reasons import Reason, ReasonCode, ReasonKind
-from sunbox.core.wallbox import Request
+from sunbox.core.settings import Capabilities
+from sunbox.core.wallbox import Rejected, Request
+
+TERMS_W, TERMS_S = 1e6, 24 * 3600.0
+TERMS: dict[str, tuple[float, float]] = {
+    "start_w": (0.0, TERMS_W),
+    "import_w": (0.0, TERMS_W),
+    "stop_after_s": (0.0, TERMS_S),
+    "grid_max_w": (0.0, TERMS_W),
+    "grid_grace_s": (0.0, TERMS_S),
+}
+"""What each term may be, beside the smallest current, which is the device's business."""
+
+
+def wrong_terms(terms: Terms, capabilities: Capabilities) -> Rejected | None:
+    """Return which of the terms cannot be had, None if all can."""
+    ranges = {"min_a": (capabilities.min_a, capabilities.max_a), **TERMS}
+    for name, (least, most) in ranges.items():
+        value = getattr(terms, name)
+        if value is not None and not least <= value <= most:
+            return Rejected(f"terms.{name}", f"{value:g}", f"{least:.0f} to {most:.0f}")
+    return None
+
 
 WISHES: dict[CommandName, Callable[[Any], dict[str, Any]]] = {
     CommandName.START: lambda _: {"override": Override.CHARGE},

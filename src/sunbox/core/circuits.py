@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from sunbox.core.model import VehicleFacts
+from sunbox.core.model import Terms, VehicleFacts
 from sunbox.core.settings import Capabilities, LoadpointSettings
 
 Amps = tuple[float, float, float]
@@ -37,6 +37,13 @@ def device_cap(loadpoint: LoadpointSettings, capabilities: Capabilities, facts: 
     if available is not None and available < cap.amps_a:
         cap = Cap(available, "what cable and car allow")
     return cap
+
+
+def least_a(loadpoint: LoadpointSettings, capabilities: Capabilities, terms: Terms) -> int:
+    """Return the smallest current that is charged with: what somebody asked for, else the file, never below the device."""
+    if terms.min_a is not None:
+        return max(terms.min_a, capabilities.min_a)
+    return loadpoint.min_a if loadpoint.min_a is not None else capabilities.min_a
 
 
 def available_a(facts: VehicleFacts | None) -> int | None:
@@ -89,6 +96,21 @@ def others_of(
     least = _without(grid_w, phases_a, voltage_v, loads, [load.high_a for load in loads])
     a, b, c = (min(high, max(low, was)) for high, low, was in zip(most, least, before, strict=True))
     return (a, b, c), False
+
+
+def others_w_of(grid_w: float, low_w: float, high_w: float, before_w: float | None) -> tuple[float, bool]:
+    """Return what everything but the cars draws in all, and whether that is certain, by the rule of `others_of`.
+
+    Args:
+        grid_w: through the fuse, + = into the house.
+        low_w: the least that the cars draw of it.
+        high_w: the most.
+        before_w: the others when that was certain last.
+    """
+    most_w = grid_w - low_w
+    if low_w >= high_w:
+        return most_w, True
+    return most_w if before_w is None else min(most_w, max(grid_w - high_w, before_w)), False
 
 
 def _without(grid_w: float, phases_a: Amps | None, voltage_v: float, loads: list[Load], drawn_a: list[float]) -> Amps:

@@ -150,5 +150,6 @@ def _full(draft: Draft, lp: LoadpointState, stance: Stance, can: Range, base: Re
         missed_wh=0.0,
         scores={},
         import_wh=0.0,
+        short_since_at=None,
         raise_since_at=None,
     )

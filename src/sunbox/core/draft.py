@@ -25,12 +25,14 @@ class Draft:
         "began_at",
         "due_at",
         "effects",
+        "grid_over_since_at",
         "house_w",
         "loadpoints",
         "memory",
         "meters",
         "next_id",
         "others",
+        "others_w",
         "settings",
         "site",
         "sun",
@@ -50,10 +52,12 @@ class Draft:
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
         self.others = dict(state.others)
+        self.others_w = state.others_w
         self.memory = state.memory
         self.weighed_at = state.weighed_at
         self.trend = state.trend
         self.house_w = state.house_w
+        self.grid_over_since_at = state.grid_over_since_at
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
@@ -79,11 +83,13 @@ class Draft:
             loadpoints=self.loadpoints,
             next_exchange_id=self.next_id,
             others=self.others,
+            others_w=self.others_w,
             memory=self.memory,
             sun=self.sun,
             weighed_at=self.weighed_at,
             trend=self.trend,
             house_w=self.house_w,
+            grid_over_since_at=self.grid_over_since_at,
             due_at=self.due_at,
         )
 

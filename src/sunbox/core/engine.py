@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sunbox.core import behind, charger, dealings, meters, orders, readings, replies
+from sunbox.core import asked, behind, charger, dealings, meters, orders, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
 from sunbox.core.commands import CommandName
@@ -114,6 +114,8 @@ def answer(state: State, request: Request) -> Accepted | Rejected:
         )
     if request.phases is not None and request.phases not in PHASES_ASKED:
         return Rejected("phases", str(request.phases), "1, 3, or 0 for automatic")
+    if request.terms is not None and (wrong := asked.wrong_terms(request.terms, capabilities)) is not None:
+        return wrong
     car_id = loadpoint.vehicle_id or loadpoint.device_id
     is_new = _wish_after(memory.wish, request) != memory.wish or _is_new_target(state.vehicles[car_id], request)
     return Accepted(memory.wish.version + is_new)
@@ -262,6 +264,8 @@ def _wish_after(wish: Wish, request: Request) -> Wish:
         changes["amps_a"] = request.amps_a
     if request.phases is not None:
         changes["phases"] = request.phases or None
+    if request.terms is not None:
+        changes["terms"] = request.terms
     return replace(wish, **changes) if changes else wish
 
 

@@ -89,7 +89,8 @@ def _from_sun(
     grid_at = draft.site.grid_at
     dt_s = (grid_at - lp.surplus_at).total_seconds() if grid_at is not None and lp.surplus_at is not None else 0.0
     dt_s = max(0.0, dt_s)
-    part = _bridged(draft, lp, can, Draw(part.low_w - stance.extra_w, part.high_w - stance.extra_w))
+    beside_w = can.import_w - stance.extra_w
+    part = _bridged(draft, lp, can, Draw(part.low_w + beside_w, part.high_w + beside_w))
     lp, can = _on_phases(draft, circuits, lp, stance, can, part, dt_s)
     after = decide_from_surplus(lp, can, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=dt_s)
     if lp.set_point.charge and not after.set_point.charge and can.phases > 1 and _phases_at_will(draft, stance):
@@ -190,4 +191,6 @@ def _on_phases(
 
 def _switched(lp: LoadpointState, to: Range, surplus_w: float) -> LoadpointState:
     set_point = SetPoint(charge=True, amps_a=to.best_a(surplus_w), phases=to.phases)
-    return replace(lp, lean=None, set_point=set_point, scores={}, import_wh=0.0, raise_since_at=None)
+    return replace(
+        lp, lean=None, set_point=set_point, scores={}, import_wh=0.0, short_since_at=None, raise_since_at=None
+    )

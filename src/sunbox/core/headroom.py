@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.behind import is_at_charger
 from sunbox.core.belief import phases_of, voltage_of
-from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, others_of
+from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, least_a, others_of, others_w_of
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import NOTHING, draw_at
 from sunbox.core.model import Draw
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sunbox.core.draft import Draft
+    from sunbox.core.model import Terms
     from sunbox.core.settings import CircuitSettings, LoadpointSettings
 
 MAIN = ""
@@ -29,9 +31,18 @@ def circuits_now(draft: Draft, draws: dict[str, Draw]) -> Circuits | None:
     """
     site = draft.settings.site
     limit = draft.memory.limit
-    if site.main_fuse_a is None and limit is None and not draft.settings.circuits and site.unbalanced_a is None:
-        return None
     loadpoints = list(draft.settings.loadpoints)
+    held = {row.id for row in loadpoints if terms_of(draft, row).grid_max_w is not None}
+    if not held:
+        draft.grid_over_since_at = None
+    if (
+        site.main_fuse_a is None
+        and limit is None
+        and not draft.settings.circuits
+        and site.unbalanced_a is None
+        and not held
+    ):
+        return None
     others = _others_at_the_grid(draft, loadpoints, draws)
     roots: list[Fuse] = []
     if site.main_fuse_a is not None:
@@ -39,14 +50,56 @@ def circuits_now(draft: Draft, draws: dict[str, Draw]) -> Circuits | None:
         roots.append(Fuse(name=f"the main fuse of {site.main_fuse_a:.0f} A", left_a=left))
     if limit is not None:
         roots.append(Fuse(name=f"the grid operator's limit of {limit.max_w:.0f} W", left_w=limit.max_w))
+    asked = _asked_limit(draft, [row for row in loadpoints if row.id in held], draws) if held else None
     settings_of = {circuit.id: circuit for circuit in draft.settings.circuits}
     fuses = {circuit.id: _fuse(draft, circuit, loadpoints) for circuit in draft.settings.circuits}
     fuses_of: dict[str, tuple[Fuse, ...]] = {}
     for loadpoint in loadpoints:
         path = [fuses[circuit_id] for circuit_id in path_of(settings_of, loadpoint.circuit)]
-        fuses_of[loadpoint.id] = (*path, *roots)
+        own = (asked,) if asked is not None and loadpoint.id in held else ()
+        fuses_of[loadpoint.id] = (*path, *roots, *own)
     measured = others if others is not None and draft.site.grid_phases_a is not None else NO_AMPS
     return Circuits(fuses_of=fuses_of, unbalanced_a=site.unbalanced_a, total=list(measured))
+
+
+def terms_of(draft: Draft, loadpoint: LoadpointSettings) -> Terms:
+    """Return on which terms somebody wants a loadpoint regulated."""
+    return draft.loadpoints[loadpoint.id].memory.wish.terms
+
+
+BLIND_A = 6
+"""What a loadpoint may take while the grid cannot be seen that somebody wants relieved: the least of IEC 61851."""
+
+
+def _asked_limit(draft: Draft, loadpoints: list[LoadpointSettings], draws: dict[str, Draw]) -> Fuse:
+    """Return what is left of the most that the site may import because of some loadpoints; the smallest of several limits counts.
+
+    The rule is that of SmartEVSE's MaxSumMains (reference: its CalcBalancedCurrent): where not even the minimums fit, those who
+    charge go on with them for a time of grace.
+    """
+    terms = [terms_of(draft, each) for each in loadpoints]
+    most_w = min(each.grid_max_w for each in terms if each.grid_max_w is not None)
+    name = f"the limit of {most_w:.0f} W on the grid"
+    if draft.site.is_stale or draft.site.grid_w is None:
+        return Fuse(name=f"{name}, whose meter is silent", safe_a=BLIND_A)
+    others_w = _others_w(draft, MAIN, draft.site.grid_w, list(draws.values()))
+    held = {each.device_id for each in loadpoints}
+    left_w = most_w - others_w - sum(draw.high_w for device_id, draw in draws.items() if device_id not in held)
+    least_w = 0.0
+    for each, own in zip(loadpoints, terms, strict=True):
+        if draft.loadpoints[each.id].set_point.charge:
+            load = load_of(draft, each, NOTHING)
+            capabilities = draft.settings_of(each.device_id).capabilities
+            least_w += least_a(each, capabilities, own) * load.phases * load.voltage_v
+    if left_w >= least_w:
+        draft.grid_over_since_at = None
+        return Fuse(name=name, left_w=left_w)
+    draft.grid_over_since_at = draft.grid_over_since_at or draft.at
+    ends_at = draft.grid_over_since_at + timedelta(seconds=min(each.grid_grace_s for each in terms))
+    if draft.at >= ends_at:
+        return Fuse(name=name, left_w=left_w)
+    draft.wait_for(ends_at)
+    return Fuse(name=name, left_w=least_w)
 
 
 def path_of(circuits: dict[str, CircuitSettings], circuit_id: str | None) -> list[str]:
@@ -124,8 +177,9 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSett
     left_a = None if circuit.max_a is None else [circuit.max_a - other for other in others]
     left_w = None
     if circuit.max_w is not None:
-        cars_w = sum(load.low_a * load.phases * load.voltage_v for load in loads)
-        left_w = circuit.max_w - max(0.0, reading.grid_w - cars_w)
+        units_w = [load.phases * load.voltage_v for load in loads]
+        cars = [Draw(load.low_a * w, load.high_a * w) for load, w in zip(loads, units_w, strict=True)]
+        left_w = circuit.max_w - max(0.0, _others_w(draft, circuit.id, reading.grid_w, cars))
     return Fuse(name=name, left_a=left_a, left_w=left_w)
 
 
@@ -134,3 +188,11 @@ def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads:
     if is_certain and draft.others.get(key) != others:
         draft.others[key] = others
     return others
+
+
+def _others_w(draft: Draft, key: str, grid_w: float, cars: list[Draw]) -> float:
+    low_w, high_w = sum(draw.low_w for draw in cars), sum(draw.high_w for draw in cars)
+    others_w, is_certain = others_w_of(grid_w, low_w, high_w, draft.others_w.get(key))
+    if is_certain and draft.others_w.get(key) != others_w:
+        draft.others_w = {**draft.others_w, key: others_w}
+    return others_w

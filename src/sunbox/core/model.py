@@ -202,6 +202,24 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms somebody wants a loadpoint regulated, until it is told otherwise. None and 0 = as the file says.
+
+    Powers are sums over the phases. The terms are those that a SmartEVSE lets its owner set; any face may offer them.
+    """
+
+    min_a: int | None = None  #: smallest current it charges with; never below the device's own
+    start_w: float | None = None  #: surplus with which a start from the sun is made, whatever the minimum takes
+    import_w: float = 0.0  #: what charging from the sun may draw from the grid beside
+    stop_after_s: float | None = None  #: without enough sun it goes on at the minimum so long; 0 = for ever
+    grid_max_w: float | None = None  #: most that the site may draw from the grid because of this loadpoint
+    grid_grace_s: float = 0.0  #: beyond that, it goes on at the minimum so long
+
+
+AS_THE_FILE_SAYS = Terms()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What people and programs want of a loadpoint. It changes by requests only (and by unplugging)."""
 
@@ -211,6 +229,7 @@ class Wish:
     override_until_at: datetime | None = None
     amps_a: int | None = None  #: set-point under now/charge, upper bound in the PV modes
     phases: int | None = None  #: 1 or 3 where they can be switched; None = as the file says, else as the sun does
+    terms: Terms = AS_THE_FILE_SAYS
     version: int = 0
 
 

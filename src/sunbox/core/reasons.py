@@ -112,7 +112,7 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.CHARGING_MINIMUM: Template(
         _C,
         "charging the minimum {amps_a} A: surplus {surplus_w} W < {used_w} W ({amps_a} A × {phases} × {voltage_v} V), "
-        "stops after {stop_wh} Wh of that, {import_wh} Wh so far{cap}",
+        "stops after {ends}{cap}",
     ),
     ReasonCode.CHARGING_HELD: Template(
         _C,
@@ -121,7 +121,7 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ),
     ReasonCode.CHARGING_GUARANTEED: Template(
         _C,
-        "charging the minimum {amps_a} A, which mode min_pv keeps: surplus {surplus_w} W < {used_w} W "
+        "charging the minimum {amps_a} A, which {keeper} keeps: surplus {surplus_w} W < {used_w} W "
         "({amps_a} A × {phases} × {voltage_v} V){cap}",
     ),
     ReasonCode.START_PRICE: Template(
@@ -183,7 +183,7 @@ class Reason:
 def render(reason: Reason) -> str:
     """Return the one line that people read."""
     numbers = {key: (f"{value:.0f}" if isinstance(value, float) else value) for key, value in reason.numbers.items()}
-    return TEMPLATES[reason.code].text.format_map(_Gaps(numbers, sign=_sign(reason.numbers)))
+    return TEMPLATES[reason.code].text.format_map(_Gaps(numbers, sign=_sign(reason.numbers), ends=_ends(numbers)))
 
 
 def _sign(numbers: Numbers) -> str:
@@ -192,6 +192,13 @@ def _sign(numbers: Numbers) -> str:
     if not isinstance(surplus_w, int | float) or not isinstance(used_w, int | float) or surplus_w >= used_w:
         return "≥"
     return "≈" if isinstance(amps, int) and amps > 0 and used_w - surplus_w < used_w / amps else "<"
+
+
+def _ends(numbers: Numbers) -> str:
+    """Return after how much energy or time without enough sun it stops."""
+    if "stop_s" in numbers:
+        return f"{numbers['stop_s']} s of that, {numbers['short_s']} s so far"
+    return f"{numbers.get('stop_wh', '?')} Wh of that, {numbers.get('import_wh', '?')} Wh so far"
 
 
 APPENDED = ("cap", "share")

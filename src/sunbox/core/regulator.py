@@ -78,6 +78,9 @@ class Range:
     spread_w: float = 0.0  #: by how much that is wrong, on average
     set_a: int | None = None  #: what the car is set to while it is off: a start with it needs no change
     stops: bool = True  #: False: stays at the minimum (min_pv)
+    start_w: float | None = None  #: surplus with which a start is made, whatever the minimum takes
+    import_w: float = 0.0  #: what may be drawn from the grid beside; the surplus is told with it
+    stop_after_s: float | None = None  #: at the minimum it goes on so long without enough sun; 0 = for ever
     cap_why: str | None = None
     hard_a: int = 1000  #: hard cap, whatever was asked
 
@@ -92,14 +95,29 @@ class Range:
         return power_w(self.min_a, self.phases, self.voltage_v)
 
     @property
-    def need_w(self) -> float:
-        """Return the surplus from which charging is worth it."""
+    def own_need_w(self) -> float:
+        """Return the surplus from which the minimum is worth it."""
         return self.share * self.min_w + self.overhead_w
+
+    @property
+    def start_need_w(self) -> float:
+        """Return the surplus from which a start is worth it."""
+        return self.own_need_w if self.start_w is None else self.start_w + self.import_w
+
+    @property
+    def need_w(self) -> float:
+        """Return the surplus from which it is worth it to go on: a threshold below the minimum is one in both directions."""
+        return self.own_need_w if self.start_w is None else min(self.own_need_w, self.start_need_w)
+
+    @property
+    def pauses(self) -> bool:
+        """Return whether charging ends for want of sun."""
+        return self.stops and self.stop_after_s != 0.0
 
     @property
     def start_wh(self) -> float:
         """Return the sun that must have been missed before a start, whatever commands cost."""
-        return self.need_w * self.start_delay_s / 3600.0
+        return self.start_need_w * self.start_delay_s / 3600.0
 
     @property
     def own_stop_wh(self) -> float:
@@ -125,7 +143,7 @@ class Range:
     def candidates(self) -> range | tuple[int, ...]:
         """Return the currents that can be set, off included where it may stop."""
         currents = range(self.min_a, self.max_a + 1)
-        return (0, *currents) if self.stops else currents
+        return (0, *currents) if self.pauses else currents
 
     @property
     def weight(self) -> float:
@@ -198,6 +216,7 @@ def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None =
         switched_at=at or lp.switched_at,
         scores={},
         import_wh=0.0,
+        short_since_at=None,
         raise_since_at=None,
         reason=_charging(ReasonCode.CHARGING_PV, can, start_a, low_w, None),
     )
@@ -207,15 +226,16 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
     """Start once enough was missed: much sun starts sooner than little, a gap in it takes back what it would have cost."""
     if not can.stops:
         return _started(lp, can, low_w, at)
-    gain_w = low_w if low_w >= can.need_w else can.weight * (low_w - can.need_w)
+    need_w = can.start_need_w
+    gain_w = low_w if low_w >= need_w else can.weight * (low_w - need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
     pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
     starts_wh = max(can.start_wh, can.start_price_wh)
-    will_last = low_w + can.ahead_w >= can.need_w
-    is_enough = low_w >= can.need_w
+    will_last = low_w + can.ahead_w >= need_w
+    is_enough = low_w >= need_w
     if is_enough and will_last and missed_wh >= starts_wh and at >= pause_ends_at:
         return _started(lp, can, low_w, at)
-    numbers = _needs(can, low_w)
+    numbers = _needs(can, low_w, need_w)
     changes_at = None
     code = ReasonCode.SURPLUS_LOW
     if is_enough:
@@ -230,6 +250,7 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
         missed_wh=missed_wh,
         scores={},
         import_wh=0.0,
+        short_since_at=None,
         reason=Reason(code, numbers, changes_at),
     )
 
@@ -242,14 +263,19 @@ def _while_charging(
     if dt_s > 0:
         imported_wh = max(0.0, imported_wh + min(can.min_w, can.need_w - high_w) * dt_s / 3600.0)
     is_short = high_w < can.need_w - can.tolerance_w
+    short_since_at = (lp.short_since_at or at) if is_short else None
     new_a, scores, raise_since_at, raise_to_a = _next_current(
         lp, can, now_a, can.seen_w(low_w), can.seen_w(high_w), at, dt_s
     )
     new_a, pays_to_stop = max(new_a, can.min_a), new_a == 0
     stop_wh = can.own_stop_wh if pays_to_stop else can.stop_wh
     stop_wh = max(stop_wh, min(PATIENT_MOST_WH, can.patience * stop_wh))
-    may_stop = can.stops and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
-    if may_stop and is_short and imported_wh >= stop_wh:
+    may_stop = can.pauses and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
+    stops_at = None
+    if short_since_at is not None and can.stop_after_s:
+        stops_at = short_since_at + timedelta(seconds=can.stop_after_s)
+    is_over = imported_wh >= stop_wh if can.stop_after_s is None else stops_at is not None and at >= stops_at
+    if may_stop and is_short and is_over:
         return replace(
             lp,
             set_point=SetPoint(phases=can.phases),
@@ -257,12 +283,20 @@ def _while_charging(
             switched_at=at,
             scores={},
             import_wh=0.0,
+            short_since_at=None,
             raise_since_at=None,
-            reason=Reason(ReasonCode.SURPLUS_LOW, _needs(can, high_w)),
+            reason=Reason(ReasonCode.SURPLUS_LOW, _needs(can, high_w, can.need_w)),
         )
     shown_w = low_w if new_a > now_a else high_w
-    if is_short and new_a == can.min_a and not can.stops:
+    if is_short and new_a == can.min_a and not can.pauses:
         reason = _charging(ReasonCode.CHARGING_GUARANTEED, can, new_a, high_w, None)
+        keeper = "a stop timer of 0" if can.stops else "mode min_pv"
+        reason = replace(reason, numbers={**reason.numbers, "keeper": keeper})
+    elif is_short and new_a == can.min_a and stops_at is not None:
+        reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, max(at, stops_at))
+        stop_s = can.stop_after_s or 0.0
+        so_far = {"stop_s": stop_s, "short_s": stop_s - (stops_at - at).total_seconds()}
+        reason = replace(reason, numbers={**reason.numbers, **so_far})
     elif is_short and new_a == can.min_a:
         reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, None)
         reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": stop_wh})
@@ -276,6 +310,7 @@ def _while_charging(
         lp,
         set_point=SetPoint(charge=True, amps_a=new_a, phases=can.phases),
         import_wh=imported_wh,
+        short_since_at=short_since_at,
         missed_wh=0.0,
         scores=scores,
         raise_since_at=raise_since_at,
@@ -284,11 +319,11 @@ def _while_charging(
     )
 
 
-def _needs(can: Range, surplus_w: float) -> dict[str, float | int | str]:
-    """Return the arithmetic of what a start needs."""
+def _needs(can: Range, surplus_w: float, needed_w: float) -> dict[str, float | int | str]:
+    """Return the arithmetic of what is needed to start or to go on."""
     numbers: dict[str, float | int | str] = {
         "surplus_w": surplus_w,
-        "needed_w": can.need_w,
+        "needed_w": needed_w,
         "amps_a": can.min_a,
         "phases": can.phases,
         "voltage_v": can.voltage_v,
@@ -297,6 +332,15 @@ def _needs(can: Range, surplus_w: float) -> dict[str, float | int | str]:
         numbers["share"] = f", of which {100 * can.share:.0f} % must be sun"
     if can.overhead_w > 0.0:
         numbers["share"] = f"{numbers.get('share', '')}, and {can.overhead_w:.0f} W that the car needs for itself"
+    if needed_w != can.own_need_w:
+        numbers["share"] = f"{numbers.get('share', '')}, and {can.start_w:.0f} W was asked for"
+    return _with_import(numbers, can)
+
+
+def _with_import(numbers: dict[str, float | int | str], can: Range) -> dict[str, float | int | str]:
+    """Say how much of the surplus is none."""
+    if can.import_w > 0.0:
+        numbers["share"] = f"{numbers.get('share', '')}, with {can.import_w:.0f} W that may come from the grid"
     return numbers
 
 
@@ -371,6 +415,7 @@ def _charging(code: ReasonCode, can: Range, amps: int, surplus_w: float, changes
     }
     if can.share < 1.0:
         numbers["share"] = f", {100 * can.share:.0f} % must be sun"
+    numbers = _with_import(numbers, can)
     if can.cap_why is not None and amps >= can.max_a:
         numbers["cap"] = f" (limited to {can.max_a} A by {can.cap_why})"
     return Reason(code, numbers, changes_at)

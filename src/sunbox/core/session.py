@@ -70,7 +70,7 @@ def end(draft: Draft, loadpoint_id: str) -> None:
     wish = draft.loadpoints[loadpoint_id].memory.wish
     wish = replace(wish, override=Override.NONE, override_by=None, override_until_at=None, amps_a=None)
     draft.remember_loadpoint(loadpoint_id, session=None, wish=wish, was_charging=False)
-    draft.loadpoint(loadpoint_id, missed_wh=0.0, scores={}, import_wh=0.0, raise_since_at=None)
+    draft.loadpoint(loadpoint_id, missed_wh=0.0, scores={}, import_wh=0.0, short_since_at=None, raise_since_at=None)
 
 
 def _was_replugged(before: VehicleFacts | None, now: VehicleFacts) -> bool:

@@ -48,6 +48,7 @@ def snapshot(state: State, now: datetime) -> SiteSnapshot:
         surplus_w=None if state.sun is None else state.sun.low_w,
         loadpoints=loadpoints,
         vehicles=vehicles,
+        grid_phases_a=site.grid_phases_a,
     )
 
 
@@ -142,6 +143,7 @@ def _loadpoint(state: State, number: int, settings: LoadpointSettings, now: date
         is_pv_possible=is_plugged and where.is_pv and not (facts is not None and facts.is_fast_charger),
         amps_asked_a=wish.amps_a,
         phases_asked=wish.phases,
+        terms=wish.terms,
         can_switch_phases=vehicle_settings.capabilities.phase_switch is not None and settings.phases != 1,
         set_point=lp.set_point,
         max_a=available_a(facts),

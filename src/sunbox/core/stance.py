@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sunbox.core.behind import car_of, is_at_charger
 from sunbox.core.belief import extra_a, is_charging, phases_of, takes_less, voltage_of
-from sunbox.core.circuits import Cap, Load, device_cap
+from sunbox.core.circuits import Cap, Load, device_cap, least_a
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
@@ -254,7 +254,8 @@ def _own_range(
     if takes_less(facts) and facts is not None:
         most_a = math.ceil(facts.actual_a or 0.0) + TAKES_MORE_A
         cap = Cap(most_a, "what the car takes") if most_a < cap.amps_a else cap
-    min_a = loadpoint.min_a if loadpoint.min_a is not None else capabilities.min_a
+    terms = wish.terms
+    min_a = least_a(loadpoint, capabilities, terms)
     if wish.amps_a is not None and wish.amps_a < min_a:
         if capabilities.low_min_a is not None and not memory.low_amps_refused:
             min_a = max(wish.amps_a, capabilities.low_min_a)
@@ -277,6 +278,9 @@ def _own_range(
         set_a=facts.amps_requested_a if facts is not None else None,
         cap_why=cap.why,
         hard_a=hard_a,
+        start_w=terms.start_w,
+        import_w=terms.import_w,
+        stop_after_s=terms.stop_after_s,
     )
 
 
@@ -328,6 +332,7 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         and lp.missed_wh == 0.0
         and not lp.scores
         and lp.import_wh == 0.0
+        and lp.short_since_at is None
     ):
         return lp
     return replace(
@@ -338,6 +343,7 @@ def _rest(lp: LoadpointState, reason: Reason, *, is_acting: bool) -> LoadpointSt
         missed_wh=0.0,
         scores={},
         import_wh=0.0,
+        short_since_at=None,
         raise_since_at=None,
     )
 

@@ -141,6 +141,7 @@ class LoadpointState:
     missed_wh: float = 0.0  #: of surplus that a start would have used
     switched_at: datetime | None = None  #: of the last start or stop from the sun
     import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
+    short_since_at: datetime | None = None  #: since when it has fallen short
     scores: Scores = field(default_factory=dict)
     lean: Lean | None = None  #: towards the other number of phases
     surplus_at: datetime | None = None  #: of the grid reading that was last weighed
@@ -164,9 +165,13 @@ class State:
     others: dict[str, Amps] = field(
         default_factory=dict
     )  #: by circuit ("" = main fuse): what all but the cars drew per phase when the cars' draw was last known
+    others_w: dict[str, float] = field(default_factory=dict)  #: the same in all, where a limit in W is held
     memory: SiteMemory = field(default_factory=SiteMemory)
     sun: Draw | None = None  #: surplus of the site with what the cars draw added back, None = not known now
     weighed_at: datetime | None = None  #: of the grid reading that was last weighed as evidence
     trend: Trend = field(default_factory=Trend)  #: of the sun's power, or of the surplus where nothing measures the sun
+    grid_over_since_at: datetime | None = (
+        None  #: since when not even minimums fit what somebody allows the site to import
+    )
     house_w: float | None = None  #: what everything but the cars used when their draw was last known
     due_at: datetime | None = None

@@ -12,7 +12,18 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sunbox.core.commands import Cause, Command, Outcome
-from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, MeterReading, Mode, Override, VehicleFacts
+from sunbox.core.model import (
+    AS_THE_FILE_SAYS,
+    Availability,
+    ChargerStatus,
+    Charging,
+    Limit,
+    MeterReading,
+    Mode,
+    Override,
+    Terms,
+    VehicleFacts,
+)
 from sunbox.core.reasons import Numbers, Reason
 
 
@@ -32,7 +43,7 @@ class Request:
     """One bundle of wishes for one loadpoint, applied in one event. What is None stays as it is.
 
     `override` NONE lifts start and stop. `amps_a` 3–32, `target_soc_pct` 1–100, `phases` 1, 3 or 0 = automatic
-    (where a charger can switch them).
+    (where a charger can switch them). `terms` replaces all of them; `Terms()` lifts them.
     """
 
     loadpoint_id: str
@@ -43,6 +54,7 @@ class Request:
     amps_a: int | None = None
     target_soc_pct: int | None = None
     phases: int | None = None
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +160,7 @@ class LoadpointSnapshot:
     phases_asked: int | None = None  #: None = automatic
     can_switch_phases: bool = False
     energy_total_wh: float | None = None  #: of all sessions, where a charger counts it
+    terms: Terms = AS_THE_FILE_SAYS  #: asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +181,7 @@ class SiteSnapshot:
     loadpoints: tuple[LoadpointSnapshot, ...]
     vehicles: tuple[VehicleSnapshot, ...]
     problems: tuple[str, ...] = ()  #: that devices have beside charging, in words
+    grid_phases_a: tuple[float, float, float] | None = None  #: per phase, + = import; None = not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sunbox import __version__
-from sunbox.core.model import Limit, MeterReading
+from sunbox.core.model import Limit, MeterReading, Terms
 from sunbox.core.wallbox import LoadpointSnapshot, NotRecordedError, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.tesla.orders import Wrong
 from sunbox.faces.answer import FOREIGN_PAGE, BodyTooLargeError, is_foreign_page, json_answer, read_body
@@ -138,6 +138,7 @@ def create_app(wallbox: Wallbox) -> FastAPI:
                 amps_a=wish.amps_a,
                 target_soc_pct=wish.target_soc_pct,
                 phases=wish.phases,
+                terms=None if wish.terms is None else Terms(**wish.terms.model_dump()),
             )
         )
         if isinstance(verdict, Rejected):

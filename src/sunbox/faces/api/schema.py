@@ -133,6 +133,17 @@ class CommandView(View):
     reason: str
 
 
+class TermsView(View):
+    """On which terms somebody wants a loadpoint regulated. Null and 0 = as the file says."""
+
+    min_a: int | None
+    start_w: Watts
+    import_w: float
+    stop_after_s: float | None
+    grid_max_w: Watts
+    grid_grace_s: float
+
+
 class LoadpointView(View):
     """A place to charge: its mode, what is wished, what is so, and why."""
 
@@ -169,6 +180,7 @@ class LoadpointView(View):
     phases_asked: Annotated[int | None, Field(description="1 or 3; null = automatic")]
     can_switch_phases: Annotated[bool, Field(description="between one phase and three")]
     energy_total_wh: Annotated[float | None, Field(description="of all sessions, where a charger counts it")]
+    terms: Annotated[TermsView, Field(description="asked for")]
 
 
 class LimitView(View):
@@ -196,6 +208,7 @@ class SiteView(View):
     loadpoints: tuple[LoadpointView, ...]
     vehicles: tuple[VehicleView, ...]
     problems: Annotated[tuple[str, ...], Field(description="that devices have beside charging")] = ()
+    grid_phases_a: Annotated[tuple[float, float, float] | None, Field(description="+ = import; null = not measured")]
 
 
 class DecisionView(View):
@@ -274,6 +287,24 @@ class DayReportView(View):
     gaps: tuple[str, ...]
 
 
+Number = Annotated[StrictInt | StrictFloat, Field(ge=0, allow_inf_nan=False)]
+
+
+class TermsWish(BaseModel):
+    """How a loadpoint is regulated, in place of all terms before; what is left out is as the file says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_a: Annotated[StrictInt | None, Field(description="smallest current it charges with")] = None
+    start_w: Annotated[Number | None, Field(description="surplus with which a start from the sun is made")] = None
+    import_w: Annotated[Number, Field(description="charging from the sun may draw so much from the grid beside")] = 0.0
+    stop_after_s: Annotated[
+        Number | None, Field(description="without enough sun it goes on at the minimum so long; 0 = for ever")
+    ] = None
+    grid_max_w: Annotated[Number | None, Field(description="most that the site may draw because of it")] = None
+    grid_grace_s: Annotated[Number, Field(description="beyond that it goes on at the minimum so long")] = 0.0
+
+
 class LoadpointWish(BaseModel):
     """What to change; what is left out stays as it is. All of it is applied, or nothing."""
 
@@ -284,6 +315,7 @@ class LoadpointWish(BaseModel):
     amps_a: Annotated[StrictInt | None, Field(ge=3, le=32)] = None
     target_soc_pct: Annotated[StrictInt | None, Field(ge=1, le=100)] = None
     phases: Annotated[StrictInt | None, Field(description="1 or 3 where they can be switched; 0 = automatic")] = None
+    terms: Annotated[TermsWish | None, Field(description="all of them; {} lifts them")] = None
     by: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,15}$", description="who asks; the reason names it")] = "api"
 
 
@@ -336,6 +368,7 @@ ALLOWED: dict[str, str] = {
     "amps_a": "an integer from 3 to 32",
     "target_soc_pct": "an integer from 1 to 100",
     "phases": "1, 3, or 0 for automatic",
+    "terms": "an object with min_a, start_w, import_w, stop_after_s, grid_max_w, grid_grace_s: numbers from 0; {} lifts them",
     "by": "a short word in lower case",
 }
 """What each field of a wish may be, in words, for people who sent something else."""
