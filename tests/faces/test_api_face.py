@@ -14,7 +14,7 @@ from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_sit
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
-from sunbox.core.model import ChargeSchedule, Limit, MeterReading, Mode, Override
+from sunbox.core.model import ChargeSchedule, Limit, MeterReading, Mode, Override, Terms
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.wallbox import Request
 from sunbox.faces.api import schema
@@ -124,6 +124,11 @@ def test_one_loadpoint(name: str) -> None:
             {"mode": "pv", "override": "none", "amps_a": None, "target_soc_pct": 1},
             Request(loadpoint_id="carport", by="api", mode=Mode.PV, override=Override.NONE, target_soc_pct=1),
         ),
+        (
+            {"terms": {"min_a": 8, "start_w": 1500, "stop_after_s": 0}},
+            Request(loadpoint_id="carport", by="api", terms=Terms(min_a=8, start_w=1500, stop_after_s=0)),
+        ),
+        ({"terms": {}}, Request(loadpoint_id="carport", by="api", terms=Terms())),
     ],
 )
 def test_a_wish_is_one_request_and_answers_the_loadpoint(body: dict[str, Any], request_made: Request) -> None:
@@ -146,9 +151,11 @@ def test_a_wish_is_one_request_and_answers_the_loadpoint(body: dict[str, Any], r
         ({"amps_a": True}, ("amps_a", "True", "an integer from 3 to 32")),
         ({"mode": "now", "target_soc_pct": 101}, ("target_soc_pct", "101", "an integer from 1 to 100")),
         ({"mode": "now", "by": "Somebody Else"}, ("by", "Somebody Else", "a short word in lower case")),
-        ({"amps": 16}, ("amps", None, "mode, override, amps_a, target_soc_pct, phases, by")),
-        ([], (None, None, "mode, override, amps_a, target_soc_pct, phases, by")),
-        ("x", (None, None, "mode, override, amps_a, target_soc_pct, phases, by")),
+        ({"terms": {"start": 1}}, ("terms.start", None, schema.ALLOWED["terms"])),
+        ({"terms": {"min_a": 8.5}}, ("terms.min_a", "8.5", schema.ALLOWED["terms"])),
+        ({"amps": 16}, ("amps", None, "mode, override, amps_a, target_soc_pct, phases, terms, by")),
+        ([], (None, None, "mode, override, amps_a, target_soc_pct, phases, terms, by")),
+        ("x", (None, None, "mode, override, amps_a, target_soc_pct, phases, terms, by")),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_applied(body: Any, problem: tuple[str | None, str | None, str]) -> None:

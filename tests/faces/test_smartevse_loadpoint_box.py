@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_vehicle
 
-from sunbox.core.model import ChargerStatus, Mode, Override
+from sunbox.core.model import ChargerStatus, Mode, Override, Terms
 from sunbox.core.reasons import TEMPLATES, Reason, ReasonCode
 from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 from sunbox.dialects.smartevse.profiles import PROFILES, rows_of
@@ -56,9 +56,11 @@ PLUGGED: dict[str, Any] = {
 class Picky(WallboxDouble):
     """One that turns down some currents."""
 
-    most_a = 32
+    most_a = least_most_a = 32
 
     def request(self, request: Request) -> Accepted | Rejected:
+        if request.terms is not None and (request.terms.min_a or 0) > self.least_most_a:
+            return Rejected("terms.min_a", str(request.terms.min_a), f"6 to {self.least_most_a}")
         if request.amps_a is not None and request.amps_a > self.most_a:
             return Rejected("amps_a", str(request.amps_a), f"6 to {self.most_a}")
         return super().request(request)
@@ -101,7 +103,7 @@ class Wall:
     @property
     def asked(self) -> list[dict[str, Any]]:
         """The fields of every request so far."""
-        names = ("mode", "override", "amps_a", "phases")
+        names = ("mode", "override", "amps_a", "phases", "terms")
         rows = ({name: getattr(request, name) for name in names} for request in self.wallbox.requests)
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
@@ -118,7 +120,24 @@ ASKED = [
     ("override_current=100&mode=1", [{"override": Override.CHARGE, "amps_a": 10}]),
     ("override_current=100", []),
     ("mode=1&override_current=59", [{"override": Override.CHARGE}]),
-    ("stop_timer=5&solar_start_current=6&solar_max_import=2&current_min=7&current_max_sum_mains=30", []),
+    ("stop_timer=5", [{"terms": Terms(stop_after_s=300.0)}]),
+    ("stop_timer=0", [{"terms": Terms(stop_after_s=0.0)}]),
+    ("solar_start_current=6", [{"terms": Terms(start_w=1380.0)}]),
+    ("solar_start_current=4", [{"terms": Terms(start_w=920.0)}]),  # the default too is a wish once somebody sets it
+    ("solar_start_current=49", []),
+    ("solar_max_import=2", [{"terms": Terms(import_w=460.0)}]),
+    ("solar_max_import=0", []),
+    ("current_min=7", [{"terms": Terms(min_a=7)}]),
+    ("current_max_sum_mains=30", [{"terms": Terms(grid_max_w=6900.0)}]),
+    ("current_max_sum_mains=30&max_sum_mains_timer=5", [{"terms": Terms(grid_max_w=6900.0, grid_grace_s=300.0)}]),
+    ("max_sum_mains_timer=5", []),
+    ("current_max_sum_mains=0", []),
+    ("mode=1&current_max_sum_mains=30", [{"override": Override.CHARGE}]),  # NORMAL has no regard for the mains
+    ("mode=3&current_max_sum_mains=30", [{"override": Override.CHARGE, "terms": Terms(grid_max_w=6900.0)}]),
+    (
+        "stop_timer=5&solar_start_current=6&solar_max_import=2&current_min=7&current_max_sum_mains=30",
+        [{"terms": Terms(min_a=7, start_w=1380.0, import_w=460.0, stop_after_s=300.0, grid_max_w=6900.0)}],
+    ),
     ("enable_C2=1", []),
     ("override_pwm=500", []),
     ("mqtt_update=1&mode=1", []),
@@ -572,3 +591,74 @@ def test_a_second_box_shows_what_the_first_is_fed() -> None:
     assert wall.look("phase_currents.TOTAL") == 30
     wall.post("/currents?L1=10&L2=0&L3=0")
     assert wall.look("phase_currents.original_data.L1") == 10
+
+
+def test_terms_of_others_are_shown_as_nearly_as_the_box_can_and_not_overruled() -> None:
+    wall = Wall()
+    others = Terms(min_a=8, start_w=1000.0, import_w=100.0, stop_after_s=90.0, grid_max_w=100.0, grid_grace_s=3.0)
+    wall.become(terms=others, version=7)
+    assert wall.look("settings.current_min") == 8
+    shown = [wall.look(f"settings.solar_{name}") for name in ("start_current", "max_import", "stop_time")]
+    assert shown == [4, 0, 2]
+    assert wall.look("settings.current_max_sum_mains") == 10
+    assert wall.asked == []
+    wall.post("/settings?stop_timer=3")
+    assert wall.asked == [
+        {"terms": Terms(min_a=8, start_w=920.0, stop_after_s=180.0, grid_max_w=2300.0, grid_grace_s=60.0)}
+    ]
+    wall.become(terms=Terms(), version=9)
+    assert wall.asked[1:] == []
+    wall.post("/settings?solar_max_import=3")
+    assert wall.asked[1:] == [{"terms": Terms(import_w=690.0)}], "what was lifted is no wish any more"
+
+
+def test_terms_outlive_a_restart_and_the_last_word_counts() -> None:
+    async def main() -> None:
+        wall = Wall()
+        following = asyncio.create_task(wall.box.follow())
+        wall.post("/settings?stop_timer=8&solar_start_current=10")
+        await wall.wallbox.notebook("box").saved.wait()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        assert len(wall.asked) == 1
+        again = wall.again()
+        again.look()
+        assert (wall.look("settings.solar_stop_time", again), wall.look("settings.solar_start_current", again)) == (
+            8,
+            10,
+        )
+        assert len(wall.asked) == 1
+        wall.wallbox.change("carport", terms=Terms(stop_after_s=120.0), version=99)
+        later = wall.again()
+        later.look()
+        assert (wall.look("settings.solar_stop_time", later), len(wall.asked)) == (2, 1)
+
+    run_in(VirtualTimeLoop, main())
+
+
+def test_a_minimum_that_the_gateway_does_not_take_is_not_allowed() -> None:
+    wall = Wall()
+    wall.wallbox.least_most_a = 13
+    assert wall.post("/settings?current_min=14&stop_timer=5") == {
+        "current_min": "Value not allowed!",
+        "stop_timer": True,
+    }
+    assert wall.look("settings.current_min") == 6
+    assert wall.asked == [{"terms": Terms(stop_after_s=300.0)}]
+
+
+def test_normal_lifts_the_limit_of_the_mains_and_smart_sets_it_again() -> None:
+    wall = Wall()
+    wall.post("/settings?current_max_sum_mains=20&max_sum_mains_timer=1")
+    wall.post("/settings?mode=1")
+    wall.post("/settings?mode=3")
+    limit = Terms(grid_max_w=4600.0, grid_grace_s=60.0)
+    assert [row.get("terms") for row in wall.asked] == [limit, Terms(), limit]
+    assert wall.look("settings.current_max_sum_mains") == 20
+
+
+def test_currents_per_phase_are_shown_as_measured() -> None:
+    wall = Wall()
+    wall.wallbox.site = replace(wall.wallbox.site, grid_w=690.0, grid_phases_a=(4.04, -1.0, 0.0), grid_age_s=1.0)
+    wall.box.look()
+    assert [wall.look(f"phase_currents.L{number}") for number in (1, 2, 3)] == [40, -10, 0]

@@ -250,6 +250,8 @@ class WallboxDouble:
             wish["amps_asked_a"] = request.amps_a
         if request.phases is not None:
             wish["phases_asked"] = request.phases or None
+        if request.terms is not None:
+            wish["terms"] = request.terms
         if request.target_soc_pct is not None and loadpoint.vehicle is not None:
             wish["vehicle"] = replace(loadpoint.vehicle, target_soc_pct=request.target_soc_pct)
         wished = replace(loadpoint, **wish)

@@ -400,3 +400,64 @@ def test_a_reboot_restarts_the_box_and_not_the_gateway() -> None:
         assert (state.at - state.booted_at).total_seconds() < 60
 
     at_wall(body, loadpoint={"mode": "off"})
+
+
+def test_what_somebody_sets_for_the_sun_counts() -> None:
+    async def body(wall: Wall) -> None:
+        home = wall.home
+        # 4000 W are left; a start needs 20 A of export
+        assert wall.post("/settings?mode=2&solar_start_current=20&stop_timer=2") == {
+            "mode": "2",
+            "solar_start_current": 20,
+            "stop_timer": True,
+        }
+        await home.sleep(900)
+        assert wall.draw_w() == 0
+        wall.post("/settings?solar_start_current=15")
+        await wall.until_charging(600)
+        # then the sun goes, and two minutes later it stops
+        await home.patch(sun={"pv_w": 300.0})
+        await home.until(
+            lambda: wall.look("settings.solar_stop_time") == 2 and wall.look("evse.solar_stop_timer") > 0, 60
+        )
+        assert wall.draw_w() > 1000
+        lasted_s = await home.until(lambda: wall.draw_w() == 0, 300)
+        assert 100 < lasted_s < 180
+
+    at_wall(body, loadpoint={"mode": "off"}, pv_w=4300.0)
+
+
+def test_a_stop_timer_of_zero_keeps_the_least_that_is_allowed() -> None:
+    async def body(wall: Wall) -> None:
+        home = wall.home
+        wall.post("/settings?mode=2&stop_timer=0&current_min=8&solar_max_import=2")
+        await wall.until_charging(600)
+        await home.sleep(300)
+        assert 300 < (home.gateway.snapshot().grid_w or 0) < 500, "2 A are drawn beside the sun"
+        await home.patch(sun={"pv_w": 0.0})
+        await home.sleep(1800)
+        assert (wall.amps(), wall.look("evse.state_id"), wall.look("evse.solar_stop_timer")) == (8, 2, 0)
+
+    at_wall(body, loadpoint={"mode": "off"}, pv_w=4300.0)
+
+
+def test_the_sum_of_the_mains_is_held_but_not_in_normal() -> None:
+    async def body(wall: Wall) -> None:
+        home = wall.home
+        wall.post("/settings?mode=3&current_max_sum_mains=13&max_sum_mains_timer=5")
+        await wall.until_charging(600)
+        await home.sleep(60)
+        assert wall.amps() == 11, "of 2990 W 300 are the house's"
+        await home.patch(load={"w": 2000.0})
+        await home.sleep(120)
+        assert wall.amps() == 5, "it goes on with the car's least for five minutes"
+        await home.until(lambda: wall.draw_w() == 0, 300)
+        await home.sleep(120)
+        assert wall.draw_w() == 0
+        wall.post("/settings?mode=1")
+        await home.until(lambda: wall.amps() == 16, 300)
+        await home.patch(load={"w": 300.0})
+        wall.post("/settings?mode=3")
+        await home.until(lambda: wall.amps() == 11, 120)
+
+    at_wall(body, loadpoint={"mode": "off"})

@@ -25,6 +25,7 @@ from sunbox.faces.api.schema import (
     ALLOWED,
     ALLOWED_LIMIT,
     ALLOWED_REPORT,
+    NESTED,
     CommandView,
     DayReportView,
     DecisionsView,
@@ -71,7 +72,9 @@ def _not_allowed(wrong: Rejected | Wrong) -> Response:
 def _wish_schema() -> dict[str, object]:
     """Return the schema of a wish. The body is read by hand, so the framework does not know it by itself."""
     schema = LoadpointWish.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs")  # Mode and Override: the answers have them too
+    own = schema.pop("$defs")  # Mode and Override: the answers have them too
+    terms = schema["properties"]["terms"]
+    terms["anyOf"] = [own["TermsWish"] if "$ref" in option else option for option in terms["anyOf"]]
     return schema
 
 
@@ -364,15 +367,17 @@ def _unknown_vehicle(site: SiteSnapshot, vehicle_id: str) -> Response:
 def _invalid(error: ValidationError, known: Mapping[str, str]) -> Response:
     """Return the first mistake; a client mends one at a time."""
     first = error.errors(include_url=False, include_context=False)[0]
-    field = str(first["loc"][0]) if first["loc"] else None
+    own = str(first["loc"][0]) if first["loc"] else ""
+    field = ".".join(str(part) for part in first["loc"][: 2 if own in NESTED else 1]) or None
     if first["type"] == "extra_forbidden":
-        return _problem(400, f"{field}: there is no such field", field=field, allowed=", ".join(known))
+        allowed = ", ".join(known) if field == own else known[own]
+        return _problem(400, f"{field}: there is no such field", field=field, allowed=allowed)
     if field is None:
         return _problem(400, "the body is not a JSON object", allowed=", ".join(known))
     if first["type"] == "missing":
-        return _problem(400, f"{field} is missing", field=field, allowed=known[field])
+        return _problem(400, f"{field} is missing", field=field, allowed=known[own])
     value = str(first["input"])[:40]
-    return _problem(400, f"{field}: {value!r} is not allowed", field=field, value=value, allowed=known[field])
+    return _problem(400, f"{field}: {value!r} is not allowed", field=field, value=value, allowed=known[own])
 
 
 async def _on_http_exception(http: HttpRequest, error: Exception) -> Response:

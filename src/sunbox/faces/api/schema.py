@@ -373,6 +373,9 @@ ALLOWED: dict[str, str] = {
 }
 """What each field of a wish may be, in words, for people who sent something else."""
 
+NESTED = frozenset({"terms"})
+"""Fields with fields of their own."""
+
 
 class ProblemView(View):
     """Why nothing was changed, and what would have been right."""

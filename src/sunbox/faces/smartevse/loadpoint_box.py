@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from sunbox.core.model import MeterReading, Mode, Override
+from sunbox.core.model import MeterReading, Mode, Override, Terms
 from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.flash import document_from_state, is_worth_keeping_soon, restored
@@ -49,6 +49,8 @@ from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_mete
 from sunbox.faces.smartevse.translation import (
     MOST_A,
     NOMINAL_V,
+    OF_TERMS,
+    ONLY_IF_SET,
     SUN_MODES,
     Intent,
     behind_of,
@@ -63,6 +65,7 @@ from sunbox.faces.smartevse.translation import (
     limit_asked_a,
     most_a_of,
     setup_after,
+    setup_on,
 )
 
 log = structlog.get_logger(__name__)
@@ -82,6 +85,7 @@ class _Seen:
     override: Override
     amps_a: int | None
     phases: int | None
+    terms: Terms
     version: int
 
     @classmethod
@@ -92,6 +96,7 @@ class _Seen:
             override=loadpoint.override,
             amps_a=loadpoint.amps_asked_a,
             phases=loadpoint.phases_asked,
+            terms=loadpoint.terms,
             version=loadpoint.version,
         )
 
@@ -120,6 +125,10 @@ class _Counters:
     at: datetime | None = None
     quarter_wh: float = 0.0  #: through the mains, in this quarter of an hour
     mains_w: float = 0.0
+
+
+REFUSABLE = {"amps_a": ("override_current", "override_da"), "terms.min_a": ("current_min", "current_min")}
+"""What the gateway may refuse: the parameter of a request and the setting behind it."""
 
 
 class LoadpointBox:
@@ -157,6 +166,7 @@ class LoadpointBox:
         )
         self._changed = asyncio.Event()
         self._fed, self._counters = _Fed(), _Counters()
+        self._names_set: frozenset[str] = frozenset()
         self._refused: tuple[Intent, int | None] | None = None
         self._reboots = False
         self._reboot_at: datetime | None = None
@@ -201,9 +211,12 @@ class LoadpointBox:
             self._counters.total_wh = behind.ev_total_wh
             self._counters.charged_wh = behind.ev_charged_wh if is_same or not loadpoint.has_started else 0.0
             self._counters.has_started = loadpoint.has_started
+            names = document.get("names_set")
+            self._names_set = ONLY_IF_SET.intersection(names if isinstance(names, list) else ())
         if not is_known:
             state = self._overruled(state, loadpoint)
             state = self._limited(state, loadpoint)
+            state = self._on_terms(state, loadpoint)
         return state if is_known and loadpoint.can_switch_phases else self._with_phases(state, loadpoint)
 
     # what the face asks
@@ -244,8 +257,9 @@ class LoadpointBox:
         if found is None:
             return None
         told, answer = found
-        if not self._obey(told, loadpoint) and isinstance(answer.reply, dict) and "override_current" in answer.reply:
-            answer = replace(answer, reply={**answer.reply, "override_current": NOT_ALLOWED})
+        refused = self._obey(told, loadpoint)
+        if refused is not None and isinstance(answer.reply, dict) and refused in answer.reply:
+            answer = replace(answer, reply={**answer.reply, refused: NOT_ALLOWED})
         return answer
 
     def hear(self, name: str, payload: str) -> None:
@@ -290,8 +304,8 @@ class LoadpointBox:
 
     # inside: requests
 
-    def _obey(self, told: Told, loadpoint: LoadpointSnapshot) -> bool:
-        """Take over what a request made of the box; return False if the gateway does not take the current."""
+    def _obey(self, told: Told, loadpoint: LoadpointSnapshot) -> str | None:
+        """Take over what a request made of the box; return the setting that the gateway does not take, None if it takes all."""
         before, state = self._state, told.state
         if not loadpoint.can_switch_phases:
             state = replace(state, setup=replace(state.setup, contactor=Contactor.NOT_PRESENT))
@@ -311,18 +325,19 @@ class LoadpointBox:
                     self._reboots = True
                 case _:
                     pass
-        self._refused = None
-        is_taken = True
-        if is_explicit or has_duty or names & {"override_da", "contactor"}:
+        self._refused, refused, set_before = None, None, self._names_set
+        self._names_set |= ONLY_IF_SET & names
+        if is_explicit or has_duty or names & {"override_da", "contactor", *OF_TERMS}:
             verdict = self._ask(loadpoint, is_explicit=is_explicit)
-            if isinstance(verdict, Rejected) and verdict.field == "amps_a":
-                is_taken = False
-                kept = replace(self._state.setup, override_da=before.setup.override_da)
-                self._state = replace(self._state, setup=kept)
+            if isinstance(verdict, Rejected) and verdict.field in REFUSABLE:
+                refused, attribute = REFUSABLE[verdict.field]
+                kept = {attribute: getattr(before.setup, attribute)}
+                self._state = replace(self._state, setup=replace(self._state.setup, **kept))
+                self._names_set -= {attribute} - set_before
                 self._ask(loadpoint, is_explicit=is_explicit)
         self.look()
         self._tell()
-        return is_taken
+        return refused
 
     def _ask(self, loadpoint: LoadpointSnapshot, *, is_explicit: bool) -> Accepted | Rejected | None:
         """Ask the gateway for what the box is set to, where the loadpoint does something else; None: nothing was asked.
@@ -331,7 +346,7 @@ class LoadpointBox:
             loadpoint: as it is.
             is_explicit: somebody has just said so; else it is only told again what it forgot, or what is due now.
         """
-        intent = intent_of(self._state)
+        intent = intent_of(self._state, self._names_set)
         if (intent, loadpoint.max_a) == self._refused:
             return None
         asked: dict[str, Any] = {}
@@ -355,7 +370,16 @@ class LoadpointBox:
             and not loadpoint.is_flowing  # contactors are switched at the next start
         ):
             asked["phases"] = intent.phases
+        if self._has_other_terms(loadpoint, intent.terms, is_explicit=is_explicit):
+            asked["terms"] = intent.terms
         return self._request(asked, intent) if asked else None
+
+    def _has_other_terms(self, loadpoint: LoadpointSnapshot, terms: Terms, *, is_explicit: bool) -> bool:
+        """Return whether the terms differ by more than the box can say; who chooses a mode chooses whether the mains limit it."""
+        setup = self._state.setup
+        if is_explicit and (terms.grid_max_w is None) is not (loadpoint.terms.grid_max_w is None):
+            return True
+        return setup_on(setup, loadpoint.terms) != (setup, self._names_set)
 
     def _request(self, asked: Mapping[str, Any], intent: Intent) -> Accepted | Rejected:
         verdict = self._wallbox.request(Request(loadpoint_id=self._id, by=BY, **asked))
@@ -426,6 +450,8 @@ class LoadpointBox:
             state = self._overruled(state, loadpoint)
         if now.amps_a != seen.amps_a:
             state = self._limited(state, loadpoint)
+        if now.terms != seen.terms:
+            state = self._on_terms(state, loadpoint)
         return self._with_phases(state, loadpoint) if now.phases != seen.phases else state
 
     def _overruled(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
@@ -433,6 +459,10 @@ class LoadpointBox:
         setup = setup_after(state.setup, loadpoint, has_pause=self._box.profile.has_pause)
         is_started = setup.access is Access.ON and not state.repeats
         return replace(state, setup=setup, duty=None, start_at=None if is_started else state.start_at)
+
+    def _on_terms(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
+        setup, self._names_set = setup_on(state.setup, loadpoint.terms)
+        return replace(state, setup=setup)
 
     @staticmethod
     def _limited(state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
@@ -452,7 +482,7 @@ class LoadpointBox:
         told_da, mains_at = fed.mains_da, fed.mains_at
         is_fed = self._mains_meter is not None and (site.is_grid_stale or _is_fresh(mains_at, at, MAINS_LASTS_S))
         if not is_fed and site.grid_w is not None:
-            told_da = currents_of(site.grid_w)
+            told_da = currents_of(site.grid_w, site.grid_phases_a)
             mains_at = at - timedelta(seconds=site.grid_age_s or 0.0)
         battery_da, battery_at = fed.battery_da, fed.battery_at
         if not _is_fresh(battery_at, at, BATTERY_LASTS_S) and site.battery_w is not None and not fed.battery_at:
@@ -550,7 +580,12 @@ class LoadpointBox:
             "added_wh": self._added_wh,  # a session that has got less is another one
             "not_counted_wh": self._counters.not_counted_wh,
         }
-        return {**document, "counters": counters, "wish_version": self._seen.version}
+        return {
+            **document,
+            "counters": counters,
+            "names_set": sorted(self._names_set),
+            "wish_version": self._seen.version,
+        }
 
 
 def _is_fresh(at: datetime | None, now: datetime, lasts_s: float) -> bool:

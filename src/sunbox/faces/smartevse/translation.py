@@ -5,14 +5,19 @@
 | OFF, PAUSE | override `stop`; its mode stays |
 | NORMAL, SMART | override `charge`; its mode stays |
 | SOLAR | mode `pv`, no override |
+| `current_min`, `solar_start_current`, `solar_stop_time` | terms, once somebody has set them; until then the file and the energy rule hold |
+| `solar_max_import`; in SOLAR and SMART `current_max_sum_mains` with its time | terms, where they are not 0 |
 """
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
 
-from sunbox.core.model import ChargerStatus, Mode, Override
+from sunbox.core.model import ChargerStatus, Mode, Override, Terms
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot
 from sunbox.dialects.smartevse.pilot import NO_OFFER, duty_of, offered_da
@@ -26,6 +31,7 @@ LEAST_DA = 60
 MOST_SETTING_A = 80
 """The dialect knows currents up to this."""
 MOST_MAINS_A = 200
+MOST_START_A, MOST_STOP_MIN, LEAST_SUM_A, MOST_SUM_A = 48, 60, 10, 600
 UNKNOWN_MAX_A = 16
 """The most current of a car that nobody has seen yet, as in the sample of 3.11.1."""
 NOMINAL_V = 230.0
@@ -36,6 +42,11 @@ CONTACTORS = {None: Contactor.AUTO, 1: Contactor.ALWAYS_OFF, 3: Contactor.ALWAYS
 """`enable_C2` for phases that somebody asked for elsewhere, None = automatic."""
 
 
+ONLY_IF_SET = frozenset({"current_min", "solar_start_current", "solar_stop_time"})
+"""Settings whose defaults are no wish: sunbox knows better until somebody says so."""
+OF_TERMS = ONLY_IF_SET | {"solar_max_import", "current_max_sum_mains", "max_sum_mains_time"}
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the settings of a box ask of its loadpoint. `limit_a` None = no limit; `phases` 0 = automatic."""
@@ -43,6 +54,7 @@ class Intent:
     override: Override
     limit_a: int | None
     phases: int
+    terms: Terms
 
     def is_met(self, loadpoint: LoadpointSnapshot) -> bool:
         """Return whether the loadpoint charges, waits or stops as the box does; a mode may say the same as an override."""
@@ -54,16 +66,57 @@ class Intent:
         return override is Override.NONE and mode in SUN_MODES
 
 
-def intent_of(state: BoxState) -> Intent:
-    """Return what a box's settings ask for now."""
+def intent_of(state: BoxState, names_set: AbstractSet[str] = frozenset()) -> Intent:
+    """Return what a box's settings ask for now.
+
+    Args:
+        state: the box.
+        names_set: which of `ONLY_IF_SET` somebody has set.
+    """
     setup = state.setup
-    phases = _phases_of(setup)
+    override, limit_a = Override.CHARGE, _limit_a(setup)
     if setup.access is not Access.ON:
-        return Intent(Override.STOP, _limit_a(setup), phases)
-    if state.duty is not None:
+        override = Override.STOP
+    elif state.duty is not None:
         offered_a = offered_da(state.duty) // 10
-        return Intent(Override.CHARGE if offered_a else Override.STOP, offered_a or _limit_a(setup), phases)
-    return Intent(Override.NONE if setup.regime is Regime.SOLAR else Override.CHARGE, _limit_a(setup), phases)
+        override, limit_a = Override.CHARGE if offered_a else Override.STOP, offered_a or limit_a
+    elif setup.regime is Regime.SOLAR:
+        override = Override.NONE
+    return Intent(override, limit_a, _phases_of(setup), terms_of(setup, names_set))
+
+
+def terms_of(setup: Setup, names_set: AbstractSet[str]) -> Terms:
+    """Return the terms that the settings ask for: currents are sums over the phases."""
+    sum_a = 0 if setup.regime is Regime.NORMAL else setup.current_max_sum_mains
+    return Terms(
+        min_a=setup.current_min if "current_min" in names_set else None,
+        start_w=setup.solar_start_current * NOMINAL_V if "solar_start_current" in names_set else None,
+        import_w=setup.solar_max_import * NOMINAL_V,
+        stop_after_s=setup.solar_stop_time * 60.0 if "solar_stop_time" in names_set else None,
+        grid_max_w=sum_a * NOMINAL_V if sum_a else None,
+        grid_grace_s=setup.max_sum_mains_time * 60.0 if sum_a else 0.0,
+    )
+
+
+def setup_on(setup: Setup, terms: Terms) -> tuple[Setup, frozenset[str]]:
+    """Return the settings, and which of them count as set, that say the same as the terms, as nearly as they can."""
+    known: dict[str, int | None] = {
+        "current_min": terms.min_a,
+        "solar_start_current": _amps(terms.start_w, MOST_START_A),
+        "solar_stop_time": None if terms.stop_after_s is None else min(MOST_STOP_MIN, ceil(terms.stop_after_s / 60.0)),
+    }
+    changes: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+    changes["solar_max_import"] = _amps(terms.import_w, MOST_START_A) or 0
+    if setup.regime is not Regime.NORMAL:
+        sum_a = _amps(terms.grid_max_w, MOST_SUM_A)
+        changes["current_max_sum_mains"] = 0 if sum_a is None else max(LEAST_SUM_A, sum_a)
+        if sum_a is not None:
+            changes["max_sum_mains_time"] = min(MOST_STOP_MIN, ceil(terms.grid_grace_s / 60.0))
+    return replace(setup, **changes), frozenset(name for name in ONLY_IF_SET if known[name] is not None)
+
+
+def _amps(power_w: float | None, most_a: int) -> int | None:
+    return None if power_w is None else min(most_a, round(power_w / NOMINAL_V))
 
 
 def _limit_a(setup: Setup) -> int | None:
@@ -176,8 +229,11 @@ def _stops_in_s(loadpoint: LoadpointSnapshot, at: datetime) -> int:
     return max(0, (reason.changes_at - at) // timedelta(seconds=1))
 
 
-def currents_of(power_w: float) -> tuple[int, int, int]:
-    """Return a power of which nobody told the phases as currents, 0.1 A; their sum is right."""
+def currents_of(power_w: float, phases_a: tuple[float, float, float] | None = None) -> tuple[int, int, int]:
+    """Return what goes through the mains, 0.1 A: as measured, else a power as currents whose sum is right."""
+    if phases_a is not None:
+        one_a, two_a, three_a = phases_a
+        return round(one_a * 10), round(two_a * 10), round(three_a * 10)
     total_da = round(power_w / NOMINAL_V * 10)
     one, rest = divmod(total_da, 3)
     return one + (rest > 0), one + (rest > 1), one
