@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+
+from sunbox.cli.demo import DEFAULT_KINDS, simulated_home
+from sunbox.simulator.scenario import ChargerKind
 
 STEPS = [
     {"seconds": 10, "mode": 3, "base_da": [30, 20, 10], "settings": {"stop_timer": 1}},
@@ -63,3 +67,16 @@ def test_the_home_is_still_simulated_without_a_name(run):
     ran = run("simulate", "--scenario", "gone.yaml")
     assert ran.code == 2
     assert "gone.yaml" in ran.err
+
+
+def test_the_home_has_the_wallboxes_that_are_asked_for() -> None:
+    both = simulated_home((ChargerKind.SMARTEVSE, ChargerKind.GOE, ChargerKind.SMARTEVSE))
+    assert [(each.id, each.kind.value) for each in both.chargers] == [("drive", "smartevse"), ("garage", "goe")]
+    assert [each.kind for each in simulated_home(DEFAULT_KINDS).chargers] == [ChargerKind.GOE]
+
+
+def test_a_scenario_names_its_own_wallboxes(run: Any) -> None:
+    ran = run("simulate", "--scenario", "home.yaml", "--charger", "smartevse")
+    assert ran.code == 2
+    assert "--charger" in ran.err
+    assert "leave one of them out" in ran.err

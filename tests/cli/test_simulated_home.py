@@ -24,8 +24,16 @@ from sunbox.cli.home import (
 from sunbox.net.http import AppTransport
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.goe_control import BOX_ROWS
-from sunbox.simulator.scenario import CarScenario, ChargerKind, ChargerScenario, Scenario, WallboxCarScenario
-from sunbox.simulator.troubles import AT_GOE
+from sunbox.simulator.scenario import (
+    CarScenario,
+    ChargerKind,
+    ChargerScenario,
+    MainsMeter,
+    Scenario,
+    WallboxCarScenario,
+)
+from sunbox.simulator.smartevse_control import BOX_ROWS as SMARTEVSE_ROWS
+from sunbox.simulator.troubles import AT_GOE, AT_SMARTEVSE
 
 TWO = Scenario(
     start="08:00",
@@ -55,10 +63,13 @@ def document_of(home: SimulatedHome, **about: Any) -> dict[str, Any]:
     return yaml.safe_load(yaml.safe_dump(document))
 
 
-def test_the_first_is_beside_the_cloud_and_the_others_behind_the_meter() -> None:
-    assert ports_of_chargers(5100, 0) == []
-    assert ports_of_chargers(5100, 1) == [5101]
-    assert ports_of_chargers(6100, 3) == [6101, 6105, 6106]
+def test_the_first_of_a_kind_is_beside_the_cloud_and_the_others_behind_the_meter() -> None:
+    goe, smartevse = ChargerKind.GOE, ChargerKind.SMARTEVSE
+    assert ports_of_chargers(5100, ()) == []
+    assert ports_of_chargers(5100, (goe,)) == [5101]
+    assert ports_of_chargers(5100, (smartevse,)) == [5102]
+    assert ports_of_chargers(6100, (goe, goe, goe)) == [6101, 6105, 6106]
+    assert ports_of_chargers(6100, (smartevse, goe, smartevse, goe)) == [6102, 6101, 6105, 6106]
 
 
 def test_each_is_served_and_lives_in_the_one_world() -> None:
@@ -141,12 +152,65 @@ def test_everything_that_befalls_a_wallbox_does() -> None:
     at_home(body)
 
 
+SMARTEVSES = Scenario(
+    start="08:00",
+    chargers=(
+        ChargerScenario(kind=ChargerKind.SMARTEVSE, car="model3"),
+        ChargerScenario(id="drive"),
+        ChargerScenario(id="yard", kind=ChargerKind.SMARTEVSE, mains=MainsMeter.API, supply_phases=1),
+    ),
+)
+
+
+def test_smartevses_are_served_beside_go_es_and_count_what_they_are_told() -> None:
+    async def body(home: SimulatedHome, apps: dict[int, Any]) -> None:
+        assert sorted(apps) == [5100, 5101, 5102, 5104, 5105, 5199]
+        assert document_of(home)["chargers"] == [
+            {"id": "garage", "driver": "smartevse", "url": "http://127.0.0.1:5102"},
+            {"id": "drive", "driver": "goe", "url": "http://127.0.0.1:5101"},
+            {"id": "yard", "driver": "smartevse", "url": "http://127.0.0.1:5105", "phases": 1, "feeds_currents": True},
+        ]
+        async with client_of(apps[5105]) as yard, client_of(apps[5199]) as world:
+            await asyncio.sleep(60)
+            assert (await yard.post("/settings?mode=4")).json() == {"mode": "4"}
+            assert (await yard.post("/currents?L1=10&L2=0&L3=0")).status_code == 200
+            told = (await yard.get("/settings")).json()
+            assert (told["mode"], told["phase_currents"]["L1"]) == ("PAUSE", 10)
+            truth = (await world.get("/world")).json()["chargers"]["yard"]
+            assert (truth["mode"], truth["requests"]) == ("pause", {"reads": 1, "sets": 1, "feeds": 1})
+            await world.patch("/world", json={"chargers": {"yard": {"busy_s": 60}}})
+            assert (await yard.get("/settings")).status_code == 503
+            await world.patch("/world", json={"chargers": {"yard": {"lose_wifi_s": 60}}})
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(yard.get("/settings"), 5)
+
+    at_home(body, SMARTEVSES)
+
+
+def test_everything_that_befalls_a_smartevse_does() -> None:
+    async def body(home: SimulatedHome, _: dict[int, Any]) -> None:
+        await asyncio.sleep(60)
+        for row in AT_SMARTEVSE:
+            assert set(row.fault) <= set(SMARTEVSE_ROWS)
+            home.befall(row.fault)
+        (box,) = (each.charger for each in home.chargers.values())
+        assert (box.boots, box.is_reachable, box.api_is_busy) == (2, False, True)
+        await asyncio.sleep(3600)
+        assert home.score().starts_per_day > 0
+        assert (box.is_reachable, box.api_is_busy) == (True, False)
+
+    at_home(body, Scenario(cars=(), chargers=(ChargerScenario(kind=ChargerKind.SMARTEVSE),)))
+
+
 @pytest.mark.parametrize(
     ("phases", "max_amps", "supply", "most_a"),
     [(1, None, 1, 32), (3, None, 3, 16), (None, None, 3, 16), (None, 32, 3, 32), (1, 20, 1, 20)],
 )
-def test_the_home_of_a_day(phases: int | None, max_amps: int | None, supply: int, most_a: int) -> None:
-    options = DayOptions(charger=ChargerKind.GOE, phases=phases, max_amps=max_amps, min_amps=6, cars=2)
+@pytest.mark.parametrize(("kind", "troubles"), [(ChargerKind.GOE, AT_GOE), (ChargerKind.SMARTEVSE, AT_SMARTEVSE)])
+def test_the_home_of_a_day(
+    phases: int | None, max_amps: int | None, supply: int, most_a: int, kind: ChargerKind, troubles: Any
+) -> None:
+    options = DayOptions(charger=kind, phases=phases, max_amps=max_amps, min_amps=6, cars=2)
     scenario = options.scenario(None)
     assert scenario.cars == ()
     assert [(each.id, each.supply_phases, each.max_amps) for each in scenario.chargers] == [
@@ -154,7 +218,7 @@ def test_the_home_of_a_day(phases: int | None, max_amps: int | None, supply: int
     ]  # fmt: skip
     expected = {"min_a": 6, "phases": phases or "auto"} | ({} if max_amps is None else {"max_a": max_amps})
     assert (options.loadpoint(), options.budget()) == (expected, None)
-    assert options.kinds_of_trouble == AT_GOE
+    assert options.kinds_of_trouble == troubles
 
     async def body(home: SimulatedHome, _: dict[int, Any]) -> None:
         car = home.world.cars["garage"]
@@ -167,14 +231,15 @@ def test_the_home_of_a_day(phases: int | None, max_amps: int | None, supply: int
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--phases", "auto"), "--charger goe"),
+        (("--phases", "auto"), "--charger (goe or smartevse)"),
         (("--phases", "2"), "allowed are 1 and 3"),
         (("--charger", "goe", "--min-amps", "5"), "6 to 32"),
         (("--charger", "goe", "--max-amps", "40"), "6 to 32"),
         (("--charger", "goe", "--way", "ble"), "there are none"),
         (("--charger", "goe", "--per-month", "2"), "there are none"),
         (("--charger", "goe", "--commands-per-day", "9"), "there are none"),
-        (("--charger", "toaster"), "goe"),
+        (("--charger", "smartevse", "--max-amps", "40"), "6 to 32"),
+        (("--charger", "toaster"), "'goe', 'smartevse'"),
     ],
 )
 def test_options_that_do_not_fit(run: Any, words: tuple[str, ...], says: str) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind, RequestKind
 from sunbox.core.effects import Effect, HoldBattery, Read, Remember, Send
-from sunbox.core.engine import answer, step
+from sunbox.core.engine import answer, durable, step
 from sunbox.core.events import (
     Began,
     ChargerRead,
@@ -592,7 +592,10 @@ class Bench:
         """Die and begin again with what was remembered; what was under way is never answered."""
         memory = Memory(
             site=self.state.memory,
-            vehicles={id_: vehicle.memory for id_, vehicle in self.state.vehicles.items()},
+            vehicles={
+                id_: durable(vehicle.memory) if id_ in self.boxes else vehicle.memory
+                for id_, vehicle in self.state.vehicles.items()
+            },
             loadpoints={id_: lp.memory for id_, lp in self.state.loadpoints.items()},
         )
         self._replies.clear()

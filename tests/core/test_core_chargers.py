@@ -510,6 +510,50 @@ def test_after_a_restart_it_says_itself_how_it_is() -> None:
     assert len(bench.sent) <= before + 1
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_hand_in_the_chargers_app_while_the_gateway_is_dead_is_respected(runs: bool) -> None:
+    bench = charging() if runs else box_bench()
+    box = bench.boxes["box"]
+    box.told = not runs
+    bench.restart()
+    bench.advance(60)
+    assert bench.shown.override is (Override.STOP if runs else Override.CHARGE)
+    assert bench.shown.override_by == "the charger's own app"
+    assert box.told is not runs
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_it_forgot_while_the_gateway_is_dead_is_nobodys_hand(runs: bool) -> None:
+    bench = charging() if runs else box_bench()
+    box = bench.boxes["box"]
+    box.reboot(bench.at)
+    box.own_rule = not runs
+    bench.restart()
+    bench.advance(60)
+    assert bench.shown.override is Override.NONE
+    assert box.told is runs
+
+
+def test_a_word_that_had_no_effect_while_the_gateway_is_dead_is_nobodys_hand() -> None:
+    bench = box_bench(Box(told=False, wants=False))
+    bench.advance(20)
+    bench.boxes["box"].told, bench.boxes["box"].holds = True, "its limit of energy"
+    bench.restart()
+    bench.advance(5)
+    assert bench.shown.override is Override.NONE
+
+
+def test_what_a_box_was_told_before_this_car_came_is_nobodys_hand() -> None:
+    bench = box_bench(Box(is_plugged=False, told=False))
+    bench.advance(20)
+    bench.boxes["box"].plug()
+    bench.boxes["box"].told = True
+    bench.restart()
+    bench.advance(5)
+    assert bench.shown.is_plugged
+    assert bench.shown.override is Override.NONE
+
+
 def test_a_charger_is_reckoned_as_a_car_that_is_its_own() -> None:
     both = settings_of(
         chargers=(BOX,), loadpoints=(LoadpointSettings(id="garage", name="Garage", charger_id="box", vehicle_id="car"),)

@@ -237,6 +237,22 @@ def test_after_a_kill_it_goes_on_as_it_was() -> None:
     at_box(body, pv_w=5500.0)
 
 
+def test_a_stop_by_hand_while_the_gateway_is_dead_is_respected() -> None:
+    async def body(home: Home) -> None:
+        await home.until(lambda: home.lp().is_flowing)
+        await home.sleep(60)
+        await home.kill_gateway()
+        box(home).set([("frc", "1")])
+        await home.sleep(120)
+        await home.start_gateway()
+        for _ in range(120):
+            await home.sleep(1)
+            assert box(home).draw_w == 0
+        assert (home.lp().override, home.lp().override_by) == (Override.STOP, "the charger's own app")
+
+    at_box(body, pv_w=5500.0)
+
+
 # A Tesla behind it ----------------------------------------------------------------------------------------------------------
 
 

@@ -70,3 +70,13 @@ def test_a_go_e_switches_phases_by_itself_over_changeable_days_whatever_befalls_
     assert score.import_kwh_per_30d <= 12
     assert score.phase_switches_per_day <= 6
     assert score.charged_kwh > 60
+
+
+@needs_june
+def test_a_smartevse_switches_phases_by_itself_over_a_changeable_day() -> None:
+    """One of the fifteen recorded days. All fifteen stand in docs/smartevse-charger.md."""
+    options = DayOptions(charger=ChargerKind.SMARTEVSE, phases=None, min_amps=6, days=1)
+    score = run_days(options, str(june_file()))
+    assert score.capture_pct >= 78
+    assert score.import_kwh_per_30d <= 20
+    assert score.charged_kwh > 20

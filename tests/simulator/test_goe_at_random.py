@@ -16,8 +16,8 @@ from sunbox.dialects.goe.decide import Pause
 from sunbox.dialects.goe.profiles import STANDARD
 from sunbox.dialects.goe.table import BY_NAME
 from sunbox.dialects.goe.wire import fits
-from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import GoeCharger
+from sunbox.simulator.wallbox_car import WallboxCar
 
 IS_CI = os.environ.get("SUNBOX_HYPOTHESIS") == "ci"
 

@@ -10,10 +10,10 @@ import pytest
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.dialects.goe.words import Fault
 from sunbox.simulator.car_physics import into_battery_w
-from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import BOOT_S, GoeCharger
 from sunbox.simulator.goe_control import box_truth
 from sunbox.simulator.goe_heat import heat_limit_a
+from sunbox.simulator.wallbox_car import WallboxCar
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
 

@@ -127,6 +127,31 @@ def test_wallboxes_are_as_their_scenario_says():
     assert world.cars["model3"].max_power_w == pytest.approx(16 * 227.6)
 
 
+SMARTEVSES = """\
+cars: [{id: model3}]
+chargers:
+  - {id: garage, kind: smartevse, car: model3, profile: "3.6", mains: api, main_amps: 25, max_amps: 16, cable_amps: 13}
+  - {id: drive, kind: smartevse, supply_phases: 1, has_second_contactor: false, has_car_meter: false, mains: none}
+"""
+
+
+def test_smartevses_are_as_their_scenario_says():
+    world, _ = world_of(parse_scenario(SMARTEVSES))
+    garage, drive = (charger.box_truth() for charger in world.chargers.values())
+    assert (garage["car"], garage["firmware"], garage["serial"]) == ("model3", "v3.6.10", "1001")
+    assert garage["told"] == {
+        "override_current": 0,
+        "enable_C2": "Always On",
+        "current_max": 16,
+        "current_main": 25,
+        "mains_meter": "API",
+        "ev_meter": "Eastron3P",
+    }
+    assert (drive["firmware"], drive["supply_phases"], drive["told"]["enable_C2"]) == ("v3.11.1", 1, "Not present")
+    assert (drive["told"]["mains_meter"], drive["told"]["ev_meter"]) == ("Disabled", "Disabled")
+    assert world.cars["model3"].max_power_w == pytest.approx(13 * (230 - 0.15 * 13))
+
+
 @pytest.mark.parametrize(
     ("text", "where", "allowed"),
     [
@@ -137,7 +162,12 @@ def test_wallboxes_are_as_their_scenario_says():
         ("chargers: [{car: model3}, {id: b, car: model3}]\n", "line 1: chargers[1].car", "each car once"),
         ("chargers: [{car: model3, vehicle: {soc_pct: 5}}]\n", "line 1: chargers[0].has car", "one of them"),
         ("chargers: [{id: a}, {id: a}]\n", "line 1: chargers: ids a, a", "each id once"),
-        ("chargers: [{kind: wallbe}]\n", "line 1: chargers[0].kind is 'wallbe'", "goe"),
+        ("chargers: [{kind: wallbe}]\n", "line 1: chargers[0].kind is 'wallbe'", "goe, smartevse"),
+        ("chargers: [{kind: smartevse, profile: '60.3'}]\n", "line 1: chargers[0].profile is '60.3'", "3.5, 3.6"),
+        ("chargers: [{kind: smartevse, ambient_c: 9}]\n", "line 1: chargers[0].ambient_c is for kind: goe", "leave it"),
+        ("chargers: [{mains: api}]\n", "line 1: chargers[0].mains is for kind: smartevse", "leave it out"),
+        ("chargers: [{mains: p1}]\n", "line 1: chargers[0].mains is 'p1'", "sensorbox, api, none"),
+        ("chargers: [{main_amps: 5}]\n", "line 1: chargers[0].main_amps is '5'", "10 to 200"),
         ("chargers: [{profile: 9}]\n", "line 1: chargers[0].profile is '9'", "051, 055, 59.4"),
         ("chargers: [{max_amps: 5}]\n", "line 1: chargers[0].max_amps is '5'", "6 to 32"),
         ("chargers: [{supply_phases: 2}]\n", "line 1: chargers[0].supply_phases is '2'", "1 or 3"),

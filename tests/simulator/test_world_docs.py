@@ -12,11 +12,13 @@ from sunbox.simulator.car_control import ROWS
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.control import HELP
 from sunbox.simulator.faults import KINDS
-from sunbox.simulator.goe_control import BOX_ROWS, CAR_ROWS
+from sunbox.simulator.goe_control import BOX_ROWS
 from sunbox.simulator.patch import patch_world
 from sunbox.simulator.scenario import ChargerScenario, Scenario, build_world
 from sunbox.simulator.scenario_file import parse_scenario
+from sunbox.simulator.smartevse_control import BOX_ROWS as SMARTEVSE_ROWS
 from sunbox.simulator.tesla_cloud import TeslaCloud
+from sunbox.simulator.wallbox_control import CAR_ROWS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "world.md").read_text(encoding="utf-8")
 BODIES = re.findall(r"-d '(\{.*\})'", TEXT) + re.findall(r"-d '(\{.*\})'", HELP)
@@ -49,6 +51,7 @@ def test_every_key_of_a_car_and_every_fault_is_explained():
     assert listed("What may be true of a car") == set(ROWS)
     assert listed("## What can go wrong") == set(KINDS)
     assert listed("What may be true of a wallbox") == set(BOX_ROWS) | set(CAR_ROWS)
+    assert listed("What may be true of a SmartEVSE") == set(SMARTEVSE_ROWS)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,11 @@ def test_the_scenario_can_be_read_and_built():
 
     async def story() -> None:
         world = build_world(replace(scenario, trace=None), LoopClock(scenario.start_at()))
-        assert list(world.cars) == ["model3", "model-y", "drive"]
-        assert {box.id: box.car_id for box in world.chargers.values()} == {"garage": "model-y", "drive": "drive"}
+        assert list(world.cars) == ["model3", "model-y", "drive", "yard"]
+        assert {box.id: box.car_id for box in world.chargers.values()} == {
+            "garage": "model-y",
+            "drive": "drive",
+            "yard": "yard",
+        }
 
     run_in(VirtualTimeLoop, story())

@@ -48,7 +48,7 @@ from sunbox.simulator.scenario import (
 from sunbox.simulator.score import Score
 from sunbox.simulator.tesla_cloud import BLE_PROXY, SIGNING_PROXY
 from sunbox.simulator.trace import Trace
-from sunbox.simulator.troubles import AT_GOE, OVER_BLUETOOTH, OVER_CLOUD, Trouble
+from sunbox.simulator.troubles import AT_GOE, AT_SMARTEVSE, OVER_BLUETOOTH, OVER_CLOUD, Trouble
 
 METER_DELAY_S = 10.0
 DAY_S = 86400.0
@@ -59,6 +59,7 @@ KINDS_OF_TROUBLE: dict[str, tuple[Trouble, ...]] = {
     "ble": OVER_BLUETOOTH,
     "ble+fleet": (*OVER_BLUETOOTH, *OVER_CLOUD),
     ChargerKind.GOE: AT_GOE,
+    ChargerKind.SMARTEVSE: AT_SMARTEVSE,
 }
 """By the way to the cars, or by the charger that they stand at."""
 
@@ -281,6 +282,7 @@ Examples:
   sunbox day --trace a.csv --trace b.csv --json
   sunbox day --days 7 --cars 2 --presence commuter --per-month 2 --troubles
   sunbox day --charger goe --phases auto --trace june.csv.gz --troubles
+  sunbox day --charger smartevse --phases auto --min-amps 6 --trace june.csv.gz
   sunbox day --battery powerwall --battery-meter local --trace june.csv.gz
 """
 )
@@ -407,7 +409,9 @@ def _check(options: DayOptions) -> None:
         raise click.BadParameter("reads a Powerwall; add --battery powerwall", param_hint="--battery-meter")
     if options.charger is None:
         if options.phases is None:
-            raise click.BadParameter("auto needs --charger goe; without it allowed are 1 and 3", param_hint="--phases")
+            raise click.BadParameter(
+                "auto needs --charger (goe or smartevse); without it allowed are 1 and 3", param_hint="--phases"
+            )
         return
     for name, amps in (("--min-amps", options.min_amps), ("--max-amps", options.max_amps)):
         if amps is not None and not CHARGER_LEAST_A <= amps <= CHARGER_MOST_A:

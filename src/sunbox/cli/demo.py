@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
@@ -31,7 +32,14 @@ from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.habits import Presence
 from sunbox.simulator.powerwall_gateway import PASSWORD
-from sunbox.simulator.scenario import CarScenario, ChargerScenario, Scenario, WallboxCarScenario, build_trace
+from sunbox.simulator.scenario import (
+    CarScenario,
+    ChargerKind,
+    ChargerScenario,
+    Scenario,
+    WallboxCarScenario,
+    build_trace,
+)
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
 
@@ -50,11 +58,23 @@ DEMO_HOME = Scenario(
 )
 """A summer Saturday on which sun and clouds take turns and the car stays at home; a trip on Sunday, then to work."""
 
-SIMULATED_HOME = Scenario(
-    start="08:00",
-    chargers=(ChargerScenario(vehicle=WallboxCarScenario(plugged=False, never_full=False)),),
-)
-"""What `sunbox simulate` serves unless told otherwise; nobody has plugged a car into the wallbox yet."""
+DEFAULT_KINDS = (ChargerKind.GOE,)
+IDS: Mapping[ChargerKind, str] = {ChargerKind.GOE: "garage", ChargerKind.SMARTEVSE: "drive"}
+"""What the wallboxes of a home without a scenario are called."""
+
+
+def simulated_home(kinds: Iterable[ChargerKind]) -> Scenario:
+    """Return what `sunbox simulate` serves without a scenario; nobody has plugged a car into a wallbox yet."""
+    car = WallboxCarScenario(plugged=False, never_full=False)
+    return Scenario(
+        start="08:00",
+        chargers=tuple(ChargerScenario(id=IDS[kind], kind=kind, vehicle=car) for kind in dict.fromkeys(kinds)),
+    )
+
+
+NAMES: Mapping[ChargerKind, str] = {ChargerKind.GOE: "go-e", ChargerKind.SMARTEVSE: "SmartEVSE"}
+PAGES: Mapping[ChargerKind, str] = {ChargerKind.GOE: "/api/status", ChargerKind.SMARTEVSE: "/settings"}
+"""What people call each kind of charger, and where it says all that it has to say."""
 
 
 @click.command(
@@ -200,6 +220,7 @@ Ctrl-C stops it."""
 Examples:
   sunbox simulate
   sunbox simulate --scenario winter.yaml --speed 10
+  sunbox simulate --charger smartevse
   sunbox simulate --port-base 6100 --world-port 6199
   sunbox simulate smartevse --script steps.json
 """,
@@ -211,11 +232,18 @@ Examples:
     help="YAML file that describes the home (docs/world.md).",
 )
 @click.option(
+    "--charger",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in ChargerKind]),
+    help="Which wallbox there is without a scenario; may be given again. Default: goe.",
+)
+@click.option(
     "--port-base",
     default=TESLA_PORT,
     show_default=True,
     type=click.IntRange(1, 65000),
-    help="Tesla's cloud here, the first wallbox 1 above, a Powerwall's gateway 3, the meter 4, further wallboxes behind it.",
+    help="Tesla's cloud here, the first go-e 1 above, the first SmartEVSE 2, a Powerwall's gateway 3, the meter 4, further wallboxes behind it.",
 )
 @click.option(
     "--world-port",
@@ -234,14 +262,23 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
 @click.pass_context
 def simulate(
-    ctx: click.Context, path: Path | None, port_base: int, world_port: int, speed: float, *, verbose: bool
+    ctx: click.Context,
+    path: Path | None,
+    kinds: tuple[str, ...],
+    port_base: int,
+    world_port: int,
+    speed: float,
+    *,
+    verbose: bool,
 ) -> None:
     """Run the simulated devices alone, for trying any client against them."""
     if ctx.invoked_subcommand is not None:
         refuse_given(ctx)
         return
     set_up_logs(is_verbose=verbose)
-    scenario = load_scenario(path) if path is not None else SIMULATED_HOME
+    if path is not None and kinds:
+        raise click.BadParameter("a scenario names its own `chargers`; leave one of them out", param_hint="--charger")
+    scenario = load_scenario(path) if path is not None else simulated_home(map(ChargerKind, kinds or DEFAULT_KINDS))
     ports = Ports.of(port_base, world_port)
     run_until_stopped(lambda stop: _simulate(scenario, ports, speed, stop), speed=speed)
 
@@ -261,9 +298,9 @@ async def _simulate(scenario: Scenario, ports: Ports, speed: float, stop: asynci
     home = _home(scenario, ports)
     async with serving(ports.listeners(home), speed=speed):
         vins = ", ".join(car.vin for car in home.world.cars.values() if isinstance(car, TeslaCar)) or "none"
+        urls = charger_urls_of(home, ports.tesla)
         chargers = "".join(
-            f"  {f'go-e {charger_id}':<13}  {url}/api/status\n"
-            for charger_id, url in charger_urls_of(home, ports.tesla).items()
+            f"  {f'{NAMES[own.kind]} {own.id}':<13}  {urls[own.id]}{PAGES[own.kind]}\n" for own in scenario.chargers
         )
         click.echo(f"""\
 Simulated devices run at {speed:g} times real time.

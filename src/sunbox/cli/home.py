@@ -20,10 +20,12 @@ from sunbox.simulator.car import TeslaCar
 from sunbox.simulator.control import meter_app, world_app
 from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.goe_app import create_goe_app
+from sunbox.simulator.goe_charger import GoeCharger
 from sunbox.simulator.powerwall import Powerwall
 from sunbox.simulator.powerwall_gateway import PASSWORD, PowerwallGateway
-from sunbox.simulator.scenario import Scenario, build_world
+from sunbox.simulator.scenario import ChargerKind, ChargerScenario, MainsMeter, Scenario, build_world
 from sunbox.simulator.score import BillCounts, Score, score
+from sunbox.simulator.smartevse_app import HouseSmartEvseApp
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
 from sunbox.simulator.tesla_tokens import FIRST_REFRESH
 from sunbox.simulator.trace import Trace
@@ -31,7 +33,7 @@ from sunbox.simulator.troubles import Trouble, troubles
 from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
 from sunbox.simulator.world import World
 
-TESLA_PORT, GOE_PORT, GATEWAY_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5103, 5104, 5199
+TESLA_PORT, GOE_PORT, SMARTEVSE_PORT, GATEWAY_PORT, METER_PORT, WORLD_PORT = 5100, 5101, 5102, 5103, 5104, 5199
 """Where simulated devices are served (docs/design.md)."""
 
 METER_INTERVAL_S = 10.0
@@ -64,11 +66,8 @@ class SimulatedHome:
     ) -> dict[int, Any]:
         """Return what is served, by port: the gateway where there is a Powerwall, chargers from `tesla_port` on by default."""
         world = self.world
-        ports = charger_ports or ports_of_chargers(tesla_port, len(self.chargers))
-        boxes = {
-            port: create_goe_app(each.charger, world.clock.now, world.sync)
-            for port, each in zip(ports, self.chargers.values(), strict=True)
-        }
+        ports = charger_ports or ports_of_chargers(tesla_port, self.kinds)
+        boxes = {port: self._app_of(each) for port, each in zip(ports, self.chargers.values(), strict=True)}
         gateway = {} if self.gateway is None else {gateway_port: self.gateway.app}
         return {
             tesla_port: self.cloud.app,
@@ -77,6 +76,17 @@ class SimulatedHome:
             meter_port: meter_app(world),
             world_port: world_app(world),
         }
+
+    @property
+    def kinds(self) -> tuple[ChargerKind, ...]:
+        """Return the kind of each charger."""
+        return tuple(charger.kind for charger in self.scenario.chargers)
+
+    def _app_of(self, wallbox: Wallbox | TeslaWallbox) -> Any:
+        charger, world = wallbox.charger, self.world
+        if isinstance(charger, GoeCharger):
+            return create_goe_app(charger, world.clock.now, world.sync)
+        return HouseSmartEvseApp(charger, world.sync)
 
     def befall(self, fault: Mapping[str, Any]) -> None:
         """Have one thing go wrong: a fault of Tesla's cloud, or what befalls each charger (`troubles.py`)."""
@@ -148,15 +158,24 @@ def local_url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def ports_of_chargers(tesla_port: int, count: int) -> list[int]:
-    """Return where so many chargers are served: the first beside Tesla's cloud, the others behind the meter."""
-    distances = (GOE_PORT - TESLA_PORT, *range(METER_PORT - TESLA_PORT + 1, METER_PORT - TESLA_PORT + count))
-    return [tesla_port + distance for distance in distances[:count]]
+PORTS: Mapping[ChargerKind, int] = {ChargerKind.GOE: GOE_PORT, ChargerKind.SMARTEVSE: SMARTEVSE_PORT}
+"""Where the first charger of each kind is served."""
+
+
+def ports_of_chargers(tesla_port: int, kinds: Sequence[ChargerKind]) -> list[int]:
+    """Return where chargers are served: the first of each kind beside Tesla's cloud, all others behind the meter."""
+    ports: list[int] = []
+    next_port = METER_PORT + 1
+    for index, kind in enumerate(kinds):
+        is_first = kind not in kinds[:index]
+        ports.append(tesla_port - TESLA_PORT + (PORTS[kind] if is_first else next_port))
+        next_port += not is_first
+    return ports
 
 
 def charger_urls_of(home: SimulatedHome, tesla_port: int = TESLA_PORT) -> dict[str, str]:
     """Return the address of each charger by its id."""
-    ports = ports_of_chargers(tesla_port, len(home.chargers))
+    ports = ports_of_chargers(tesla_port, home.kinds)
     return {charger_id: local_url(port) for charger_id, port in zip(home.chargers, ports, strict=True)}
 
 
@@ -248,7 +267,10 @@ def config_document(
             {"name": "Home", "lat": place.latitude, "lon": place.longitude, "radius_m": 60, "tags": ["home", "pv"]}
         ],
         "tesla": {"account": "tokens.json", "base_url": tesla_url, "auth_url": tesla_url},
-        "chargers": [{"id": each.id, "driver": "goe", "url": urls[each.id]} for each in home.chargers.values()],
+        "chargers": [
+            {"id": own.id, "driver": DRIVERS[own.kind], "url": urls[own.id], **_about_charger(own)}
+            for own in home.scenario.chargers
+        ],
         "meters": [
             {
                 "id": "house",
@@ -286,6 +308,18 @@ def config_document(
     if not home.chargers:
         del document["chargers"]
     return document
+
+
+DRIVERS: Mapping[ChargerKind, str] = {ChargerKind.GOE: "goe", ChargerKind.SMARTEVSE: "smartevse"}
+"""What drives each kind of charger."""
+
+
+def _about_charger(own: ChargerScenario) -> dict[str, Any]:
+    """Return what the owner of a charger must write beside its address."""
+    if own.kind is not ChargerKind.SMARTEVSE:
+        return {}
+    wiring = {} if own.supply_phases == 3 else {"phases": own.supply_phases}
+    return wiring | ({"feeds_currents": True} if own.mains is MainsMeter.API else {})
 
 
 def _charger_loadpoint(charger: Wallbox | TeslaWallbox, further: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sunbox.cli.home import local_url
+from sunbox.cli.home import SMARTEVSE_PORT, local_url
 from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.clock import SystemClock
 from sunbox.dialects.smartevse.box import Box
@@ -17,9 +17,6 @@ from sunbox.errors import ConfigError
 from sunbox.net.serving import Listener, serving
 from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
 from sunbox.simulator.smartevse_script import run_script, steps_from_text
-
-SMARTEVSE_PORT = 5102
-"""Where it is served (docs/design.md)."""
 
 
 @click.command(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sunbox.core import session
 from sunbox.core.belief import phases_of, voltage_of
 from sunbox.core.draw import became, draw_at
 from sunbox.core.model import Availability, ChargerStatus, Charging, VehicleFacts
@@ -45,8 +46,12 @@ def on_charger_read(draft: Draft, event: ChargerRead) -> None:
     before = vehicle.memory.facts
     if vehicle.memory.failures and not vehicle.memory.is_command_failing:
         draft.remember_vehicle(charger_id, failures=0, not_before_at=None, block_cause=None)
+    is_first = vehicle.availability_at is None and vehicle.doubt is None
     draft.vehicle(charger_id, availability=Availability.ONLINE, availability_at=draft.at)
-    note_facts(draft, charger_id, facts_of(reading, before), may_be_hand=not _has_rebooted(reading, before))
+    facts = facts_of(reading, before)
+    if is_first:
+        session.note_hand_meanwhile(draft, charger_id, vehicle.memory.told, facts)
+    note_facts(draft, charger_id, facts, may_be_hand=not _has_rebooted(reading, before))
 
 
 def on_read_failed(draft: Draft, event: ReadFailed) -> None:

@@ -307,8 +307,8 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
         memory = vehicle.memory
         if draft.settings_of(vehicle_id).capabilities.is_polled:
             # It says again how it is after a restart, and it says so all the time: that is not worth a write.
-            memory = _without_facts(memory)
-            if old is not None and _without_facts(old.memory) == memory:
+            memory = durable(memory)
+            if old is not None and durable(old.memory) == memory:
                 continue
         vehicles[vehicle_id] = memory
     loadpoints: dict[str, LoadpointMemory] = {}
@@ -322,8 +322,11 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
     return Remember(memory=Memory(site=site, vehicles=vehicles, loadpoints=loadpoints))
 
 
-def _without_facts(memory: VehicleMemory) -> VehicleMemory:
-    return replace(memory, facts=None, read_at=None)
+def durable(memory: VehicleMemory) -> VehicleMemory:
+    """Return what is kept of a charger: not how it is, but what it was told, so that a hand is seen that told it otherwise."""
+    charger_words = memory.facts.charger if memory.facts is not None else None
+    told = memory.told if charger_words is None else charger_words.told
+    return replace(memory, facts=None, read_at=None, told=told)
 
 
 APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {

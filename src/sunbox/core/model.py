@@ -292,6 +292,7 @@ class VehicleMemory:
     shadow_wh: float | None = None  #: learned: the shadow price of a command with which a day begins
     settle_s: float | None = None  #: learned: from the answer to a change of current until the draw has settled
     low_amps_refused: bool = False  #: it stays at its minimum when asked for less
+    told: bool | None = None  #: of a charger whose facts are not kept: what it said last that it was told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

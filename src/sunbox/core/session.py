@@ -108,6 +108,27 @@ def _note_hand(
     return session
 
 
+def note_hand_meanwhile(draft: Draft, charger_id: str, told: bool | None, now: VehicleFacts) -> None:
+    """Take it as a person's word if a charger was told otherwise, while the gateway was not there, than it said before.
+
+    Args:
+        draft: the state.
+        charger_id: the charger.
+        told: what it had been told, to charge or not to; None = nothing.
+        now: the first that it says since.
+    """
+    now_told = now.charger.told if now.charger is not None else None
+    if told is None or now_told is None or now_told is told or not now.is_plugged:
+        return
+    if is_charging(now) is not now_told:
+        return  # its word has had no effect
+    override = Override.CHARGE if now_told else Override.STOP
+    for loadpoint in draft.holders_of(charger_id):
+        session = draft.loadpoints[loadpoint.id].memory.session
+        if session is not None:
+            _overridden(draft, loadpoint, session, override, CHARGER_APP)
+
+
 def _overridden(draft: Draft, loadpoint: LoadpointSettings, session: Session, override: Override, by: str) -> Session:
     """Take a start or stop at the car as a wish, until the cable is taken out or for as long as the owner says."""
     wish = draft.loadpoints[loadpoint.id].memory.wish

@@ -149,6 +149,11 @@ class TeslaCar:
         return physics.wall_w(self.socket, self.current_a) if self.current_a > 0 else 0.0
 
     @property
+    def used_phases(self) -> int:
+        """Return on how many phases it draws."""
+        return self.socket.phases
+
+    @property
     def max_power_w(self) -> float:
         """Return the most AC power it can take at its socket, in W."""
         if self.box_power_w is not None:
@@ -157,7 +162,7 @@ class TeslaCar:
 
     @property
     def is_boxed(self) -> bool:
-        """Return whether it is plugged into a wallbox that decides what it offers (`goe_tesla.py`), when it is."""
+        """Return whether it is plugged into a wallbox that decides what it offers (`wallbox_tesla.py`), when it is."""
         return self.box_power_w is not None
 
     @property

@@ -30,7 +30,8 @@ This is the simulated world of sunbox.
     {"car": {"action": "unplug"}}             plug, unplug, drive_off, arrive, fall_asleep
     {"charger": {"plugged": true}}            a wallbox and its car (of several: "chargers": {"id": {…}}):
                                               plugged, soc_pct, limit_pct, wants_power, ambient_c, supply_phases …
-    {"charger": {"reboot": true}}             what befalls it: reboot, busy_s, lose_wifi_s, lose_force, fault
+    {"charger": {"reboot": true}}             what befalls it: reboot, busy_s, lose_wifi_s; of a go-e lose_force, fault;
+                                              of a SmartEVSE lose_mains_s, mode (a hand at the box)
     {"sun": {"pv_w": 5000}}                   fix the sun's power; {"factor": 0.3} dims it; null gives it back
     {"load": {"extra_w": 2000}}               add to the house's load; {"w": 500} fixes it; null gives it back
     {"battery": {"soc_pct": 80}}              the home battery

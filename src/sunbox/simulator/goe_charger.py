@@ -16,9 +16,9 @@ from sunbox.dialects.goe.profiles import STANDARD, Profile
 from sunbox.dialects.goe.state import DEVICE, BoxState, Identity, first_state
 from sunbox.dialects.goe.words import Fault, Force, Logic, PhaseMode
 from sunbox.simulator import car_physics as physics
-from sunbox.simulator.goe_car import BoxedCar, WallboxCar
 from sunbox.simulator.goe_heat import MOST_A, heat_limit_a, warmed_c
 from sunbox.simulator.goe_surplus import SurplusLaw
+from sunbox.simulator.wallbox_car import BoxedCar, WallboxCar
 
 LOGIC_S = 1.0
 STILL_S, DRAWING_S = 10.0, 5.0
@@ -169,6 +169,11 @@ class GoeCharger:
     def draw_w(self) -> float:
         """Return what it takes from the house."""
         return self._state.behind.power_w
+
+    @property
+    def used_phases(self) -> int:
+        """Return on how many phases its car draws."""
+        return min(self.closed_phases, self.car.phases) or 1
 
     @property
     def is_busy(self) -> bool:

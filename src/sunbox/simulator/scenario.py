@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sunbox.clock import Clock
-from sunbox.dialects.goe.profiles import PROFILES, STANDARD
-from sunbox.dialects.goe.state import Identity
+from sunbox.dialects.goe.profiles import PROFILES as GOE_PROFILES
+from sunbox.dialects.goe.profiles import STANDARD as GOE_STANDARD
+from sunbox.dialects.goe.state import Identity as GoeIdentity
+from sunbox.dialects.smartevse.box import Box
+from sunbox.dialects.smartevse.profiles import PROFILES as SMARTEVSE_PROFILES
+from sunbox.dialects.smartevse.profiles import STANDARD as SMARTEVSE_STANDARD
+from sunbox.dialects.smartevse.state import Identity as SmartEvseIdentity
+from sunbox.dialects.smartevse.state import Setup
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter
 from sunbox.simulator.battery import Battery, BatteryParams
 from sunbox.simulator.car import TeslaCar
-from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import GoeCharger
-from sunbox.simulator.goe_tesla import BoxedTesla
 from sunbox.simulator.habits import HABITS, Outing, Presence
 from sunbox.simulator.household import GeneratedTrace
 from sunbox.simulator.meter import MeterFault, MeterParams
 from sunbox.simulator.powerwall import make_powerwall
+from sunbox.simulator.smartevse_house import HouseSmartEvse
 from sunbox.simulator.sun import Roof, Sky
 from sunbox.simulator.trace import Trace, load_trace
-from sunbox.simulator.wallbox import TeslaWallbox, Wallbox
+from sunbox.simulator.wallbox import Device, TeslaWallbox, Wallbox
+from sunbox.simulator.wallbox_car import BoxedCar, WallboxCar
+from sunbox.simulator.wallbox_tesla import BoxedTesla
 from sunbox.simulator.world import Car, Place, World
 
 
@@ -90,6 +99,27 @@ class ChargerKind(StrEnum):
     """The wallboxes there are."""
 
     GOE = "goe"
+    SMARTEVSE = "smartevse"
+
+
+class MainsMeter(StrEnum):
+    """Where a SmartEVSE knows from what flows at the house's connection."""
+
+    SENSORBOX = "sensorbox"  #: its own, every 2 s
+    API = "api"  #: it is told
+    NONE = "none"
+
+
+MAINS_METERS: Mapping[MainsMeter, Meter] = {
+    MainsMeter.SENSORBOX: Meter.SENSORBOX,
+    MainsMeter.API: Meter.API,
+    MainsMeter.NONE: Meter.DISABLED,
+}
+PROFILE_NAMES: Mapping[ChargerKind, tuple[str, ...]] = {
+    ChargerKind.GOE: tuple(GOE_PROFILES),
+    ChargerKind.SMARTEVSE: tuple(SMARTEVSE_PROFILES),
+}
+"""Generations of firmware by kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +142,16 @@ class ChargerScenario:
 
     id: str = "garage"
     kind: ChargerKind = ChargerKind.GOE
-    profile: str = STANDARD.name
+    profile: str | None = None  #: generation of firmware; None = a usual one of its kind
     supply_phases: int = 3  #: of the house connection
     max_amps: int = 32  #: that the house connection carries
     cable_amps: int = 32
-    unplugs_at_switch: bool = False
-    ambient_c: float = 20.0
+    unplugs_at_switch: bool = False  #: of a go-e
+    ambient_c: float = 20.0  #: around a go-e
+    mains: MainsMeter = MainsMeter.SENSORBOX  #: of a SmartEVSE, as are those below
+    main_amps: int = 35  #: that its own guard of the fuses keeps to
+    has_second_contactor: bool = True
+    has_car_meter: bool = True
     car: str | None = None  #: id of a Tesla
     vehicle: WallboxCarScenario | None = None  #: where `car` is None; None = a usual one
 
@@ -215,11 +249,31 @@ def build_car(scenario: Scenario, number: int, clock: Clock) -> TeslaCar:
     )
 
 
+OWN_KEYS: Mapping[ChargerKind, tuple[str, ...]] = {
+    ChargerKind.GOE: ("unplugs_at_switch", "ambient_c"),
+    ChargerKind.SMARTEVSE: ("mains", "main_amps", "has_second_contactor", "has_car_meter"),
+}
+"""Keys that only one kind of wallbox has."""
+
+
+def _kind_problems(charger: ChargerScenario) -> Iterator[str]:
+    """Yield what does not fit the kind of a wallbox."""
+    profiles = PROFILE_NAMES[charger.kind]
+    if charger.profile is not None and charger.profile not in profiles:
+        yield f"profile is {charger.profile!r}; allowed is any of {', '.join(profiles)}"
+    for kind, keys in OWN_KEYS.items():
+        for key in keys if kind is not charger.kind else ():
+            if getattr(charger, key) != getattr(ChargerScenario(), key):
+                yield f"{key} is for kind: {kind}; allowed is to leave it out"
+
+
 def charger_problems(scenario: Scenario) -> Iterator[tuple[int, str]]:
-    """Yield what is wrong between wallboxes and cars: the index of the wallbox, and words."""
+    """Yield what is wrong with wallboxes and their cars: the index of the wallbox, and words."""
     teslas = [car.id for car in scenario.cars]
     taken: set[str] = set()
     for index, charger in enumerate(scenario.chargers):
+        for problem in _kind_problems(charger):
+            yield index, problem
         if charger.car is None:
             if charger.id in teslas:
                 yield index, f"id is {charger.id!r}, as a car's; allowed is a name that no car has"
@@ -249,11 +303,17 @@ def build_charger(
         is_plugged=vehicle.plugged,
     )
     tesla = None if own.car is None else teslas[own.car]
-    charger = GoeCharger(
+    box = BOXES[own.kind](scenario, number, clock, plain if tesla is None else BoxedTesla(tesla))
+    return Wallbox(own.id, box, plain) if tesla is None else TeslaWallbox(own.id, box, tesla)
+
+
+def _goe(scenario: Scenario, number: int, clock: Clock, car: BoxedCar) -> GoeCharger:
+    own = scenario.chargers[number]
+    return GoeCharger(
         start_at=clock.now(),
-        profile=PROFILES[own.profile],
-        identity=Identity(serial=f"{100_001 + number}", name=own.id),
-        car=plain if tesla is None else BoxedTesla(tesla),
+        profile=GOE_PROFILES[own.profile or GOE_STANDARD.name],
+        identity=GoeIdentity(serial=f"{100_001 + number}", name=own.id),
+        car=car,
         supply_phases=own.supply_phases,
         voltage_v=scenario.voltage_v,
         ambient_c=own.ambient_c,
@@ -261,7 +321,34 @@ def build_charger(
         installation_a=own.max_amps,
         unplugs_at_switch=own.unplugs_at_switch,
     )
-    return Wallbox(own.id, charger, plain) if tesla is None else TeslaWallbox(own.id, charger, tesla)
+
+
+def _smartevse(scenario: Scenario, number: int, clock: Clock, car: BoxedCar) -> HouseSmartEvse:
+    own = scenario.chargers[number]
+    setup = Setup(
+        access=Access.ON,
+        current_max=own.max_amps,
+        current_main=own.main_amps,
+        mains_meter=MAINS_METERS[own.mains],
+        ev_meter=Meter.EASTRON3P if own.has_car_meter else Meter.DISABLED,
+        contactor=Contactor.ALWAYS_ON if own.has_second_contactor else Contactor.NOT_PRESENT,
+        cable_a=own.cable_amps if own.cable_amps < own.max_amps else None,
+    )
+    profile = SMARTEVSE_PROFILES[own.profile or SMARTEVSE_STANDARD.name]
+    return HouseSmartEvse(
+        start_at=clock.now(),
+        box=Box(profile, SmartEvseIdentity(serial=1001 + number)),
+        setup=setup,
+        car=car,
+        supply_phases=own.supply_phases,
+        voltage_v=scenario.voltage_v,
+    )
+
+
+BOXES: Mapping[ChargerKind, Callable[[Scenario, int, Clock, BoxedCar], Device]] = {
+    ChargerKind.GOE: _goe,
+    ChargerKind.SMARTEVSE: _smartevse,
+}
 
 
 def _stays(scenario: Scenario, vehicle: WallboxCarScenario) -> bool:
@@ -306,7 +393,7 @@ def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None)
             cars[charger.id] = charger
             presence = (own.vehicle or WallboxCarScenario()).presence or scenario.presence
             habits[charger.id] = HABITS[presence](scenario.seed * 1000 + 500 + number, place.timezone, clock.now())
-    return World(
+    world = World(
         clock,
         trace,
         cars=cars.values(),
@@ -318,3 +405,7 @@ def build_world(scenario: Scenario, clock: Clock, *, trace: Trace | None = None)
         voltage_v=scenario.voltage_v,
         seed=scenario.seed,
     )
+    for charger in chargers:
+        if isinstance(charger.charger, HouseSmartEvse):
+            charger.charger.house = partial(world.mains_besides, charger.car_id)
+    return world

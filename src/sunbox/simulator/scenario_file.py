@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
-from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.errors import ConfigError
 from sunbox.simulator.scenario import Scenario, charger_problems
 
@@ -43,6 +42,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "ambient_c": (-40, 60),
     "cable_amps": (6, 32),
     "ChargerScenario.max_amps": (6, 32),
+    "main_amps": (10, 200),
     "WallboxCarScenario.max_amps": (6, 32),
     "WallboxCarScenario.limit_pct": (1, 100),
     "powerwalls": (0, 20),
@@ -70,12 +70,6 @@ def _vin_text(text: str) -> str:
     return text
 
 
-def _profile_text(text: str) -> str:
-    if text not in PROFILES:
-        raise ValueError
-    return text
-
-
 def _id_text(text: str) -> str:
     if not text or not text.replace("-", "").replace("_", "").isalnum():
         raise ValueError
@@ -89,7 +83,6 @@ _TEXTS: Mapping[str, tuple[Callable[[str], str], str]] = {
     "start": (_time_text, "a local time, e.g. 06:00"),
     "vin": (_vin_text, "17 letters and digits"),
     "id": (_id_text, "letters, digits, - and _"),
-    "profile": (_profile_text, f"any of {', '.join(PROFILES)}"),
     "timezone": (_zone_text, "a name of the time zone database, e.g. Europe/Berlin"),
 }
 """Words that mean something: how they are checked, and what is allowed."""

@@ -98,6 +98,24 @@ class SmartEvse:
         return 0 if not self.is_closed[0] else 3 if self.is_closed[1] else 1
 
     @property
+    def is_at_rest(self) -> bool:
+        """Return whether it offers nothing and none of its clocks runs: seconds change nothing until it is told something.
+
+        What its own meters tell all the time is no news.
+        """
+        law, setup = self.law, self.setup
+        clocks = self.charge_delay_s, self._pilot_away_s, self._activated_s, law.solar_stop_s, law.max_sum_s
+        waits = (
+            setup.mains_meter is Meter.API and self.mains_left_s,
+            bool(setup.circuit_meter) and self.circuit_left_s,
+            self.battery_left_s,
+        )
+        is_hot = self.temp_c > setup.temp_max
+        is_still = self.state in (State.A, State.B1) and not self.is_closed[0] and not self._is_pilot_away
+        is_told = is_hot is bool(self.faults & Fault.TEMP_HIGH) and not self.faults & Fault.LESS_6A
+        return is_still and is_told and not any(clocks) and not any(waits)
+
+    @property
     def solar_stop_s(self) -> int:
         """Return `solar_stop_timer`."""
         return self.law.solar_stop_s

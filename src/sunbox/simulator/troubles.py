@@ -13,7 +13,7 @@ from typing import Any
 class Trouble:
     """One kind of trouble: how often it comes, and the fault that it is.
 
-    One with a `kind` is a cloud's (`faults.KINDS`), another a change of each wallbox (`goe_control.BOX_ROWS`).
+    One with a `kind` is a cloud's (`faults.KINDS`), another a change of each wallbox (`BOX_ROWS` of its kind).
     """
 
     per_week: float
@@ -58,6 +58,14 @@ AT_GOE: tuple[Trouble, ...] = (
     Trouble(2, {"lose_wifi_s": 600}),
     Trouble(4, {"lose_wifi_s": 20}),
     Trouble(3, {"lose_force": True}),
+)
+AT_SMARTEVSE: tuple[Trouble, ...] = (
+    Trouble(7, {"busy_s": 5}),
+    Trouble(3, {"busy_s": 60}),
+    Trouble(2, {"reboot": True}),
+    Trouble(2, {"lose_wifi_s": 600}),
+    Trouble(4, {"lose_wifi_s": 20}),
+    Trouble(2, {"lose_mains_s": 30}),
 )
 
 

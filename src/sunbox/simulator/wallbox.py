@@ -7,25 +7,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from sunbox.simulator import goe_control
+from sunbox.simulator import goe_control, smartevse_control, wallbox_control
 from sunbox.simulator.car import TeslaCar
-from sunbox.simulator.goe_car import WallboxCar
 from sunbox.simulator.goe_charger import GoeCharger
+from sunbox.simulator.smartevse_house import HouseSmartEvse
+from sunbox.simulator.wallbox_car import WallboxCar
+from sunbox.simulator.wallbox_control import CAR_ROWS, BoxKind
+
+Device = GoeCharger | HouseSmartEvse
+"""The wallboxes there are."""
+
+
+def kind_of(charger: Device) -> BoxKind:
+    """Return what is special about a box."""
+    return goe_control.KIND if isinstance(charger, GoeCharger) else smartevse_control.KIND
 
 
 class Wallbox:
     """A wallbox and the car that uses it, which has no cloud: a car of the world, named as the box is."""
 
-    def __init__(self, box_id: str, charger: GoeCharger, car: WallboxCar) -> None:
+    def __init__(self, box_id: str, charger: Device, car: WallboxCar) -> None:
         """Put `charger`, which was made with `car`, into the world."""
         self.id = self.car_id = box_id
         self.charger, self.car = charger, car
+        self._kind = kind_of(charger)
         self.is_home = True
 
     @property
     def draw_w(self) -> float:
         """Return the AC power that it takes now, in W."""
         return self.charger.draw_w
+
+    @property
+    def used_phases(self) -> int:
+        """Return on how many phases it draws."""
+        return self.charger.used_phases
 
     @property
     def is_busy(self) -> bool:
@@ -67,15 +83,15 @@ class Wallbox:
 
     def truth(self) -> dict[str, Any]:
         """Return everything true of the car, as JSON."""
-        return {"charger": self.id, "home": self.is_home, **goe_control.car_truth(self.charger, self.car)}
+        return {"charger": self.id, "home": self.is_home, **wallbox_control.car_truth(self.car, self.draw_w)}
 
     def box_truth(self) -> dict[str, Any]:
         """Return everything true of the box, as JSON."""
-        return {"car": None, **goe_control.box_truth(self.charger)}
+        return {"car": None, **self._kind.truth(self.charger)}
 
     def check(self, changes: Any) -> None:
         """Raise ValueError, with what is allowed, where a change of box or car is wrong."""
-        goe_control.check(changes, (*goe_control.BOX_ROWS, *goe_control.CAR_ROWS))
+        wallbox_control.check(changes, self._kind, (*self._kind.rows, *CAR_ROWS))
         if changes.get("plugged") is True and not changes.get("home", self.is_home):
             raise ValueError("plugged: the car is away; allowed is false, or home: true with it")
 
@@ -90,17 +106,17 @@ class Wallbox:
 
     def change(self, changes: dict[str, Any]) -> None:
         """Change what is true of box and car; `changes` were checked."""
-        goe_control.apply_to_box(self.charger, changes)
-        goe_control.apply_to_car(self, changes)
+        wallbox_control.apply_to_box(self.charger, self._kind, changes)
+        wallbox_control.apply_to_car(self, changes)
 
 
 class TeslaWallbox:
     """A wallbox that a Tesla of the world is plugged into."""
 
-    def __init__(self, box_id: str, charger: GoeCharger, tesla: TeslaCar) -> None:
+    def __init__(self, box_id: str, charger: Device, tesla: TeslaCar) -> None:
         """Put `charger`, which was made with a `BoxedTesla`, into the world."""
         self.id, self.car_id = box_id, tesla.id
-        self.charger = charger
+        self.charger, self._kind = charger, kind_of(charger)
         tesla.box_power_w = lambda: charger.most_power_w
         tesla.amps_a = tesla.most_told_a  # nobody has told it less
 
@@ -115,16 +131,16 @@ class TeslaWallbox:
 
     def box_truth(self) -> dict[str, Any]:
         """Return everything true of the box, as JSON."""
-        return {"car": self.car_id, **goe_control.box_truth(self.charger)}
+        return {"car": self.car_id, **self._kind.truth(self.charger)}
 
     def check(self, changes: Any) -> None:
         """Raise ValueError, with what is allowed, where a change of the box is wrong."""
         if isinstance(changes, dict):
             for key in changes:
-                if key in goe_control.CAR_ROWS:
+                if key in CAR_ROWS:
                     raise ValueError(f"{key}: its car is {self.car_id}; allowed is to change that among the cars")
-        goe_control.check(changes, tuple(goe_control.BOX_ROWS))
+        wallbox_control.check(changes, self._kind, tuple(self._kind.rows))
 
     def change(self, changes: dict[str, Any]) -> None:
         """Change what is true of the box; `changes` were checked."""
-        goe_control.apply_to_box(self.charger, changes)
+        wallbox_control.apply_to_box(self.charger, self._kind, changes)

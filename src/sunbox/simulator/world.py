@@ -19,6 +19,7 @@ from sunbox.clock import Clock
 from sunbox.simulator.battery import Battery
 from sunbox.simulator.habits import Move, Outing
 from sunbox.simulator.ledger import CarLedger, DayLedger, Present, StartCounter, account
+from sunbox.simulator.mains import THREE_PHASES, Amps, Supply, on_phases
 from sunbox.simulator.meter import MAX_DELAY_S, Meter, MeterParams, Sample
 from sunbox.simulator.trace import Trace
 
@@ -38,6 +39,11 @@ class Car(Protocol):
     @property
     def draw_w(self) -> float:
         """Return the AC power that it takes now, in W."""
+        ...
+
+    @property
+    def used_phases(self) -> int:
+        """Return on how many phases it draws, 1–3, the first of the house's."""
         ...
 
     @property
@@ -212,7 +218,7 @@ class World:
         self.watch: Callable[[float, float, float, float, float], None] | None = None
         """Is told of each step: its beginning, its length, and its mean powers of sun, all loads and battery."""
         self.began_at = clock.now().astimezone(UTC)
-        self.t_s = (self.began_at - trace.start_at).total_seconds()
+        self.t_s = self._began_s = (self.began_at - trace.start_at).total_seconds()
         self._starts = {car.id: StartCounter(car.draw_w) for car in self.cars.values()}
         self._habits = {car_id: outings for car_id, outings in (habits or {}).items() if car_id in self.cars}
         self._outings: list[tuple[float, str, Outing]] = []
@@ -267,6 +273,24 @@ class World:
                 )
             newer = older
         return self._history[0]
+
+    def mains_besides(self, car_id: str, at: datetime, supply: Supply = THREE_PHASES) -> Amps:
+        """Return what flows at the house's connection per phase, + = import, without what one car takes.
+
+        Args:
+            car_id: that car.
+            at: not before the present of the world.
+            supply: how the house is connected.
+        """
+        pv_w, house_w = self._power_at((at - self.began_at).total_seconds() + self._began_s)
+        battery_w = 0.0 if self.battery is None else self.battery.power_w
+        currents_a = supply.currents_a(house_w, pv_w + battery_w, self.voltage_v)
+        for car in self.cars.values():
+            if car.id != car_id and car.is_home and car.draw_w > 0:
+                phases = min(car.used_phases, supply.phases)
+                drawn_a = on_phases(car.draw_w / phases / self.voltage_v, phases)
+                currents_a = tuple(map(sum, zip(currents_a, drawn_a, strict=True)))  # type: ignore[assignment]
+        return currents_a
 
     def _power_at(self, t_s: float) -> tuple[float, float]:
         """Return (pv, house) in W at `t_s`, as trace and people will have it."""

@@ -73,6 +73,11 @@ class IdealCar:
         self._flowed_phases = 0  #: on which current flowed last; 0 = it never did
 
     @property
+    def used_phases(self) -> int:
+        """Return on how many phases it draws."""
+        return self.phases
+
+    @property
     def is_busy(self) -> bool:
         """Return whether a gap is under way."""
         return self._gap_s > 0

@@ -47,7 +47,7 @@ class BoxedTesla:
 
     def wanted_a(self, pilot_a: float) -> float:
         """Return the current that it is on its way to, if so much is offered."""
-        return min(pilot_a, self.tesla.wanted_a) if self.asks else 0.0
+        return min(int(pilot_a), self.tesla.wanted_a) if self.asks else 0.0
 
     def plug(self) -> None:
         """Put the cable in."""
@@ -61,9 +61,9 @@ class BoxedTesla:
         """Have the contactor opened under it at once."""
         self.tesla.follow_box(pilot_a=0, phases=0)
 
-    def advance(self, dt_s: float, *, pilot_a: int, phases: int) -> None:
-        """Live for `dt_s` seconds, offered `pilot_a` on so many closed contacts."""
-        self.tesla.follow_box(pilot_a=pilot_a, phases=phases)
+    def advance(self, dt_s: float, *, pilot_a: float, phases: int) -> None:
+        """Live for `dt_s` seconds, offered `pilot_a` on so many closed contacts; it takes whole amperes."""
+        self.tesla.follow_box(pilot_a=int(pilot_a), phases=phases)
         self.tesla.advance(dt_s)
 
     def store(self, wall_wh: float, dt_s: float) -> None:

@@ -60,7 +60,7 @@ class BoxedCar(Protocol):
         """Have the contactor opened under it at once."""
         ...
 
-    def advance(self, dt_s: float, *, pilot_a: int, phases: int) -> None:
+    def advance(self, dt_s: float, *, pilot_a: float, phases: int) -> None:
         """Live for `dt_s` seconds, offered `pilot_a` (0 = nothing) on so many closed contacts (0–3)."""
         ...
 
