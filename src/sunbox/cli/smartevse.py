@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,10 +14,14 @@ from sunbox.cli.live import run_until_stopped, set_up_logs
 from sunbox.clock import SystemClock
 from sunbox.dialects.smartevse.box import Box
 from sunbox.dialects.smartevse.profiles import PROFILES, STANDARD
+from sunbox.dialects.smartevse.state import MOST_BOXES, Identity, Setup
 from sunbox.errors import ConfigError
 from sunbox.net.serving import Listener, serving
 from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
+from sunbox.simulator.smartevse_garage import LiveGarage
 from sunbox.simulator.smartevse_script import run_script, steps_from_text
+
+MOST_PORT = 65535
 
 
 @click.command(
@@ -24,6 +29,7 @@ from sunbox.simulator.smartevse_script import run_script, steps_from_text
 Examples:
   sunbox simulate smartevse
   sunbox simulate smartevse --port 6102 --profile 3.6 --unplugged
+  sunbox simulate smartevse --boxes 2 --max-circuit 20
   sunbox simulate smartevse --script steps.json
   sunbox simulate smartevse --script steps.json | jq -c '[.t, .state, .charge_current]'
 \b
@@ -46,21 +52,55 @@ mode: 0 OFF, 1 NORMAL, 2 SOLAR, 3 SMART, 4 PAUSE. feed_s: how often the mains ar
     "--profile", default=STANDARD.name, show_default=True, type=click.Choice(list(PROFILES)), help="Its firmware."
 )
 @click.option("--plugged/--unplugged", default=True, show_default=True, help="Whether a car is there.")
+@click.option(
+    "--boxes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MOST_BOXES),
+    help="So many share a circuit: the first decides, the others are its nodes, at the ports behind it.",
+)
+@click.option(
+    "--max-circuit",
+    default=Setup().current_max_circuit,
+    show_default=True,
+    type=click.IntRange(10, 160),
+    help="What that circuit carries, in A per phase.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
-def smartevse(path: Path | None, port: int, profile: str, *, plugged: bool, verbose: bool) -> None:
+def smartevse(
+    path: Path | None, port: int, profile: str, *, plugged: bool, boxes: int, max_circuit: int, verbose: bool
+) -> None:
     """Run a SmartEVSE with the firmware's own control law: by a script, or served for any client."""
     if path is not None:
         for row in run_script(steps_from_text(_text_of(path))):
             click.echo(json.dumps(row, separators=(",", ":")))
         return
     set_up_logs(is_verbose=verbose)
-    live = LiveSmartEvse(SystemClock().now, box=Box(PROFILES[profile]), is_plugged=plugged)
-    run_until_stopped(lambda stop: _serve(live, port, stop))
+    if port + boxes - 1 > MOST_PORT:
+        raise click.BadParameter(f"with {boxes} boxes the last of them is {MOST_PORT}", param_hint="--port")
+    lives = [
+        LiveSmartEvse(
+            SystemClock().now,
+            box=Box(PROFILES[profile], Identity(serial=Identity().serial + number)),
+            is_plugged=plugged,
+        )
+        for number in range(boxes)
+    ]
+    if boxes > 1:
+        LiveGarage(lives, max_circuit)
+    run_until_stopped(lambda stop: _serve(lives, port, stop))
 
 
-async def _serve(live: LiveSmartEvse, port: int, stop: asyncio.Event) -> None:
-    async with serving([Listener(app=create_smartevse_app(live), host="127.0.0.1", port=port)]):
-        url = local_url(port)
+async def _serve(lives: Sequence[LiveSmartEvse], port: int, stop: asyncio.Event) -> None:
+    listeners = [
+        Listener(app=create_smartevse_app(live), host="127.0.0.1", port=port + number)
+        for number, live in enumerate(lives)
+    ]
+    async with serving(listeners):
+        url, live = local_url(port), lives[0]
+        if len(lives) > 1:
+            circuit_a, last = live.device.setup.current_max_circuit, local_url(port + len(lives) - 1)
+            click.echo(f"{len(lives)} boxes share {circuit_a} A: the first decides, its nodes are up to {last}.")
         click.echo(f"""\
 A simulated SmartEVSE, firmware {live.profile.version}, with {"a" if live.car.is_plugged else "no"} car.
   look   curl {url}/settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +28,18 @@ FEEDS = frozenset({"/currents", "/ev_meter"})
 
 DEMO_SETUP = Setup(mains_meter=Meter.API, ev_meter=Meter.API, current_max=16, access=Access.ON)
 """A box as clients like to find it."""
+
+
+class Garage(Protocol):
+    """Boxes that live together."""
+
+    def live_until(self, now: datetime) -> None:
+        """Bring all of them up to an instant."""
+        ...
+
+    def drawn_da(self) -> Currents:
+        """Return what all their cars take, per phase."""
+        ...
 
 
 class LiveSmartEvse(SmartEvseLife):
@@ -56,6 +69,7 @@ class LiveSmartEvse(SmartEvseLife):
         self._now = now
         self.base_da = base_da
         self.feeds_mains = True  #: until a client does
+        self.garage: Garage | None = None  #: with whom it shares a circuit
 
     def get(self, path: str) -> Answer | None:
         """Return what a GET is answered now."""
@@ -68,7 +82,10 @@ class LiveSmartEvse(SmartEvseLife):
         return super().post(path, parameters)
 
     def sync(self) -> None:
-        """Live on to the present, in whole seconds."""
+        """Live on to the present, in whole seconds; with all who share its circuit."""
+        if self.garage is not None:
+            self.garage.live_until(self._now())
+            return
         missed_s = int((self._now() - self.state.at).total_seconds())
         if missed_s <= 0:
             return
@@ -81,9 +98,9 @@ class LiveSmartEvse(SmartEvseLife):
 
     def measure(self, at: datetime) -> None:
         """Have what flows at the mains be measured, and told as if by a client, as long as nobody else does."""
-        if not self.feeds_mains:
+        if not self.feeds_mains or self.state.setup.is_node:
             return
-        drawn_da = self.car.phase_currents_da(self.device)
+        drawn_da = self.car.phase_currents_da(self.device) if self.garage is None else self.garage.drawn_da()
         one, two, three = (base + drawn for base, drawn in zip(self.base_da, drawn_da, strict=True))
         if at.second % FEED_S == 0 and self.device.setup.mains_meter is not Meter.DISABLED:
             self.measure_mains((one, two, three), at)

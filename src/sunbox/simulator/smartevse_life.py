@@ -107,6 +107,11 @@ class SmartEvseLife:
 
     def live_until(self, at: datetime) -> None:
         """Live through the second that ends at `at`."""
+        self.draw()
+        self.regulate(at)
+
+    def draw(self) -> None:
+        """Let the car take for a second what it is offered."""
         device, guest = self.device, self.guest
         is_plugged = guest.is_plugged
         if is_plugged and not self._was_plugged:
@@ -114,6 +119,10 @@ class SmartEvseLife:
         self._was_plugged = is_plugged
         device.feel(guest.pilot(device.duty))
         guest.draw(device)
+
+    def regulate(self, at: datetime) -> None:
+        """Measure, count, and have the law decide, at the end of that second."""
+        device = self.device
         if self.feeds_ev:
             device.ev_left_s = EV_METER_LASTS_S
         self.measure(at)
