@@ -77,7 +77,8 @@ def smartevse(
         return
     set_up_logs(is_verbose=verbose)
     if port + boxes - 1 > MOST_PORT:
-        raise click.BadParameter(f"with {boxes} boxes the last of them is {MOST_PORT}", param_hint="--port")
+        most = MOST_PORT - boxes + 1
+        raise click.BadParameter(f"{port} leaves no room for {boxes} boxes: at most {most}", param_hint="--port")
     lives = [
         LiveSmartEvse(
             SystemClock().now,
