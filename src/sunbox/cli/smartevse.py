@@ -14,8 +14,8 @@ from sunbox.clock import SystemClock
 from sunbox.dialects.smartevse.box import Box
 from sunbox.dialects.smartevse.profiles import PROFILES, STANDARD
 from sunbox.errors import ConfigError
-from sunbox.net.serving import Listener, serving
-from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
+from sunbox.net.serving import serving
+from sunbox.simulator.smartevse_app import LiveSmartEvse, listener_of
 from sunbox.simulator.smartevse_script import run_script, steps_from_text
 
 SMARTEVSE_PORT = 5102
@@ -62,7 +62,7 @@ def smartevse(path: Path | None, port: int, profile: str, *, plugged: bool, verb
 
 
 async def _serve(live: LiveSmartEvse, port: int, stop: asyncio.Event) -> None:
-    async with serving([Listener(app=create_smartevse_app(live), host="127.0.0.1", port=port)]):
+    async with serving([listener_of(live, port)]):
         url = local_url(port)
         click.echo(f"""\
 A simulated SmartEVSE, firmware {live.profile.version}, with {"a" if live.car.is_plugged else "no"} car.

@@ -29,7 +29,8 @@ from sunbox.dialects.smartevse.state import (
     first_state,
 )
 from sunbox.dialects.smartevse.words import Access, Capacity, Meter, State
-from sunbox.faces.smartevse.app import DEVICE_MANNERS, create_app
+from sunbox.faces.smartevse.app import DEVICE_MANNERS, MOST_ACCEPTED, create_app
+from sunbox.net.serving import Listener
 from sunbox.simulator.smartevse_capacity import NOMINAL_V, MonthlyPeak, limit_a
 from sunbox.simulator.smartevse_car import ToyCar
 from sunbox.simulator.smartevse_charger import Currents, SmartEvse
@@ -256,3 +257,8 @@ class LiveSmartEvse:
 def create_smartevse_app(live: LiveSmartEvse) -> ASGIApp:
     """Return the app of a simulated box's port."""
     return create_app(live, DEVICE_MANNERS)
+
+
+def listener_of(live: LiveSmartEvse, port: int, host: str = "127.0.0.1") -> Listener:
+    """Return how a simulated box is served: to as many at a time as the device takes."""
+    return Listener(app=create_smartevse_app(live), host=host, port=port, most_connections=MOST_ACCEPTED)
