@@ -87,6 +87,32 @@ def test_energy_begins_anew_with_each_car() -> None:
     at_box(body)
 
 
+def test_what_is_told_of_the_cars_meter_is_what_it_says() -> None:
+    async def body(wire: Wire) -> None:
+        await asyncio.sleep(600)
+        before = (await wire.look())["ev_meter"]
+        told = "L1=10&L2=11&L3=12&import_active_power=700&import_active_energy=50000&export_active_energy=10"
+        reply = (await wire.tell(f"/ev_meter?{told}"))["ev_meter"]
+        assert reply["total_kwh"] == 49_990, "in Wh, whatever it is called"
+        await asyncio.sleep(30)
+        meter = (await wire.look())["ev_meter"]
+        assert meter["currents"] == {"TOTAL": 33, "L1": 10, "L2": 11, "L3": 12}
+        assert (meter["import_active_power"], meter["total_wh"]) == (700, 49_990)
+        assert (meter["import_active_energy"], meter["export_active_energy"]) == (50_000, 10)
+        assert meter["charged_wh"] == before["charged_wh"], "a counter that begins elsewhere has charged nothing"
+        await wire.tell("/ev_meter?import_active_power=700&import_active_energy=50300&export_active_energy=10")
+        meter = (await wire.look())["ev_meter"]
+        assert (meter["total_wh"], meter["charged_wh"]) == (50_290, before["charged_wh"] + 300)
+        assert meter["currents"]["L2"] == 11
+        await asyncio.sleep(70)
+        assert (await wire.look())["evse"]["error_id"] == 0, "in NORMAL it is not missed"
+        await wire.tell("/settings?mode=3")
+        await asyncio.sleep(5)
+        assert (await wire.look())["evse"]["error"] == "EV Meter Comm Error"
+
+    at_box(body)
+
+
 def test_a_start_time_switches_on_when_it_has_come() -> None:
     async def body(wire: Wire) -> None:
         reply = await wire.tell("/settings?mode=1&starttime=2024-06-17T11:00&stoptime=2024-06-17T11:30")

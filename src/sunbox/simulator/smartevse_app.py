@@ -40,6 +40,7 @@ FEED_S = 2
 MOST_MISSED_S = 21_600
 """A box that nobody looked at for longer has lived through the last six hours only."""
 REBOOT_S = 5
+EV_WORDS = ("currents_da", "power_w", "imported_wh", "exported_wh")
 
 DEMO_SETUP = Setup(mains_meter=Meter.API, ev_meter=Meter.API, current_max=16, access=Access.ON)
 """A box as clients like to find it."""
@@ -80,6 +81,7 @@ class LiveSmartEvse:
         self._has_rebooted = False
         self._mains_at: datetime | None = None
         self._battery_at: datetime | None = None
+        self._told_ev = TellEv()
         self._energy_ws = 0.0
         self._charged_from_ws = 0.0
         self._was_plugged = is_plugged
@@ -136,10 +138,10 @@ class LiveSmartEvse:
             self._mains_at = at
         if self.feeds_ev:
             device.ev_left_s = EV_METER_LASTS_S
+            self._energy_ws += (one + two + three) / 10 * NOMINAL_V
         if self.feeds_mains:
             self._count_mains(sum(self.base_da) + one + two + three)
         self._limit_sum(at)
-        self._energy_ws += (one + two + three) / 10 * NOMINAL_V
         device.tick()
         self._count_down()
 
@@ -209,18 +211,24 @@ class LiveSmartEvse:
                 self._reboot_in_s = REBOOT_S
 
     def _tell_ev(self, told: TellEv) -> None:
+        """Take what is told for all that its meter says from now on; what is not told stays as it was."""
         self.feeds_ev, self.device.ev_left_s = False, EV_METER_LASTS_S
+        heard = {name: value for name in EV_WORDS if (value := getattr(told, name)) is not None}
+        is_first = self._told_ev.imported_wh is None
+        self._told_ev = replace(self._told_ev, **heard)
         if told.imported_wh is not None:
             charged_ws = self._energy_ws - self._charged_from_ws
-            self._energy_ws = told.imported_wh * 3600.0
-            self._charged_from_ws = self._energy_ws - charged_ws
+            self._energy_ws = (told.imported_wh - (self._told_ev.exported_wh or 0)) * 3600.0
+            if is_first:  # a counter that begins elsewhere has charged nothing
+                self._charged_from_ws = self._energy_ws - charged_ws
 
     def _settle(self) -> None:
         self.state = replace(self.state, setup=self.device.setup, behind=self._behind())
 
     def _behind(self) -> Behind:
-        device = self.device
-        ev_da = self.car.phase_currents_da(device)
+        device, told_ev = self.device, self._told_ev
+        ev_da = self.car.phase_currents_da(device) if self.feeds_ev else told_ev.currents_da or ZERO
+        ev_power_w = sum(ev_da) * NOMINAL_V // 10 if self.feeds_ev else told_ev.power_w or 0
         has_meter = self.state.setup.ev_meter is not Meter.DISABLED
         imported_wh, exported_wh = self._mains_energy_wh()
         return replace(
@@ -241,9 +249,10 @@ class LiveSmartEvse:
             battery_da=device.battery_da,
             battery_at=self._battery_at,
             ev_da=ev_da if has_meter else ZERO,
-            ev_power_w=sum(ev_da) * NOMINAL_V // 10 if has_meter else 0,
+            ev_power_w=ev_power_w if has_meter else 0,
             ev_total_wh=int(self._energy_ws / 3600) if has_meter else 0,
             ev_charged_wh=int((self._energy_ws - self._charged_from_ws) / 3600) if has_meter else 0,
+            ev_exported_wh=told_ev.exported_wh or 0,
         )
 
     def _mains_energy_wh(self) -> tuple[int, int]:
