@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from sunbox.dialects.smartevse.box import Box
-from sunbox.dialects.smartevse.profiles import PROFILES
-from sunbox.dialects.smartevse.wire import document_from_wire, rows_missing
+from sunbox.dialects.smartevse.profiles import PROFILES, rows_of
+from sunbox.dialects.smartevse.wire import document_from_wire, leaves, rows_missing
 from sunbox.dialects.smartevse.words import Meter
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.smartevse_app import DEMO_SETUP, LiveSmartEvse, create_smartevse_app
@@ -223,15 +223,16 @@ def test_before_the_first_interval_the_last_goes_on(hour: int, amps: int) -> Non
     assert interval_limit_a((), local) is None
 
 
-def test_what_it_says_is_what_the_tables_read() -> None:
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_it_says_what_its_firmware_says(profile: str) -> None:
     async def body(wire: Wire) -> None:
-        from sunbox.dialects.smartevse.profiles import STANDARD, rows_of
-
         await asyncio.sleep(100)
         answer = await wire._client.get("/settings")
         document = document_from_wire(answer.content)
         assert document is not None
         assert document.unknown_paths == document.odd_paths == frozenset()
-        assert rows_missing(document, rows_of(STANDARD)) == frozenset()
+        assert rows_missing(document, rows_of(PROFILES[profile])) == frozenset()
+        told = [path for path, _ in leaves(answer.json())]
+        assert told == [row.path for row in rows_of(PROFILES[profile]) if row.path in told], "in its order"
 
-    at_box(body)
+    at_box(body, box=Box(PROFILES[profile]))
