@@ -63,13 +63,13 @@ bench: $(VENV)/.dev  ## measure the performance budget
 
 docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
 	$(BIN)/python tests/config/config_docs.py
-	$(BIN)/python tests/dialects/tlwb/tlwb_docs.py
-	$(BIN)/python tests/faces/tesla_face_docs.py
-	$(BIN)/python tests/faces/metrics_docs.py
-	$(BIN)/python tests/dialects/teslalogger/teslalogger_docs.py
-	$(BIN)/python tests/dialects/goe/goe_docs.py
-	$(BIN)/python tests/dialects/smartevse/smartevse_docs.py
-	$(BIN)/python tests/fleetapi/powerwall_docs.py
+	$(BIN)/python -m tests.dialects.tlwb.tlwb_docs
+	$(BIN)/python -m tests.faces.tesla_face_docs
+	$(BIN)/python -m tests.faces.metrics_docs
+	$(BIN)/python -m tests.dialects.teslalogger.teslalogger_docs
+	$(BIN)/python -m tests.dialects.goe.goe_docs
+	$(BIN)/python -m tests.dialects.smartevse.smartevse_docs
+	$(BIN)/python -m tests.fleetapi.powerwall_docs
 
 lock: $(VENV)/.dev  ## pin the dependencies again (hashes, no index)
 	$(PIP) uv

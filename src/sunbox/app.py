@@ -254,6 +254,7 @@ class Door:
     port: int
     app: AsgiApp
     follow: Callable[[], Coroutine[Any, Any, None]] | None = None  #: runs beside it as long as it is open
+    most_connections: int | None = None  #: open at a time; None = any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +313,8 @@ def _smartevse_door(wallbox: Wallbox, own: smartevse.SmartEvseFaceSettings, conf
 
                 group.create_task(announce(box.identity.host, own.port, config.faces.listen))
 
-    return Door(f"{of} as a SmartEVSE (smartevse)", own.port, smartevse.create_app(box), follow)
+    name = f"{of} as a SmartEVSE (smartevse)"
+    return Door(name, own.port, smartevse.create_app(box), follow, smartevse.MOST_ACCEPTED)
 
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
@@ -358,7 +360,10 @@ async def serving_faces(gateway: Wallbox, config: Config, *, speed: float = 1.0)
         ListenError: an address cannot be served; the text names every one.
     """
     doors = doors_of(gateway, config)
-    listeners = [Listener(app=door.app, host=config.faces.listen, port=door.port) for door in doors]
+    listeners = [
+        Listener(app=door.app, host=config.faces.listen, port=door.port, most_connections=door.most_connections)
+        for door in doors
+    ]
     async with serving(listeners, speed=speed) as bounds:
         followers = [asyncio.create_task(door.follow(), name=door.name) for door in doors if door.follow is not None]
         try:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from charger_place import ChargerPlace, played
+
 from sunbox.core.commands import Command, CommandName
 from sunbox.core.effects import Send
-from sunbox.core.events import ChargerRead, CommandEnded, Event, ReadFailed
-from sunbox.core.model import ChargerReading, MeterReading
+from sunbox.core.events import CommandEnded, Event
+from sunbox.core.model import MeterReading
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.drivers.goe.driver import GoeDriver
 from sunbox.drivers.goe.settings import GoeChargerSettings
 from sunbox.net.http import client_factory
-from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
+from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.goe_app import create_goe_app
 from sunbox.simulator.goe_charger import GoeCharger
 
@@ -63,7 +64,7 @@ class Recorder:
         ]
 
 
-class Place:
+class Place(ChargerPlace):
     """A charger with a car, a recorder and a driver."""
 
     def __init__(self, *, profile: str = "055", charger: dict[str, Any] | None = None, **settings: Any) -> None:
@@ -92,33 +93,6 @@ class Place:
     def sync(self) -> None:
         self.charger.advance(max(0.0, (self.clock.now() - self.charger.state.at).total_seconds()))
 
-    @property
-    def readings(self) -> list[ChargerReading]:
-        return [event.reading for event in self.events if isinstance(event, ChargerRead)]
-
-    @property
-    def last(self) -> ChargerReading:
-        return self.readings[-1]
-
-    @property
-    def failures(self) -> list[ReadFailed]:
-        return [event for event in self.events if isinstance(event, ReadFailed)]
-
-    @asynccontextmanager
-    async def polling(self):
-        task = asyncio.create_task(self.driver.run(self.events.append))
-        try:
-            yield
-            assert not task.done(), task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
 
 def play(act: Callable[[Place], Awaitable[None]], **place: Any) -> None:
-    async def main() -> None:
-        scene = Place(**place)
-        await act(scene)
-        await scene.driver.close()
-
-    run_in(VirtualTimeLoop, main())
+    played(lambda: Place(**place), act)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from charger_place import ChargerPlace, played
+
 from sunbox.core.commands import Command, CommandName
 from sunbox.core.effects import Send
-from sunbox.core.events import ChargerRead, CommandEnded, Event, ReadFailed
-from sunbox.core.model import ChargerReading, MeterReading
+from sunbox.core.events import CommandEnded, Event
+from sunbox.core.model import MeterReading
 from sunbox.dialects.smartevse.box import Box
 from sunbox.dialects.smartevse.profiles import PROFILES
 from sunbox.dialects.smartevse.state import Setup
@@ -22,7 +23,7 @@ from sunbox.drivers.smartevse.client import Links
 from sunbox.drivers.smartevse.driver import SmartEvseDriver
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
 from sunbox.net.http import client_factory
-from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
+from sunbox.simulator.clock import LoopClock
 from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
 from sunbox.simulator.tesla_http import LostReply
 
@@ -89,7 +90,7 @@ class Recorder:
         return sum(method == "GET" for _, method, *_ in self.asked)
 
 
-class Place:
+class Place(ChargerPlace):
     """A box with a car, a recorder and a driver."""
 
     def __init__(
@@ -141,33 +142,6 @@ class Place:
         assert answer is not None
         return dict(answer.reply)
 
-    @property
-    def readings(self) -> list[ChargerReading]:
-        return [event.reading for event in self.events if isinstance(event, ChargerRead)]
-
-    @property
-    def last(self) -> ChargerReading:
-        return self.readings[-1]
-
-    @property
-    def failures(self) -> list[ReadFailed]:
-        return [event for event in self.events if isinstance(event, ReadFailed)]
-
-    @asynccontextmanager
-    async def polling(self):
-        task = asyncio.create_task(self.driver.run(self.events.append))
-        try:
-            yield
-            assert not task.done(), task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
 
 def play(act: Callable[[Place], Awaitable[None]], **place: Any) -> None:
-    async def main() -> None:
-        scene = Place(**place)
-        await act(scene)
-        await scene.driver.close()
-
-    run_in(VirtualTimeLoop, main())
+    played(lambda: Place(**place), act)

@@ -10,7 +10,8 @@ from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from sunbox.dialects.goe.mdns import SERVICES, serial_from_host
-from sunbox.drivers.goe.discovery import Found, discover
+from sunbox.drivers.discovery import Found
+from sunbox.drivers.goe.discovery import discover
 
 LOOPBACK = ["127.0.0.1"]
 
@@ -42,8 +43,8 @@ def test_chargers_are_found_and_nothing_else() -> None:
             await network.async_close()
 
     assert asyncio.run(look()) == [
-        Found("127.0.0.1", 80, "000001", "Garage"),
-        Found("127.0.0.2", 8080, "000002", "go-eCharger_000002"),
+        Found("127.0.0.1", 80, "000001", "Garage", "goe"),
+        Found("127.0.0.2", 8080, "000002", "go-eCharger_000002", "goe"),
     ]
 
 
@@ -52,10 +53,10 @@ def test_nobody_there_is_an_empty_list() -> None:
 
 
 def test_the_line_to_write() -> None:
-    assert Found("192.168.0.75", 80, "000001", "x").as_yaml("garage") == (
+    assert Found("192.168.0.75", 80, "000001", "x", "goe").as_yaml("garage") == (
         '  - {id: garage, driver: goe, url: "http://192.168.0.75"}'
     )
-    assert Found("192.168.0.75", 8080, None, "x").url == "http://192.168.0.75:8080"
+    assert Found("192.168.0.75", 8080, None, "x", "goe").url == "http://192.168.0.75:8080"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from zeroconf import ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from sunbox.dialects.smartevse.mdns import SERVICES, serial_from_host
-from sunbox.drivers.smartevse.discovery import Found, discover
+from sunbox.drivers.discovery import Found
+from sunbox.drivers.smartevse.discovery import discover
 
 LOOPBACK = ["127.0.0.1"]
 
@@ -37,13 +38,13 @@ def test_boxes_are_found_and_nothing_else() -> None:
             await network.async_close()
 
     assert asyncio.run(look()) == [
-        Found("127.0.0.1", 80, "1234", "SmartEVSE-1234"),
-        Found("127.0.0.2", 8080, "51446", "smartevse-51446"),
+        Found("127.0.0.1", 80, "1234", "SmartEVSE-1234", "smartevse"),
+        Found("127.0.0.2", 8080, "51446", "smartevse-51446", "smartevse"),
     ]
 
 
 def test_the_line_to_write() -> None:
-    found = Found("192.168.0.76", 8080, "1234", "x")
+    found = Found("192.168.0.76", 8080, "1234", "x", "smartevse")
     assert found.as_yaml("garage") == '  - {id: garage, driver: smartevse, url: "http://192.168.0.76:8080"}'
 
 

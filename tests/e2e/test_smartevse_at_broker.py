@@ -87,6 +87,8 @@ def test_killed_it_leaves_its_will_and_what_it_was_told_outlives_it(tmp_path: Pa
                     )
                     sunbox.kill()
                     await until("connected", "offline")
+                async with watching(broker) as until_late:
+                    await until_late("connected", "offline")  # kept for who comes later
                 with started(tmp_path, "run") as sunbox:
                     await until("connected", "online")
                     told = await asyncio.to_thread(ask, first, "/settings")

@@ -1,24 +1,24 @@
-"""The generated part of docs/metrics.md. `python tests/faces/metrics_docs.py` writes it."""
+"""The generated part of docs/metrics.md. `python -m tests.faces.metrics_docs` writes it."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+from tests.generated_docs import filled, table
 
 from sunbox.faces.metrics.table import PARTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
-_PART = re.compile(r"(<!-- metrics: made from the table -->\n).*?(<!-- end of metrics -->)", re.DOTALL)
 
 
 def fill(text: str) -> str:
     """Return the document with its generated part as the table has it."""
-    lines = ["| metric | labels | what it tells |", "|---|---|---|"]
+    rows = []
     for part in PARTS:
         for metric in part.metrics:
             labels = (*([] if part.label is None else [part.label]), *metric.labels)
-            lines.append(f"| `{metric.name}` | {', '.join(f'`{label}`' for label in labels)} | {metric.help} |")
-    return _PART.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text)
+            rows.append((f"`{metric.name}`", ", ".join(f"`{label}`" for label in labels), metric.help))
+    return filled(text, {"metrics": table("metric | labels | what it tells", rows)}, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""The generated part of docs/tesla-face.md. `python tests/faces/tesla_face_docs.py` writes it."""
+"""The generated part of docs/tesla-face.md. `python -m tests.faces.tesla_face_docs` writes it."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+from tests.generated_docs import filled, table
 
 from sunbox.dialects.tesla.orders import ORDERS, allowed_of
 from sunbox.dialects.tesla.table import COMMANDS, Endpoint, Field
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tesla-face.md"
-_PART = re.compile(r"(<!-- commands: made from the table -->\n).*?(<!-- end of commands -->)", re.DOTALL)
 
 
 def _field(field: Field) -> str:
@@ -17,19 +17,15 @@ def _field(field: Field) -> str:
     return words if field.required else f"[{words}]"
 
 
-def _row(row: Endpoint) -> str:
+def _row(row: Endpoint) -> tuple[str, ...]:
     fields = "; ".join(_field(field) for field in row.fields)
-    return f"| `{row.name}` | {fields} | {row.help} | {'order' if row.name in ORDERS else 'wish'} |"
+    return f"`{row.name}`", fields, row.help, "order" if row.name in ORDERS else "wish"
 
 
 def fill(text: str) -> str:
     """Return the document with its generated part as the table has it."""
-    lines = [
-        "| `POST …/command/` | fields, [not needed] | what it does | as |",
-        "|---|---|---|---|",
-        *map(_row, COMMANDS),
-    ]
-    return _PART.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text)
+    head = "`POST …/command/` | fields, [not needed] | what it does | as"
+    return filled(text, {"commands": table(head, map(_row, COMMANDS))}, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -264,7 +264,7 @@ TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_table_of_the_document_is_that_of_the_code() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/faces/metrics_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.faces.metrics_docs"
 
 
 def test_the_examples_of_the_document() -> None:

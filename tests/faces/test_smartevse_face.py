@@ -18,7 +18,17 @@ from sunbox.dialects.smartevse.profiles import PROFILES, Profile
 from sunbox.dialects.smartevse.query import MOST_QUERY_BYTES
 from sunbox.dialects.smartevse.state import Setup, first_state
 from sunbox.dialects.smartevse.words import Meter, Mode
-from sunbox.faces.smartevse.app import BUSY, DEVICE_MANNERS, MOST_REQUESTS, NOT_FOUND, Manners, create_app
+from sunbox.faces.smartevse.app import (
+    BUSY,
+    DEVICE_MANNERS,
+    MOST_ACCEPTED,
+    MOST_CONNECTIONS,
+    NOT_FOUND,
+    Manners,
+    create_app,
+)
+from sunbox.net.serving import Bound, Listener, serving
+from sunbox.simulator.smartevse_app import LiveSmartEvse, listener_of
 
 AT = datetime(2024, 6, 17, 10, tzinfo=UTC)
 
@@ -181,7 +191,7 @@ def test_what_came_later_is_not_there_before() -> None:
 def test_the_ninth_at_a_time_is_turned_away() -> None:
     async def main() -> list[Got]:
         port, gate = Port(), asyncio.Event()
-        waiting = [asyncio.create_task(port.asked("/settings", wait=gate)) for _ in range(MOST_REQUESTS)]
+        waiting = [asyncio.create_task(port.asked("/settings", wait=gate)) for _ in range(MOST_CONNECTIONS)]
         await asyncio.sleep(0)
         ninth = await port.asked("/settings")
         gate.set()
@@ -191,6 +201,87 @@ def test_the_ninth_at_a_time_is_turned_away() -> None:
     assert (ninth.code, ninth.body.decode(), ninth.headers["connection"]) == (503, BUSY, "close")
     assert ninth.headers["content-type"].startswith("text/plain")
     assert {got.code for got in others} == {200}
+
+
+ASKED = b"GET /settings HTTP/1.1\r\nHost: box\r\n\r\n"
+TOLD = b"POST /settings?mode=1 HTTP/1.1\r\nHost: box\r\n\r\n"
+
+
+class Wire:
+    """A connection that somebody leaves open."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def to(cls, bound: Bound) -> Wire:
+        return cls(*await asyncio.open_connection(bound.host, bound.port))
+
+    async def ask(self, request: bytes = ASKED) -> bytes:
+        """Return head and body of an answer in pieces, or of one after which the server hangs up; nothing of none."""
+        self._writer.write(request)
+        async with asyncio.timeout(20):
+            got = b""
+            while not got.endswith(b"0\r\n\r\n") and (more := await self._reader.read(65536)):
+                got += more
+            return got
+
+    async def ended(self) -> bytes:
+        """Return what still comes until the server hangs up."""
+        async with asyncio.timeout(20):
+            return await self._reader.read()
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+def test_idle_connections_count_as_the_device_counts_them() -> None:
+    """Eight that are kept open and ask nothing are all that a ninth needs to be turned away, and a tenth gets no word."""
+
+    async def main() -> None:
+        port = Port()
+        door = Listener(app=port.app, host="127.0.0.1", port=0, most_connections=MOST_ACCEPTED)
+        async with serving([door]) as (bound,):
+            eight = [await Wire.to(bound) for _ in range(MOST_CONNECTIONS)]
+            for wire in (eight[0], eight[-1], eight[0]):
+                assert (await wire.ask()).startswith(b"HTTP/1.1 200 ")
+            ninth = await Wire.to(bound)
+            busy = await ninth.ask(TOLD)
+            head, _, body = busy.partition(b"\r\n\r\n")
+            assert (head.split(b"\r\n")[0], body) == (b"HTTP/1.1 503 Service Unavailable", BUSY.encode())
+            assert b"connection: close" in head.lower()
+            assert b"content-type: text/plain" in head.lower()
+            assert await ninth.ended() == b""
+            assert port.state.setup.mode is Mode.OFF, "it did nothing"
+            await ninth.close()
+            # with nine of them open, who was there before is turned away too, and the next is closed without a word
+            assert (await eight[1].ask()).startswith(b"HTTP/1.1 200 ")
+            ninth, tenth = await Wire.to(bound), await Wire.to(bound)
+            assert await tenth.ended() == b""
+            assert (await eight[2].ask()).startswith(b"HTTP/1.1 503 ")
+            for wire in (*eight, ninth, tenth):
+                await wire.close()
+            is_free = False
+            while not is_free:  # as soon as the server has seen who has hung up
+                wire = await Wire.to(bound)
+                is_free = (await wire.ask()).startswith(b"HTTP/1.1 200 ")
+                await wire.close()
+
+    asyncio.run(main())
+
+
+def test_a_simulated_box_is_served_to_as_many() -> None:
+    async def main() -> None:
+        live = LiveSmartEvse(lambda: AT)
+        async with serving([listener_of(live, 0)]) as (bound,):
+            wires = [await Wire.to(bound) for _ in range(MOST_ACCEPTED + 1)]
+            assert await wires[-1].ended() == b""
+            assert (await wires[0].ask()).endswith(BUSY.encode())
+            for wire in wires:
+                await wire.close()
+
+    asyncio.run(main())
 
 
 def test_too_long_a_query_is_not_read() -> None:

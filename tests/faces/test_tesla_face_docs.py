@@ -31,7 +31,7 @@ def ask(method: str, address: str, content: str = "", shape: Shape = Shape.SINGL
 
 
 def test_the_generated_part_is_that_of_the_table() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/faces/tesla_face_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.faces.tesla_face_docs"
 
 
 def test_the_curl_examples_are_answered() -> None:

@@ -1,6 +1,6 @@
 """The generated parts of docs/powerwall.md: the class from its docstrings, the differences and the calls from their tables.
 
-`python tests/fleetapi/powerwall_docs.py` writes them.
+`python -m tests.fleetapi.powerwall_docs` writes them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.generated_docs import filled
 
 from sunbox.dialects.powerwall.table import ENDPOINTS, EnergyEndpoint, allowed_of
 from sunbox.fleetapi import FleetAPI, errors
@@ -105,12 +107,8 @@ PARTS: dict[str, Callable[[], str]] = {
 
 def fill(text: str) -> str:
     """Return the document with its generated parts as the code has them."""
-    for name, make in PARTS.items():
-        part = re.compile(rf"(<!-- {name}: made from the code -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-        assert part.search(text), f"docs/powerwall.md has no part {name}"
-        content = make()
-        text = part.sub(lambda found, content=content: found[1] + content + found[2], text)
-    return text
+    parts = {name: make().removesuffix("\n") for name, make in PARTS.items()}
+    return filled(text, parts, DOCUMENT, made_from="code")
 
 
 if __name__ == "__main__":

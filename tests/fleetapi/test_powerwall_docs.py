@@ -18,7 +18,7 @@ TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_generated_parts_are_those_of_the_code() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/fleetapi/powerwall_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.fleetapi.powerwall_docs"
 
 
 def test_every_function_says_what_it_returns() -> None:

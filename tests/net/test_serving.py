@@ -13,7 +13,7 @@ import pytest
 
 from sunbox.errors import ListenError
 from sunbox.net.http import make_client
-from sunbox.net.serving import Bound, Listener, serving
+from sunbox.net.serving import KEEP_ALIVE_S, Bound, Listener, open_connections_of, serving
 from sunbox.simulator.clock import ScaledTimeLoop, run_in
 
 
@@ -233,6 +233,52 @@ def test_connections_survive_on_a_fast_clock() -> None:
             return 3
 
     assert run_in(lambda: ScaledTimeLoop(speed), main()) == 3
+
+
+async def counts(scope, receive, send) -> None:
+    """Say how many connections are open."""
+    await says(str(open_connections_of(scope)))(scope, receive, send)
+
+
+async def hear(reader: asyncio.StreamReader) -> bytes:
+    """Return the last line of an answer; nothing where the server hangs up."""
+    got = await reader.read(4096)
+    return got.rpartition(b"\r\n")[2]
+
+
+def test_apps_know_how_many_connections_are_open_and_more_than_allowed_are_closed() -> None:
+    async def main() -> None:
+        door = Listener(app=counts, host="127.0.0.1", port=0, most_connections=2)
+        async with serving([door, free("any")]) as (few, any_number), asyncio.timeout(20):
+            wires = [await asyncio.open_connection(few.host, few.port) for _ in range(2)]
+            for reader, writer in wires:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert await hear(reader) == b"2"
+            reader, writer = await asyncio.open_connection(few.host, few.port)
+            assert await hear(reader) == b"", "one too many is closed without a word"
+            for _, each in (*wires, (reader, writer)):
+                each.close()
+            many = [await asyncio.open_connection(any_number.host, any_number.port) for _ in range(12)]
+            for reader, writer in many:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert await hear(reader) == b"any"
+                writer.close()
+
+    asyncio.run(main())
+
+
+def test_who_takes_a_place_and_never_asks_loses_it() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        door = Listener(app=counts, host="127.0.0.1", port=0, most_connections=1)
+        async with serving([door]) as (bound,), asyncio.timeout(10 * KEEP_ALIVE_S):
+            reader, writer = await asyncio.open_connection(bound.host, bound.port)
+            began_s = loop.time()
+            assert await reader.read() == b""
+            writer.close()
+            return loop.time() - began_s
+
+    assert run_in(lambda: ScaledTimeLoop(300.0), main()) >= KEEP_ALIVE_S - 1
 
 
 def test_addresses_read_as_people_type_them() -> None:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 import yaml
 from tests.scenarios.home import NOON, CarScenario, Home, live, living
 
@@ -61,9 +63,9 @@ class Wall:
 async def walled(
     own: dict[str, Any] | None = None, *, site: dict[str, Any] | None = None, **about: Any
 ) -> AsyncIterator[Wall]:
-    """Yield a wall. Without `meters` in `about` the house has its own meter; `site` are further keys of the site."""
+    """Yield a wall. `site` are further keys of the site, `circuits` those above it, the last one feeds it; fed, the house has no meter of its own."""
     car = {"never_full": False, "soc_pct": 45.0, "asleep": False, "charges_at_plug_in": False, **about.pop("car", {})}
-    is_fed = about.pop("is_fed", False)
+    is_fed, circuits = about.pop("is_fed", False), about.pop("circuits", [])
     face = {"port": 5002, **(own or {})}
 
     def edit(text: str) -> str:
@@ -71,6 +73,9 @@ async def walled(
         if is_fed:
             document["meters"] = []
         document["site"] |= site or {}
+        document["circuits"] = circuits
+        if circuits:
+            document["loadpoints"][0]["circuit"] = circuits[-1]["id"]
         document["faces"]["smartevse"] = [face]
         return str(yaml.safe_dump(document))
 
@@ -200,6 +205,79 @@ def test_currents_drive_it_in_smart_within_the_mains() -> None:
         assert (wall.amps(), wall.look("evse.error_id")) == (17, 0)
 
     at_wall(body, is_fed=True, site={"main_fuse_a": 20}, loadpoint={"mode": "off"})
+
+
+WORDS = (
+    "",
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "-1",
+    "60",
+    "80.0",
+    "160",
+    "320",
+    "1000",
+    "1024",
+    "9" * 30,
+    "abc",
+    "2026-06-01T12:00",
+)
+STORM = {
+    "/settings": (
+        *("mode", "override_current", "disable_override_current", "current_min", "current_max_sum_mains", "enable_C2"),
+        *("starttime", "stoptime", "repeat", "override_pwm", "capacity_mode", "solar_start_current", "stop_timer"),
+    ),
+    "/modem": ("pwm", "override_pwm"),
+    "/currents": ("L1", "L2", "L3", "battery_current"),
+    "/ev_meter": ("L1", "L2", "L3", "import_active_power", "import_active_energy", "export_active_energy"),
+    "/reboot": (),
+}
+HEARD_WORDS = {
+    "Mode": ("Off", "Normal", "Solar", "Smart", "Pause", "normal"),
+    "CurrentOverride": ("60", "160", "320", "321", "-1"),
+    "CPPWMOverride": ("1000", "870", "100", "-1", "0"),
+    "MainsMeter": ("-999:-999:-999", "0:0:0"),
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_storm_of_requests_makes_it_exceed_what_fuse_and_circuit_carry(seed: int) -> None:
+    """Whatever is posted, and however fast, the car takes 13 A of its circuit at most, and what the house leaves of 20 A."""
+
+    async def body(wall: Wall) -> None:
+        dice, home = Random(seed), wall.home
+        started = False
+        for _ in range(60):
+            for _ in range(dice.choice((1, 1, 2, 8))):
+                if dice.random() < 0.3:
+                    name = dice.choice(sorted(HEARD_WORDS))
+                    wall.box.hear(name, dice.choice(HEARD_WORDS[name]))
+                    continue
+                path = dice.choice((*STORM, "/settings", "/settings"))
+                names = dice.sample(STORM[path], min(len(STORM[path]), dice.randint(1, 5)))
+                wall.box.post(path, {name: dice.choice(WORDS) for name in names})
+            for _ in range(dice.choice((0, 2, 25))):
+                await home.sleep(1)
+                car_a = float(home.truth()["current_a"])
+                started = started or car_a > 0
+                assert car_a <= 13.1
+                assert 0 <= wall.look("mode_id") <= 4
+                assert wall.look("settings.override_current") in (0, *range(60, 321))
+        assert started, "it was no storm in a glass of water"
+        # and afterwards it is as good as new
+        wall.post("/modem?override_pwm=-1")
+        wall.post("/settings?mode=1&disable_override_current=1&enable_C2=0")
+        await wall.until_amps(13, 600)
+        await home.patch(load={"w": 2760.0})
+        await wall.until_amps(8, 600)
+
+    circuits = [{"id": "shed", "max_a": 13}]
+    own, loadpoint = {"modem": True}, {"mode": "off"}
+    at_wall(body, own, site={"main_fuse_a": 20}, circuits=circuits, loadpoint=loadpoint)
 
 
 def test_currents_drive_it_in_the_sun_and_a_battery_that_charges_counts() -> None:

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from sunbox.dialects.smartevse.box import Box
-from sunbox.dialects.smartevse.profiles import PROFILES
-from sunbox.dialects.smartevse.wire import document_from_wire, rows_missing
+from sunbox.dialects.smartevse.profiles import PROFILES, rows_of
+from sunbox.dialects.smartevse.wire import document_from_wire, leaves, rows_missing
 from sunbox.dialects.smartevse.words import Meter
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.smartevse_app import DEMO_SETUP, LiveSmartEvse, create_smartevse_app
@@ -83,6 +83,32 @@ def test_energy_begins_anew_with_each_car() -> None:
         meter = (await wire.look())["ev_meter"]
         assert meter["charged_wh"] < 200
         assert meter["total_wh"] > 1800
+
+    at_box(body)
+
+
+def test_what_is_told_of_the_cars_meter_is_what_it_says() -> None:
+    async def body(wire: Wire) -> None:
+        await asyncio.sleep(600)
+        before = (await wire.look())["ev_meter"]
+        told = "L1=10&L2=11&L3=12&import_active_power=700&import_active_energy=50000&export_active_energy=10"
+        reply = (await wire.tell(f"/ev_meter?{told}"))["ev_meter"]
+        assert reply["total_kwh"] == 49_990, "in Wh, whatever it is called"
+        await asyncio.sleep(30)
+        meter = (await wire.look())["ev_meter"]
+        assert meter["currents"] == {"TOTAL": 33, "L1": 10, "L2": 11, "L3": 12}
+        assert (meter["import_active_power"], meter["total_wh"]) == (700, 49_990)
+        assert (meter["import_active_energy"], meter["export_active_energy"]) == (50_000, 10)
+        assert meter["charged_wh"] == before["charged_wh"], "a counter that begins elsewhere has charged nothing"
+        await wire.tell("/ev_meter?import_active_power=700&import_active_energy=50300&export_active_energy=10")
+        meter = (await wire.look())["ev_meter"]
+        assert (meter["total_wh"], meter["charged_wh"]) == (50_290, before["charged_wh"] + 300)
+        assert meter["currents"]["L2"] == 11
+        await asyncio.sleep(70)
+        assert (await wire.look())["evse"]["error_id"] == 0, "in NORMAL it is not missed"
+        await wire.tell("/settings?mode=3")
+        await asyncio.sleep(5)
+        assert (await wire.look())["evse"]["error"] == "EV Meter Comm Error"
 
     at_box(body)
 
@@ -197,15 +223,16 @@ def test_before_the_first_interval_the_last_goes_on(hour: int, amps: int) -> Non
     assert interval_limit_a((), local) is None
 
 
-def test_what_it_says_is_what_the_tables_read() -> None:
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_it_says_what_its_firmware_says(profile: str) -> None:
     async def body(wire: Wire) -> None:
-        from sunbox.dialects.smartevse.profiles import STANDARD, rows_of
-
         await asyncio.sleep(100)
         answer = await wire._client.get("/settings")
         document = document_from_wire(answer.content)
         assert document is not None
         assert document.unknown_paths == document.odd_paths == frozenset()
-        assert rows_missing(document, rows_of(STANDARD)) == frozenset()
+        assert rows_missing(document, rows_of(PROFILES[profile])) == frozenset()
+        told = [path for path, _ in leaves(answer.json())]
+        assert told == [row.path for row in rows_of(PROFILES[profile]) if row.path in told], "in its order"
 
-    at_box(body)
+    at_box(body, box=Box(PROFILES[profile]))

@@ -16,8 +16,8 @@ from sunbox.dialects.smartevse.box import Box
 from sunbox.dialects.smartevse.profiles import PROFILES, STANDARD
 from sunbox.dialects.smartevse.state import MOST_BOXES, Identity, Setup
 from sunbox.errors import ConfigError
-from sunbox.net.serving import Listener, serving
-from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
+from sunbox.net.serving import serving
+from sunbox.simulator.smartevse_app import LiveSmartEvse, listener_of
 from sunbox.simulator.smartevse_garage import LiveGarage
 from sunbox.simulator.smartevse_script import run_script, steps_from_text
 
@@ -93,11 +93,7 @@ def smartevse(
 
 
 async def _serve(lives: Sequence[LiveSmartEvse], port: int, stop: asyncio.Event) -> None:
-    listeners = [
-        Listener(app=create_smartevse_app(live), host="127.0.0.1", port=port + number)
-        for number, live in enumerate(lives)
-    ]
-    async with serving(listeners):
+    async with serving([listener_of(live, port + number) for number, live in enumerate(lives)]):
         url, live = local_url(port), lives[0]
         if len(lives) > 1:
             circuit_a, last = live.device.setup.current_max_circuit, local_url(port + len(lives) - 1)

@@ -1,11 +1,21 @@
-"""What drivers of wallboxes share: a request that brought nothing, as a value, and a pace at which requests go out."""
+"""What drivers share: a request that brought nothing, as a value, and a pace at which requests go out."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
 
-from sunbox.core.commands import Cause
+import httpx2
+
+from sunbox.core.commands import Cause, Outcome
+from sunbox.core.effects import Send
+from sunbox.core.events import CommandEnded
+from sunbox.net.http import AnswerRefusedError, describe, was_sent
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +48,40 @@ class Pace:
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
+
+
+async def exchanged(exchange: Callable[[], Awaitable[T]], pace: Pace, *, is_set: bool) -> T | Failed:
+    """Return what an exchange over HTTP brought, or why it brought nothing.
+
+    A charger may close a connection without a word, as it is used again or because it has too many: reading twice does no harm.
+    """
+    for is_last in (is_set, True):
+        async with pace:
+            try:
+                return await exchange()
+            except AnswerRefusedError as error:
+                return Failed(cause=Cause.BAD_ANSWER, detail=describe(error), is_maybe_done=is_set)
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+                if is_last:
+                    return Failed(cause=Cause.NO_ANSWER, detail=describe(error), is_maybe_done=is_set)
+            except httpx2.TransportError as error:
+                sent = was_sent(error)
+                return Failed(
+                    cause=Cause.NO_ANSWER if sent else Cause.UNREACHABLE,
+                    detail=describe(error),
+                    is_maybe_done=is_set and sent,
+                )
+    raise AssertionError  # the loop's last round returns
+
+
+def refused_by_meter(device_id: str, effect: Send, at: datetime) -> CommandEnded:
+    """Return how a command to a meter ends."""
+    return CommandEnded(
+        at=at,
+        device_id=device_id,
+        exchange_id=effect.exchange_id,
+        outcome=Outcome.REFUSED,
+        cause=Cause.INVALID,
+        detail="a meter takes no commands",
+        billed=0,
+    )

@@ -11,7 +11,7 @@ import errno
 import math
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,9 @@ DATE_S = 1.0
 
 BACKLOG = 128
 
+OPEN_CONNECTIONS = "sunbox.open_connections"
+"""Extension of the scope (ASGI): how many connections the server has open, idle ones and that of the request itself counted."""
+
 _WHY: dict[int, str] = {
     errno.EADDRINUSE: "another program uses it; stop that one, or choose another port",
     errno.EACCES: "ports below 1024 need special rights; choose one from 1024 to 65535",
@@ -46,6 +49,13 @@ class Listener:
     host: str
     port: int
     tls: ssl.SSLContext | None = None  #: None = plain http
+    most_connections: int | None = None  #: open at a time, idle ones counted; one more is closed without a word
+
+
+def open_connections_of(scope: Mapping[str, Any]) -> int | None:
+    """Return how many connections the server of a request has open, None where no server of this module does."""
+    found = (scope.get("extensions") or {}).get(OPEN_CONNECTIONS)
+    return None if found is None else int(found["count"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +97,7 @@ class _Server(uvicorn.Server):
         )
         self.is_answering = asyncio.Event()
         self._app = listener.app
+        self._most_connections = listener.most_connections
         self._is_ending = asyncio.Event()
         self._tick_s = DATE_S * speed
         self._grace_s = GRACE_S * speed
@@ -98,6 +109,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
+        if self._most_connections is not None:
+            self.config.http_protocol_class = _at_most(self._most_connections, self.config.http_protocol_class)
         await super().startup(sockets)
         self.is_answering.set()
 
@@ -138,6 +151,8 @@ class _Server(uvicorn.Server):
         self._is_ending.set()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        extensions = scope.setdefault("extensions", {})
+        extensions[OPEN_CONNECTIONS] = {"count": len(self.server_state.connections)}
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
@@ -148,6 +163,20 @@ class _Server(uvicorn.Server):
     async def _wait_for_answers(self) -> None:
         if self.server_state.tasks:
             await asyncio.wait(set(self.server_state.tasks), timeout=self._grace_s)
+
+
+def _at_most(most: int, protocol: Any) -> Any:
+    """Return a protocol of uvicorn's that takes so many connections, and waits no longer for a first request than for the next."""
+
+    def connection_made(self: Any, transport: asyncio.Transport) -> None:
+        protocol.connection_made(self, transport)
+        if len(self.connections) > most:
+            transport.close()
+        else:
+            loop, wait_s = asyncio.get_running_loop(), self.timeout_keep_alive
+            self.timeout_keep_alive_task = loop.call_later(wait_s, self.timeout_keep_alive_handler)
+
+    return type("CountedProtocol", (protocol,), {"connection_made": connection_made})
 
 
 @contextlib.asynccontextmanager

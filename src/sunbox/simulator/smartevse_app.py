@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.state import ZERO, Order, Setup, TellMains, first_state
 from sunbox.dialects.smartevse.words import Access, Meter
-from sunbox.faces.smartevse.app import BUSY, DEVICE_MANNERS, create_app
+from sunbox.faces.smartevse.app import BUSY, DEVICE_MANNERS, MOST_ACCEPTED, create_app
+from sunbox.net.serving import Listener
 from sunbox.simulator.smartevse_car import ToyCar
 from sunbox.simulator.smartevse_charger import Currents
 from sunbox.simulator.smartevse_house import HouseSmartEvse
@@ -120,6 +121,11 @@ class LiveSmartEvse(SmartEvseLife):
 def create_smartevse_app(live: SmartEvseLife) -> ASGIApp:
     """Return the app of a simulated box's port."""
     return create_app(live, DEVICE_MANNERS)
+
+
+def listener_of(live: SmartEvseLife, port: int, host: str = "127.0.0.1") -> Listener:
+    """Return how a simulated box is served: to as many at a time as the device takes."""
+    return Listener(app=create_smartevse_app(live), host=host, port=port, most_connections=MOST_ACCEPTED)
 
 
 class HouseSmartEvseApp:

@@ -35,6 +35,7 @@ from sunbox.simulator.smartevse_charger import Currents, Pilot, SmartEvse
 
 FEED_S = 2
 """How often its own meter measures the mains."""
+EV_WORDS = ("currents_da", "power_w", "imported_wh", "exported_wh")
 REBOOT_S = 5
 """How long after it was asked to it boots anew."""
 
@@ -74,6 +75,7 @@ class SmartEvseLife:
         self._has_rebooted = False
         self._mains_at: datetime | None = None
         self._battery_at: datetime | None = None
+        self._told_ev = TellEv()
         self._energy_ws = 0.0
         self._charged_from_ws = 0.0
         self._was_plugged = guest.is_plugged
@@ -127,7 +129,8 @@ class SmartEvseLife:
             device.ev_left_s = EV_METER_LASTS_S
         self.measure(at)
         self._limit_sum(at)
-        self._energy_ws += self.power_w
+        if self.feeds_ev:
+            self._energy_ws += self.power_w
         device.tick()
         self._count_down()
         if self._is_due(at):
@@ -221,18 +224,24 @@ class SmartEvseLife:
                 self._reboot_in_s = REBOOT_S
 
     def _tell_ev(self, told: TellEv) -> None:
+        """Take what is told for all that its meter says from now on; what is not told stays as it was."""
         self.feeds_ev, self.device.ev_left_s = False, EV_METER_LASTS_S
+        heard = {name: value for name in EV_WORDS if (value := getattr(told, name)) is not None}
+        is_first = self._told_ev.imported_wh is None
+        self._told_ev = replace(self._told_ev, **heard)
         if told.imported_wh is not None:
             charged_ws = self._energy_ws - self._charged_from_ws
-            self._energy_ws = told.imported_wh * 3600.0
-            self._charged_from_ws = self._energy_ws - charged_ws
+            self._energy_ws = (told.imported_wh - (self._told_ev.exported_wh or 0)) * 3600.0
+            if is_first:  # a counter that begins elsewhere has charged nothing
+                self._charged_from_ws = self._energy_ws - charged_ws
 
     def _settle(self) -> None:
         self.state = replace(self.state, setup=self.device.setup, behind=self._behind())
 
     def _behind(self) -> Behind:
-        device = self.device
-        ev_da = self.guest.phase_currents_da(device)
+        device, told_ev = self.device, self._told_ev
+        ev_da = self.guest.phase_currents_da(device) if self.feeds_ev else told_ev.currents_da or ZERO
+        ev_power_w = self.power_w if self.feeds_ev else told_ev.power_w or 0
         has_meter = self.state.setup.ev_meter is not Meter.DISABLED
         behind = self.state.behind
         return replace(
@@ -253,7 +262,8 @@ class SmartEvseLife:
             battery_da=device.battery_da,
             battery_at=self._battery_at,
             ev_da=ev_da if has_meter else ZERO,
-            ev_power_w=int(self.power_w) if has_meter else 0,
+            ev_power_w=int(ev_power_w) if has_meter else 0,
             ev_total_wh=int(self._energy_ws / 3600) if has_meter else 0,
             ev_charged_wh=int((self._energy_ws - self._charged_from_ws) / 3600) if has_meter else 0,
+            ev_exported_wh=told_ev.exported_wh or 0,
         )

@@ -1,10 +1,10 @@
-"""The generated parts of docs/goe-keys.md. `python tests/dialects/goe/goe_docs.py` writes them."""
+"""The generated parts of docs/goe-keys.md. `python -m tests.dialects.goe.goe_docs` writes them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
+
+from tests.generated_docs import filled, table
 
 from sunbox.core.reasons import ReasonCode
 from sunbox.dialects.goe.decide import STATUS_ROWS, may_charge
@@ -15,13 +15,6 @@ from sunbox.dialects.goe.table import GROUPS
 from sunbox.dialects.goe.words import FAULTS_SINCE_59, FAULTS_UNTIL_58
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "goe-keys.md"
-
-
-def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
-    columns = head.split("|")
-    lines = ["| " + " | ".join(column.strip() for column in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def _firmware(number: Firmware | None) -> str:
@@ -42,7 +35,7 @@ def make_parts() -> dict[str, str]:
     """Return each generated part by its name."""
     keys = "\n\n".join(
         f"### {name}\n\n"
-        + _table(
+        + table(
             "key | R/W | type | unit | range | firmware | meaning",
             (
                 (
@@ -62,11 +55,11 @@ def make_parts() -> dict[str, str]:
     faults = sorted(FAULTS_UNTIL_58.keys() | FAULTS_SINCE_59.keys())
     return {
         "keys": keys,
-        "statuses": _table(
+        "statuses": table(
             "`modelStatus` | charges | when (the first that is true)",
             ((int(row.status), "yes" if may_charge(row.status) else "no", row.help) for row in STATUS_ROWS),
         ),
-        "reasons": _table(
+        "reasons": table(
             "reason | `modelStatus` | charges",
             (
                 (
@@ -79,14 +72,14 @@ def make_parts() -> dict[str, str]:
                 for reason, words in ((code.value, WORDS[code]) for code in ReasonCode)
             ),
         ),
-        "faults": _table(
+        "faults": table(
             "`err` | until 58 | since 59",
             (
                 (number, *(_fault(faults_of.get(number)) for faults_of in (FAULTS_UNTIL_58, FAULTS_SINCE_59)))
                 for number in faults
             ),
         ),
-        "profiles": _table(
+        "profiles": table(
             "profile | `fwv` | `typ` | keys | what else differs",
             (
                 (f"`{name}`", profile.fwv, profile.typ, len(keys_of(profile)), _differences(name))
@@ -117,13 +110,7 @@ def _differences(name: str) -> str:
 
 def fill(text: str) -> str:
     """Return the document with its generated parts made anew."""
-    for name, part in make_parts().items():
-        begin, end = f"<!-- {name}: made from the table -->", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"{DOCUMENT.name} has no part {name!r}")
-        text = pattern.sub(lambda _, whole=f"{begin}\n{part}\n{end}": whole, text)
-    return text
+    return filled(text, make_parts(), DOCUMENT)
 
 
 if __name__ == "__main__":

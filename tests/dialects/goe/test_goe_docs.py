@@ -17,7 +17,7 @@ TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_generated_parts_are_those_of_the_table() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/dialects/goe/goe_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.dialects.goe.goe_docs"
 
 
 def test_every_key_has_one_row() -> None:

@@ -1,10 +1,10 @@
-"""The generated parts of docs/smartevse-settings.md. `python tests/dialects/smartevse/smartevse_docs.py` writes them."""
+"""The generated parts of docs/smartevse-settings.md. `python -m tests.dialects.smartevse.smartevse_docs` writes them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
+
+from tests.generated_docs import filled, table
 
 from sunbox.dialects.smartevse.mqtt import HEARD, TOPICS
 from sunbox.dialects.smartevse.profiles import PROFILES, rows_of
@@ -16,13 +16,6 @@ from sunbox.simulator.smartevse_script import KEYS, SETTINGS
 DOCUMENT = Path(__file__).parents[3] / "docs" / "smartevse-settings.md"
 
 _NAMED = {V3_5_DEV: "3.5 in the making", BEFORE_3_8: "before 3.8", BEFORE_3_10: "before 3.10"}
-
-
-def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
-    columns = head.split("|")
-    lines = ["| " + " | ".join(column.strip() for column in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def _version(version: Version) -> str:
@@ -43,14 +36,14 @@ def make_parts() -> dict[str, str]:
     """Return each generated part by its name."""
     keys = "\n\n".join(
         f"### {name}\n\n"
-        + _table(
+        + table(
             "key | type | unit | when | meaning",
             ((f"`{row.path}`", row.kind.value, row.unit, _known_to(row), row.help) for row in group),
         )
         for name, group in GROUPS.items()
     )
     return {
-        "profiles": _table(
+        "profiles": table(
             "profile | `version` | keys | `evse.access` | energy | mode 4",
             (
                 (
@@ -65,21 +58,21 @@ def make_parts() -> dict[str, str]:
             ),
         ),
         "keys": keys,
-        "parameters": _table(
+        "parameters": table(
             "parameter | allowed | firmware | meaning",
             ((f"`{each.name}`", each.allowed, _since(each.since), each.help) for each in PARAMETERS),
         ),
-        "states": _table(
+        "states": table(
             "`state_id` | | `state`",
             ((int(state), STATE_LETTERS[state], text) for state, text in STATE_TEXTS.items()),
         ),
-        "errors": _table("`error_id` | `error`", enumerate(FAULT_TEXTS)),
-        "topics": _table(
+        "errors": table("`error_id` | `error`", enumerate(FAULT_TEXTS)),
+        "topics": table(
             "topic | unit | kept | meaning",
             ((f"`{topic.name}`", topic.unit, "yes" if topic.is_retained else "", topic.help) for topic in TOPICS),
         ),
-        "heard": _table("topic | takes", ((f"`Set/{name}`", each.allowed) for name, each in HEARD.items())),
-        "steps": _table(
+        "heard": table("topic | takes", ((f"`Set/{name}`", each.allowed) for name, each in HEARD.items())),
+        "steps": table(
             "keys of a step | keys of its `settings`",
             [[", ".join(f"`{name}`" for name in KEYS), ", ".join(f"`{name}`" for name in SETTINGS)]],
         ),
@@ -88,13 +81,7 @@ def make_parts() -> dict[str, str]:
 
 def fill(text: str) -> str:
     """Return the document with its generated parts made anew."""
-    for name, part in make_parts().items():
-        begin, end = f"<!-- {name}: made from the table -->", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"{DOCUMENT.name} has no part {name!r}")
-        text = pattern.sub(lambda _, whole=f"{begin}\n{part}\n{end}": whole, text)
-    return text
+    return filled(text, make_parts(), DOCUMENT)
 
 
 if __name__ == "__main__":

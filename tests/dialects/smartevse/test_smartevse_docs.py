@@ -18,7 +18,7 @@ TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_generated_parts_are_those_of_the_tables() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/dialects/smartevse/smartevse_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.dialects.smartevse.smartevse_docs"
 
 
 def test_examples_are_answered_as_shown() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -492,6 +493,66 @@ def test_whatever_is_told_it_answers_and_stays_within_limits(
             for name, value in order.changes.items():
                 assert getattr(setup, name) == value or name == "current_max_sum_mains"
     document_to_wire(box.read(told.state))
+
+
+NUMBERS = (
+    "",
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "6",
+    "9",
+    "16",
+    "17",
+    "60",
+    "61",
+    "80.0",
+    "160",
+    "161",
+    "600",
+    "-1",
+    "abc",
+    "[]",
+)
+WITH_MODE = ("starttime", "stoptime", "repeat")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([parameter.name for parameter in PARAMETERS]), st.sampled_from(NUMBERS), max_size=8
+    ),
+    st.dictionaries(st.sampled_from(WITH_MODE), st.sampled_from(("2024-06-17T23:00", "2020-01-01T00:00", "1", "x"))),
+    st.sampled_from(sorted(PROFILES)),
+    st.randoms(use_true_random=False),
+)
+def test_a_bundle_is_its_parameters_one_by_one_in_the_firmwares_order(
+    told: dict[str, str], times: dict[str, str], profile: str, dice: Random
+) -> None:
+    """Nothing else is ever half-applied: what is refused leaves its own setting as it was, and nobody else's."""
+    box = Box(PROFILES[profile], has_modem=True)
+    items = list({**told, **times}.items())
+    dice.shuffle(items)  # the order of the URL says nothing
+    found = box.post(STATE, "/settings", dict(items))
+    assert found is not None
+    bundle, answer = found
+    state, replies, orders = STATE, {}, []
+    for parameter in PARAMETERS:
+        if parameter.name not in told:
+            continue
+        alone = {parameter.name: told[parameter.name]} | (times if parameter.name == "mode" else {})
+        one = box.post(state, "/settings", alone)
+        assert one is not None
+        state = one[0].state
+        orders += one[0].orders
+        replies |= one[1].reply or {}
+        if NO in (one[1].reply or {}).values() and not (parameter.name == "mode" and "starttime" in times):
+            # the start time is looked at before the mode
+            assert one[0].orders == ()
+    assert bundle.state == state
+    assert list(bundle.orders) == orders
+    assert list((answer.reply or {}).items()) == list(replies.items())
 
 
 def test_the_order_is_the_firmwares() -> None:

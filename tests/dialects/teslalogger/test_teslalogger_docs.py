@@ -14,7 +14,7 @@ TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_generated_parts_are_those_of_the_tables() -> None:
-    assert fill(TEXT) == TEXT, "run: python tests/dialects/teslalogger/teslalogger_docs.py"
+    assert fill(TEXT) == TEXT, "run: python -m tests.dialects.teslalogger.teslalogger_docs"
 
 
 def test_every_address_in_the_examples_is_understood() -> None:

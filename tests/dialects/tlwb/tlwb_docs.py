@@ -1,10 +1,10 @@
-"""The generated parts of docs/tlwb.md. `python tests/dialects/tlwb/tlwb_docs.py` writes them."""
+"""The generated parts of docs/tlwb.md. `python -m tests.dialects.tlwb.tlwb_docs` writes them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
+
+from tests.generated_docs import filled, table
 
 from sunbox.core.reasons import TEMPLATES, ReasonCode, ReasonKind
 from sunbox.dialects.tlwb.geofence import TAGS_BY_FLAG
@@ -14,13 +14,6 @@ from sunbox.dialects.tlwb.wire import STATUS_ROWS, STATUSES_BY_REASON
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tlwb.md"
 
 
-def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
-    columns = head.split("|")
-    lines = ["| " + " | ".join(column.strip() for column in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
 def _added(is_addition: bool) -> str:
     return "sunbox" if is_addition else "proposal"
 
@@ -28,7 +21,7 @@ def _added(is_addition: bool) -> str:
 def make_parts() -> dict[str, str]:
     """Return each generated part by its name."""
     return {
-        "endpoints": _table(
+        "endpoints": table(
             "call | takes | what it does | from",
             (
                 (
@@ -40,14 +33,14 @@ def make_parts() -> dict[str, str]:
                 for row in ENDPOINTS
             ),
         ),
-        "parameters": _table(
+        "parameters": table(
             "parameter | allowed | unit | meaning | from",
             (
                 (f"`{row.name}`", row.allowed.partition(": ")[2], row.unit, row.help, _added(row.is_addition))
                 for row in PARAMETERS
             ),
         ),
-        "fields": _table(
+        "fields": table(
             "field | type | unit | range | meaning | source | null | from",
             (
                 (
@@ -63,8 +56,8 @@ def make_parts() -> dict[str, str]:
                 for row in FIELDS
             ),
         ),
-        "status": _table("`status` | when", ((int(row.status), row.help) for row in STATUS_ROWS)),
-        "reasons": _table(
+        "status": table("`status` | when", ((int(row.status), row.help) for row in STATUS_ROWS)),
+        "reasons": table(
             "kind | `reason` | `status` beside it",
             (
                 (
@@ -77,20 +70,14 @@ def make_parts() -> dict[str, str]:
                 if TEMPLATES[code].kind is kind
             ),
         ),
-        "errors": _table("code | why", ((row.code, row.help) for row in ERRORS)),
-        "flags": _table("flag | tag of the place", ((f"`+{flag}`", f"`{tag}`") for flag, tag in TAGS_BY_FLAG.items())),
+        "errors": table("code | why", ((row.code, row.help) for row in ERRORS)),
+        "flags": table("flag | tag of the place", ((f"`+{flag}`", f"`{tag}`") for flag, tag in TAGS_BY_FLAG.items())),
     }
 
 
 def fill(text: str) -> str:
     """Return the document with its generated parts made anew."""
-    for name, part in make_parts().items():
-        begin, end = f"<!-- {name}: made from the table -->", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"{DOCUMENT.name} has no part {name!r}")
-        text = pattern.sub(lambda _, whole=f"{begin}\n{part}\n{end}": whole, text)
-    return text
+    return filled(text, make_parts(), DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("EVCurrentL1", _ev(0), "into the car", _DA),
     _topic("EVCurrentL2", _ev(1), "into the car", _DA),
     _topic("EVCurrentL3", _ev(2), "into the car", _DA),
-    _topic("EVImportActiveEnergy", _of_ev("ev_total_wh"), "into cars, of all time", "Wh"),
+    _topic("EVImportActiveEnergy", _of_ev("ev_imported_wh"), "into cars, of all time", "Wh"),
     _topic("EVExportActiveEnergy", _of_ev("ev_exported_wh"), "out of cars, of all time", "Wh"),
     _topic("EVChargePower", _of_ev("ev_power_w"), "power", "W"),
     _topic("EVEnergyCharged", _of_ev("ev_charged_wh"), "since plug-in", "Wh", kept=True),

@@ -60,11 +60,6 @@ class Profile:
         """Return whether JSON comes in pieces, without a line's end behind it."""
         return self.number >= V3_11_1
 
-    @property
-    def has_connection_limit(self) -> bool:
-        """Return whether it turns away the ninth connection in words."""
-        return self.number >= (3, 10, 2)
-
 
 @cache
 def rows_of(profile: Profile) -> tuple[Row, ...]:

@@ -229,7 +229,7 @@ READERS: dict[str, Read] = {
     "ev_meter.total_wh": lambda view: view.state.behind.ev_total_wh,
     "ev_meter.charged_wh": lambda view: view.state.behind.ev_charged_wh,
     **_currents("ev_meter.currents", lambda view: view.state.behind.ev_da),
-    "ev_meter.import_active_energy": lambda view: view.told_energy(view.state.behind.ev_total_wh),
+    "ev_meter.import_active_energy": lambda view: view.told_energy(view.state.behind.ev_imported_wh),
     "ev_meter.export_active_energy": lambda view: view.told_energy(view.state.behind.ev_exported_wh),
     "mains_meter.host": lambda _: NOWHERE,
     "mains_meter.import_active_energy": lambda view: view.told_energy(view.state.behind.mains_imported_wh),

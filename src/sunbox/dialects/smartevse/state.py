@@ -157,6 +157,11 @@ class Behind:
     mains_imported_wh: int = 0
     mains_exported_wh: int = 0
 
+    @property
+    def ev_imported_wh(self) -> int:
+        """Return what went into cars; of it comes off what came out of them."""
+        return self.ev_total_wh + self.ev_exported_wh
+
 
 # --- what a request asks for -----------------------------------------------------------------------------------------
 

@@ -30,9 +30,9 @@ from sunbox.dialects.goe.legacy import SETTABLE, setting_to_legacy, status_from_
 from sunbox.dialects.goe.quirks import NO_QUIRKS, Quirk, quirks_of
 from sunbox.dialects.goe.table import BY_NAME
 from sunbox.dialects.goe.wire import Status
-from sunbox.drivers.exchange import Failed, Pace
+from sunbox.drivers.exchange import Failed, Pace, exchanged
 from sunbox.drivers.goe.settings import GoeChargerSettings
-from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
+from sunbox.net.http import ClientFactory
 
 GAP_S = 1.0
 """At least so long from one request to the next: more of them make real ones hang (evcc 2644)."""
@@ -226,24 +226,7 @@ class HttpLink:
         return found
 
     async def _get(self, target: str, *, is_set: bool = False) -> httpx2.Response | Failed:
-        for is_last in (is_set, True):
-            async with self._pace:
-                try:
-                    return await self._exchange(target)
-                except AnswerRefusedError as error:
-                    return Failed(cause=Cause.BAD_ANSWER, detail=describe(error), is_maybe_done=is_set)
-                except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
-                    # it may close an idle connection just when it is used again: reading twice does no harm
-                    if is_last:
-                        return Failed(cause=Cause.NO_ANSWER, detail=describe(error), is_maybe_done=is_set)
-                except httpx2.TransportError as error:
-                    sent = was_sent(error)
-                    return Failed(
-                        cause=Cause.NO_ANSWER if sent else Cause.UNREACHABLE,
-                        detail=describe(error),
-                        is_maybe_done=is_set and sent,
-                    )
-        raise AssertionError  # the loop's last round returns
+        return await exchanged(lambda: self._exchange(target), self._pace, is_set=is_set)
 
     async def _exchange(self, target: str) -> httpx2.Response:
         if self._client is None:

@@ -6,46 +6,32 @@ The keys that every charger has (`id`, `name`) belong to `config/`, not here.
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sunbox.core.settings import Capabilities, PhaseSwitch
 from sunbox.dialects.goe.decide import LEAST_A
 from sunbox.dialects.goe.topics import PREFIX
+from sunbox.drivers.written import Written, bare_address
 from sunbox.net.mqtt import BrokerSettings
 
 Api = Literal["auto", "v2", "v1", "mqtt"]
 
 
 def _checked_url(url: str) -> str:
-    """Return the address of a charger without its last slash."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("allowed is an address such as http://192.168.0.75")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("allowed is a bare address without user, ? and #; the charger's API has no password")
-    if parts.port == 0:
-        raise ValueError("allowed are ports from 1 to 65535")
-    if parts.path.rstrip("/").endswith(("/api/status", "/api/set", "/status", "/mqtt")):
-        raise ValueError(f"write the address alone, without {parts.path}")
-    return url.rstrip("/")
+    return bare_address(
+        url,
+        example="http://192.168.0.75",
+        why="the charger's API has no password",
+        paths=("/api/status", "/api/set", "/status", "/mqtt"),
+    )
 
 
-class GoeChargerSettings(BaseModel):
+class GoeChargerSettings(Written):
     """One go-eCharger: Gemini, CORE, PRO, V3 and later over HTTP API v2 or MQTT, older ones over v1.
 
     Switch on *Allow access to the HTTP API v2* in the go-e app (Internet, Advanced settings).
     """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
 
     url: Annotated[str, AfterValidator(_checked_url)] | None = None
     """Where it answers, such as http://192.168.0.75; `sunbox charger discover` finds it. Not needed over MQTT."""

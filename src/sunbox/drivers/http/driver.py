@@ -19,12 +19,13 @@ from urllib.parse import urlsplit
 import httpx2
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, MeterRead, ReadFailed
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.drivers.base import Emit
+from sunbox.drivers.exchange import refused_by_meter
 from sunbox.drivers.http.path import JsonPath, look_up, path_from_text, path_to_text
 from sunbox.drivers.http.settings import PHASES, QUANTITIES, HttpMeterSettings, Quantity
 from sunbox.drivers.outage import Outage
@@ -120,15 +121,7 @@ class HttpMeterDriver:
 
     async def send(self, effect: Send) -> CommandEnded:
         """Refuse: a meter takes no commands."""
-        return CommandEnded(
-            at=self._clock.now(),
-            device_id=self._meter.id,
-            exchange_id=effect.exchange_id,
-            outcome=Outcome.REFUSED,
-            cause=Cause.INVALID,
-            detail="a meter takes no commands",
-            billed=0,
-        )
+        return refused_by_meter(self._meter.id, effect, self._clock.now())
 
     async def read(self, effect: Read) -> MeterRead | ReadFailed:
         """Read once."""

@@ -9,9 +9,10 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from sunbox.drivers.http.path import path_from_text
+from sunbox.drivers.written import Written
 
 
 def _checked_path(text: str) -> str:
@@ -44,18 +45,7 @@ def _from_text(value: Any) -> Any:
 PathText = Annotated[str, AfterValidator(_checked_path)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Quantity(_Settings):
+class Quantity(Written):
     """Where a number stands, and how it becomes ours: value × scale + offset, with its sign turned if `invert`."""
 
     path: PathText
@@ -84,7 +74,7 @@ PHASES = ("grid_l1_a", "grid_l2_a", "grid_l3_a")
 QUANTITIES = ("grid_w", "pv_w", "battery_w", "battery_soc_pct", *PHASES)
 
 
-class HttpMeterSettings(_Settings):
+class HttpMeterSettings(Written):
     """A meter that answers JSON over HTTP. Signs: grid + = import, battery + = discharging, pv is never negative."""
 
     url: Annotated[str, AfterValidator(_checked_url)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, MeterRead, ReadFailed
 from sunbox.core.model import MeterReading
@@ -16,6 +16,7 @@ from sunbox.core.settings import MeterSettings
 from sunbox.dialects.powerwall.facts import LiveStatus
 from sunbox.dialects.tesla.outcomes import Failed
 from sunbox.drivers.base import Emit
+from sunbox.drivers.exchange import refused_by_meter
 from sunbox.drivers.outage import Outage
 from sunbox.drivers.powerwall.cloud import CloudSite
 from sunbox.drivers.powerwall.holder import Holder, reading_of
@@ -94,15 +95,7 @@ class PowerwallDriver:
 
     async def send(self, effect: Send) -> CommandEnded:
         """Refuse: a meter takes no commands."""
-        return CommandEnded(
-            at=self._clock.now(),
-            device_id=self._meter.id,
-            exchange_id=effect.exchange_id,
-            outcome=Outcome.REFUSED,
-            cause=Cause.INVALID,
-            detail="a meter takes no commands",
-            billed=0,
-        )
+        return refused_by_meter(self._meter.id, effect, self._clock.now())
 
     async def read(self, effect: Read) -> MeterRead | ReadFailed:
         """Read once."""

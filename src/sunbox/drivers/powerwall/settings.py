@@ -7,23 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from sunbox.dialects.powerwall.hold import Manner, Method, ReservePolicy
 from sunbox.drivers.tesla.settings import BaseUrl
+from sunbox.drivers.written import Written
 
 CLOUD_INTERVAL_S, LOCAL_INTERVAL_S = 60.0, 5.0
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
 
 
 def _interval_s(known: dict[str, Any]) -> float:
@@ -31,7 +21,7 @@ def _interval_s(known: dict[str, Any]) -> float:
     return LOCAL_INTERVAL_S if is_home else CLOUD_INTERVAL_S
 
 
-class LocalSettings(_Settings):
+class LocalSettings(Written):
     """The gateway at home."""
 
     url: BaseUrl
@@ -42,7 +32,7 @@ class LocalSettings(_Settings):
     """What it is told beside the password; most take any."""
 
 
-class PowerwallMeterSettings(_Settings):
+class PowerwallMeterSettings(Written):
     """A Powerwall: grid, sun and battery in one. Through Tesla's cloud, or at home (`local`, `proxy`), which costs nothing."""
 
     site: Annotated[int | None, Field(ge=1)] = None

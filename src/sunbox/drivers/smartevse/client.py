@@ -17,8 +17,8 @@ from sunbox.dialects.smartevse.reading import is_smartevse
 from sunbox.dialects.smartevse.replies import query_to_wire, reply_from_wire, results_from_reply
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import Document, document_from_wire
-from sunbox.drivers.exchange import Failed, Pace
-from sunbox.net.http import AnswerRefusedError, ClientFactory, describe, was_sent
+from sunbox.drivers.exchange import Failed, Pace, exchanged
+from sunbox.net.http import ClientFactory
 
 GAP_S = 0.5
 """At least so long from one request to the next."""
@@ -128,26 +128,8 @@ class HttpLink:
 
     async def _request(self, method: str, target: str) -> httpx2.Response | Failed:
         is_set = method == "POST"
-        for is_last in (is_set, True):
-            async with self._pace:
-                try:
-                    answer = await self._exchange(method, target)
-                except AnswerRefusedError as error:
-                    return Failed(cause=Cause.BAD_ANSWER, detail=describe(error), is_maybe_done=is_set)
-                except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
-                    # with too many connections it closes without a word: reading twice does no harm
-                    if is_last:
-                        return Failed(cause=Cause.NO_ANSWER, detail=describe(error), is_maybe_done=is_set)
-                except httpx2.TransportError as error:
-                    sent = was_sent(error)
-                    return Failed(
-                        cause=Cause.NO_ANSWER if sent else Cause.UNREACHABLE,
-                        detail=describe(error),
-                        is_maybe_done=is_set and sent,
-                    )
-                else:
-                    return _judged(answer, is_set=is_set)
-        raise AssertionError  # the loop's last round returns
+        answer = await exchanged(lambda: self._exchange(method, target), self._pace, is_set=is_set)
+        return answer if isinstance(answer, Failed) else _judged(answer, is_set=is_set)
 
     async def _exchange(self, method: str, target: str) -> httpx2.Response:
         if self._client is None:

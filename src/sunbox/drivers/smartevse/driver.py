@@ -7,19 +7,16 @@ contactor are stored in its flash, so they are written only where they are not s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
+from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
-from sunbox.core.resilience import Backoff
 from sunbox.dialects.smartevse.reading import (
-    FLOWING_A,
     PHASE_CONTACTORS,
     is_override,
     phases_set_of,
@@ -32,8 +29,7 @@ from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Access, Contactor, Meter, Mode, Regime, State
 from sunbox.drivers.base import Emit
 from sunbox.drivers.exchange import Failed
-from sunbox.drivers.news import News
-from sunbox.drivers.outage import Outage
+from sunbox.drivers.polling import Polling, doubt_of, loop_s, read_back
 from sunbox.drivers.smartevse.client import HttpLink, Link, Links
 from sunbox.drivers.smartevse.feeder import Feeder
 from sunbox.drivers.smartevse.mqtt_link import MqttLink
@@ -42,14 +38,6 @@ from sunbox.drivers.smartevse.words import advice_for, told_of
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory
 
-FAST_S = 1.0
-"""How often it is read while the effect of a command is awaited."""
-FAST_FOR_S = 20.0
-"""For how long at most."""
-IDLE_S = 10.0
-"""How often it is read while no car is there, or none may charge."""
-FRESH_S = 2.5
-"""How old a document may be to prove that something is so already."""
 BACK_S = 1.0
 """How long it is waited before reading back: topics are published once a second."""
 READS_BACK = 3
@@ -57,12 +45,6 @@ LETS_GO_S = 15.0
 """So long a car may take to stop: after 6 s the box opens its contactor anyway."""
 SWITCHES_S = 45.0
 """So long after a switch of phases, a car that does not charge yet is about to."""
-TREMBLES_S = 10.0
-"""The instant of its boot, computed anew with each document, differs by less than this."""
-
-BUSY_BACKOFF = Backoff(5.0, 60.0)
-SILENT_BACKOFF = Backoff(5.0, 30.0)
-"""How long it is left alone after failures in a row: nobody wants to wait long for a box that is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +53,6 @@ class _Known:
 
     document: Document
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Awaited:
-    """The effect of a command, for which it is read faster."""
-
-    is_seen: Callable[[ChargerReading], bool]
-    until_s: float
 
 
 class SmartEvseDriver:
@@ -110,23 +84,16 @@ class SmartEvseDriver:
         self._settings = settings
         self._clock = clock
         self._link: Link = link or _link_of(device_id, settings, links or Links(clients))
-        self._outage = Outage(device_id)
+        self._polling = Polling(device_id, clock, settings.interval_s)
         self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_currents and balance else None
         if isinstance(self._link, HttpLink):
             self._link.is_fed = settings.feeds_currents
-        self._emit: Emit | None = None
         self._known: _Known | None = None
-        self._news = News()
         self._before: ChargerReading | None = None
         self._has_charged = False
         self._next_a: int | None = None
-        self._started_at: datetime | None = None
-        self._boot_at: datetime | None = None
         self._is_switching = False
         self._switch_until_s = float("-inf")
-        self._failures = 0
-        self._awaited: _Awaited | None = None
-        self._hurry = asyncio.Event()
 
     @property
     def device_id(self) -> str:
@@ -135,27 +102,15 @@ class SmartEvseDriver:
 
     async def run(self, emit: Emit) -> None:
         """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
-        self._emit = emit
         async with asyncio.TaskGroup() as group:
             if self._feeder is not None:
                 group.create_task(self._feeder.run(), name=self._device_id)
-            while True:
-                event = await self._poll()
-                if self._news.is_in(event):
-                    emit(event)
-                self._hurry.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._wait_s(event)):
-                        await self._hurry.wait()
+            await self._polling.run(emit, self._poll)
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
         ended = await self._tell(effect.command)
-        if ended.outcome in (Outcome.APPLIED, Outcome.UNCONFIRMED):
-            seen = _EFFECTS[effect.command.name]
-            value = effect.command.value
-            self._awaited = _Awaited(lambda reading: seen(reading, value), _loop_s() + FAST_FOR_S)
-            self._hurry.set()
+        self._polling.await_effect(effect.command, ended)
         return replace(ended, exchange_id=effect.exchange_id)
 
     async def read(self, effect: Read) -> ChargerRead | ReadFailed:
@@ -197,7 +152,7 @@ class SmartEvseDriver:
         """
         found = await self._link.tell(parameters)
         if isinstance(found, Failed):
-            raise SunboxError(self._why(found) + _doubt_of(found))
+            raise SunboxError(self._why(found) + doubt_of(found))
         return found
 
     async def post(self, path: str, parameters: Mapping[str, str]) -> Json:
@@ -210,7 +165,7 @@ class SmartEvseDriver:
             raise SunboxError(f"{self._device_id}: that needs HTTP; write its `url`, and leave api out")
         found = await self._link.post(path, parameters)
         if isinstance(found, Failed):
-            raise SunboxError(self._why(found) + _doubt_of(found))
+            raise SunboxError(self._why(found) + doubt_of(found))
         return found
 
     def _why(self, failed: Failed) -> str:
@@ -222,25 +177,11 @@ class SmartEvseDriver:
 
     async def _poll(self) -> ChargerRead | ReadFailed:
         found = await self._link.read()
-        now = self._clock.now()
         if isinstance(found, Failed):
-            self._failures += 1
-            self._outage.failed(found.cause, found.detail)
-            backoff = BUSY_BACKOFF if found.cause is Cause.BUSY else SILENT_BACKOFF
-            return ReadFailed(
-                at=now,
-                device_id=self._device_id,
-                exchange_id=None,
-                what=ReadKind.DATA,
-                cause=found.cause,
-                detail=found.detail,
-                retry_after_s=max(self._settings.interval_s, backoff.wait_s(self._failures)),
-            )
-        self._failures = 0
-        self._outage.worked()
+            return self._polling.failed(found)
         if self._feeder is not None:
             self._feeder.look_at(found)
-        return ChargerRead(at=now, charger_id=self._device_id, reading=self._reading(found))
+        return self._polling.read(self._reading(found))
 
     def _reading(self, document: Document) -> ChargerReading:
         """Return what a document says, and take note of it."""
@@ -263,54 +204,31 @@ class SmartEvseDriver:
             self._next_a = None  # somebody else has started it
         if self._next_a is not None and reading.is_enabled is False:
             reading = replace(reading, amps_set_a=self._next_a)
-        reading = replace(reading, started_at=self._steady(reading.started_at))
+        reading = replace(reading, started_at=self._polling.steady(reading.started_at))
         return self._while_switching(reading)
 
     def _while_switching(self, reading: ChargerReading) -> ChargerReading:
         """Return a reading as it is meant while the driver itself stops and starts it for other phases."""
-        if not self._is_switching and _loop_s() >= self._switch_until_s:
+        if not self._is_switching and loop_s() >= self._switch_until_s:
             return reading
         if not self._is_switching and (reading.status is ChargerStatus.C or reading.told is False):
             self._switch_until_s = float("-inf")
             return replace(reading, told=None) if reading.told is True else reading
         return replace(reading, is_switching=True, is_enabled=True, told=None, holds=None)
 
-    def _steady(self, boot_at: datetime | None) -> datetime | None:
-        """Return when it booted, the same instant again until it boots anew: what is computed trembles with the network."""
-        if boot_at is None:
-            return self._started_at
-        if self._boot_at is None or abs((boot_at - self._boot_at).total_seconds()) > TREMBLES_S:
-            self._started_at = boot_at
-        self._boot_at = boot_at  # a clock that drifts is followed
-        return self._started_at
-
-    def _wait_s(self, event: ChargerRead | ReadFailed) -> float:
-        if isinstance(event, ReadFailed):
-            return event.retry_after_s or self._settings.interval_s
-        awaited = self._awaited
-        if awaited is not None:
-            if _loop_s() < awaited.until_s and not awaited.is_seen(event.reading):
-                return FAST_S
-            self._awaited = None
-        reading = event.reading
-        is_still = reading.status is ChargerStatus.A or (reading.status is ChargerStatus.B and not reading.is_enabled)
-        is_slow = is_still and not reading.is_switching
-        return max(self._settings.interval_s, IDLE_S) if is_slow else self._settings.interval_s
-
     # --- telling -------------------------------------------------------------------------------------------------
 
     async def _tell(self, command: Command) -> CommandEnded:
         """Tell a command by what is known; where that says that nothing is to be done, or is all too old, it is read before."""
         known = self._known
-        is_fresh = known is not None and (self._clock.now() - known.at).total_seconds() <= FRESH_S
+        is_fresh = known is not None and self._polling.is_fresh(known.at)
         if known is not None and (is_fresh or command.name is not CommandName.SET_PHASES):
             ended = await self._tell_at(known.document, command)
             if is_fresh or ended.outcome is not Outcome.ALREADY_SET:
                 return ended
-        found = await self._link.read()
+        found = await self._read_told()
         if isinstance(found, Failed):
-            return self._ended(Outcome.NOT_DELIVERED, found.cause, found.detail)
-        self._tell_reading(found)
+            return self._polling.ended(Outcome.NOT_DELIVERED, found.cause, found.detail)
         return await self._tell_at(found, command)
 
     async def _tell_at(self, document: Document, command: Command) -> CommandEnded:
@@ -324,16 +242,16 @@ class SmartEvseDriver:
             case Command(name=CommandName.SET_PHASES, value=(1 | 3) as phases):
                 return await self._set_phases(document, phases)
             case _:
-                return self._ended(Outcome.REFUSED, Cause.INVALID, f"a SmartEVSE knows no {command.name.value}")
+                return self._polling.ended(Outcome.REFUSED, Cause.INVALID, f"a SmartEVSE knows no {command.name.value}")
 
     async def _start(self, document: Document) -> CommandEnded:
         base = self._base(document)
         if base is Mode.SMART and document.read("settings.mains_meter") == METER_TEXTS[Meter.DISABLED]:
             words = "it has no mains meter and ignores SMART; write base_mode: normal"
-            return self._ended(Outcome.REFUSED, Cause.INVALID, words)
+            return self._polling.ended(Outcome.REFUSED, Cause.INVALID, words)
         is_waiting = word_of(document) is None and document.mode is not Mode.SOLAR
         if document.mode is base and not is_waiting:
-            return self._ended(Outcome.ALREADY_SET)
+            return self._polling.ended(Outcome.ALREADY_SET)
         wanted = {"mode": str(int(base))}
         if self._next_a is not None:
             wanted["override_current"] = str(self._next_a * 10)
@@ -355,7 +273,7 @@ class SmartEvseDriver:
 
     async def _stop(self, document: Document) -> CommandEnded:
         if word_of(document) is False:
-            return self._ended(Outcome.ALREADY_SET)
+            return self._polling.ended(Outcome.ALREADY_SET)
         # before 3.8 there is no PAUSE, and access is no number
         is_old = isinstance(document.at("evse.access"), bool)
         ended = await self._write({"mode": str(int(Mode.OFF if is_old else Mode.PAUSE))})
@@ -366,7 +284,7 @@ class SmartEvseDriver:
     async def _set_amps(self, document: Document, amps_a: int) -> CommandEnded:
         if is_override(document, amps_a):
             self._next_a = None
-            return self._ended(Outcome.ALREADY_SET)
+            return self._polling.ended(Outcome.ALREADY_SET)
         wanted = {"override_current": str(amps_a * 10)}
         if document.regime is Regime.SOLAR and document.access == Access.ON:
             return await self._write({"mode": str(int(self._base(document))), **wanted}, _allowed_amps(document))
@@ -381,24 +299,28 @@ class SmartEvseDriver:
         """Keep a current for the start: left in SOLAR it hears none, and to leave it is to start, so both are told together."""
         low_a, high_a = document.read("settings.current_min") or 0, document.read("settings.current_max")
         if amps_a < low_a or (high_a is not None and amps_a > high_a):
-            return self._ended(Outcome.REFUSED, Cause.REFUSED, f"{amps_a} A{_allowed_amps(document)}")
+            return self._polling.ended(Outcome.REFUSED, Cause.REFUSED, f"{amps_a} A{_allowed_amps(document)}")
         if self._next_a == amps_a:
-            return self._ended(Outcome.ALREADY_SET)
+            return self._polling.ended(Outcome.ALREADY_SET)
         self._next_a = amps_a
         self._tell_reading(document)
-        return self._ended(Outcome.APPLIED, detail="it is told with the next start: in SOLAR it hears no current")
+        return self._polling.ended(
+            Outcome.APPLIED, detail="it is told with the next start: in SOLAR it hears no current"
+        )
 
     # --- phases --------------------------------------------------------------------------------------------------
 
     async def _set_phases(self, document: Document, phases: int) -> CommandEnded:
         if not self._settings.can_switch_phases:
-            return self._ended(Outcome.REFUSED, Cause.INVALID, "switch_phases is false, or it is wired to one phase")
+            return self._polling.ended(
+                Outcome.REFUSED, Cause.INVALID, "switch_phases is false, or it is wired to one phase"
+            )
         if document.contactor is Contactor.NOT_PRESENT:
-            return self._ended(Outcome.REFUSED, Cause.INVALID, "it has no second contactor (`enable_C2`)")
+            return self._polling.ended(Outcome.REFUSED, Cause.INVALID, "it has no second contactor (`enable_C2`)")
         contactor = PHASE_CONTACTORS[phases]
         # the contactor of one that charges stays where it is, whatever is set
         if phases_set_of(document) == phases and (document.contactor is contactor or document.state is not State.C):
-            return self._ended(Outcome.ALREADY_SET)
+            return self._polling.ended(Outcome.ALREADY_SET)
         wanted = {} if document.contactor is contactor else {"enable_C2": str(int(contactor))}
         if document.access != Access.ON or document.state not in (State.C, State.COMM_C, State.COMM_C_OK, State.C1):
             return await self._write(wanted)
@@ -407,7 +329,7 @@ class SmartEvseDriver:
             return await self._switch_while_charging(document, wanted)
         finally:
             self._is_switching = False
-            self._switch_until_s = _loop_s() + SWITCHES_S
+            self._switch_until_s = loop_s() + SWITCHES_S
 
     async def _switch_while_charging(self, document: Document, wanted: Mapping[str, str]) -> CommandEnded:
         """Stop it, set its second contactor, which moves at the next start, and start it again as it was."""
@@ -416,7 +338,7 @@ class SmartEvseDriver:
         if stopped.outcome not in (Outcome.APPLIED, Outcome.ALREADY_SET):
             return stopped
         await self._let_go()
-        switched = await self._write(wanted) if wanted else self._ended(Outcome.APPLIED)
+        switched = await self._write(wanted) if wanted else self._polling.ended(Outcome.APPLIED)
         started = await self._write({"mode": str(int(mode))})
         if started.outcome is not Outcome.APPLIED:
             return replace(started, outcome=Outcome.UNCONFIRMED, detail=f"it is not started again: {started.detail}")
@@ -424,14 +346,11 @@ class SmartEvseDriver:
 
     async def _let_go(self) -> None:
         """Wait until it has opened its contactors."""
-        until_s = _loop_s() + LETS_GO_S
-        while _loop_s() < until_s:
+        until_s = loop_s() + LETS_GO_S
+        while loop_s() < until_s:
             await asyncio.sleep(BACK_S)
-            found = await self._link.read()
-            if isinstance(found, Failed):
-                continue
-            self._tell_reading(found)
-            if found.state not in (State.C, State.C1, State.D):
+            found = await self._read_told()
+            if not isinstance(found, Failed) and found.state not in (State.C, State.C1, State.D):
                 return
 
     # --- writing -------------------------------------------------------------------------------------------------
@@ -440,49 +359,33 @@ class SmartEvseDriver:
         """Tell parameters in one request, and read them back."""
         sent = await self._link.tell(parameters)
         if isinstance(sent, Failed) and not sent.is_maybe_done:
-            return self._ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
+            return self._polling.ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
         if not isinstance(sent, Failed):
             refused = [f"{name}: {words}" for name, words in sent.items() if words is not None]
             if refused:
                 self._known = None  # one request may have done a part: the next reading tells
-                return self._ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused) + allowed)
-        detail = sent.detail if isinstance(sent, Failed) else "what it reads back is not what it was told"
-        cause = sent.cause if isinstance(sent, Failed) else Cause.BAD_ANSWER
-        for _ in range(READS_BACK):
-            await asyncio.sleep(BACK_S)
-            found = await self._link.read()
-            if isinstance(found, Failed):
-                if not isinstance(sent, Failed):
-                    cause, detail = found.cause, f"it took it, and could not be read back: {found.detail}"
-                continue
-            self._tell_reading(found)
-            if all(is_as_told(found, name, text) for name, text in parameters.items()):
-                return self._ended(Outcome.APPLIED)
+                return self._polling.ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused) + allowed)
+        found = await read_back(
+            self._read_told,
+            lambda document: all(is_as_told(document, name, text) for name, text in parameters.items()),
+            sent if isinstance(sent, Failed) else None,
+            times=READS_BACK,
+            every_s=BACK_S,
+        )
+        if not isinstance(found, Failed):
+            return self._polling.ended(Outcome.APPLIED)
         self._known = None  # what is not known is read before the next command
-        return self._ended(Outcome.UNCONFIRMED, cause, detail)
+        return self._polling.ended(Outcome.UNCONFIRMED, found.cause, found.detail)
+
+    async def _read_told(self) -> Document | Failed:
+        """Read once, and let it be known at once."""
+        found = await self._link.read()
+        if not isinstance(found, Failed):
+            self._tell_reading(found)
+        return found
 
     def _tell_reading(self, document: Document) -> None:
-        """Let a reading made for a command be known at once."""
-        reading = self._reading(document)
-        self._outage.worked()
-        self._failures = 0
-        if self._emit is not None:
-            event = ChargerRead(at=self._clock.now(), charger_id=self._device_id, reading=reading)
-            self._news.take(event)
-            self._emit(event)
-
-    def _ended(self, outcome: Outcome, cause: Cause | None = None, detail: str = "") -> CommandEnded:
-        retry_after_s = BUSY_BACKOFF.wait_s(1) if cause is Cause.BUSY else None
-        return CommandEnded(
-            at=self._clock.now(),
-            device_id=self._device_id,
-            exchange_id=0,
-            outcome=outcome,
-            cause=cause,
-            detail=detail,
-            retry_after_s=retry_after_s,
-            billed=0,
-        )
+        self._polling.tell(self._reading(document))
 
 
 def _link_of(device_id: str, settings: SmartEvseSettings, links: Links) -> Link:
@@ -491,33 +394,6 @@ def _link_of(device_id: str, settings: SmartEvseSettings, links: Links) -> Link:
     return links.to(settings.url or "", settings.timeout_s)
 
 
-def _loop_s() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _doubt_of(failed: Failed) -> str:
-    return "; whether it was done is not known: read it" if failed.is_maybe_done else ""
-
-
 def _allowed_amps(document: Document) -> str:
     low_a, high_a = document.read("settings.current_min"), document.read("settings.current_max")
     return "" if low_a is None or high_a is None else f"; allowed: {low_a} to {high_a} A"
-
-
-def _is_flowing(reading: ChargerReading) -> bool:
-    return reading.current_a is not None and max(reading.current_a) >= FLOWING_A
-
-
-def _is_offered(reading: ChargerReading, value: int | None) -> bool:
-    return not _is_flowing(reading) or (
-        value is not None and reading.current_a is not None and abs(max(reading.current_a) - value) < 1.0
-    )
-
-
-_EFFECTS: Mapping[CommandName, Callable[[ChargerReading, int | None], bool]] = {
-    CommandName.START: lambda reading, _: reading.status is ChargerStatus.C and _is_flowing(reading),
-    CommandName.STOP: lambda reading, _: not _is_flowing(reading) and reading.status is not ChargerStatus.C,
-    CommandName.SET_AMPS: _is_offered,
-    CommandName.SET_PHASES: lambda reading, value: not reading.is_switching and reading.phases == value,
-}
-"""How a reading shows that a command has had its effect."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, Outcome, ReadKind
+from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.effects import Read, Send
 from sunbox.core.events import CommandEnded, MeterRead, ReadFailed
 from sunbox.core.model import MeterReading
@@ -27,7 +27,7 @@ from sunbox.dialects.smartevse.reading import (
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Meter
 from sunbox.drivers.base import Emit
-from sunbox.drivers.exchange import Failed
+from sunbox.drivers.exchange import Failed, refused_by_meter
 from sunbox.drivers.outage import Outage
 from sunbox.drivers.smartevse.client import Links
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings
@@ -70,15 +70,7 @@ class SmartEvseMeterDriver:
 
     async def send(self, effect: Send) -> CommandEnded:
         """Refuse: a meter takes no commands."""
-        return CommandEnded(
-            at=self._clock.now(),
-            device_id=self._meter.id,
-            exchange_id=effect.exchange_id,
-            outcome=Outcome.REFUSED,
-            cause=Cause.INVALID,
-            detail="a meter takes no commands",
-            billed=0,
-        )
+        return refused_by_meter(self._meter.id, effect, self._clock.now())
 
     async def read(self, effect: Read) -> MeterRead | ReadFailed:
         """Read once."""

@@ -6,12 +6,12 @@ The keys that every charger and every meter has belong to `config/`, not here.
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sunbox.core.settings import Capabilities, PhaseSwitch
 from sunbox.dialects.smartevse.listening import prefixes_of
+from sunbox.drivers.written import Written, bare_address
 from sunbox.net.mqtt import BrokerSettings
 
 LEAST_A, MOST_A = 6, 80
@@ -21,34 +21,15 @@ Base = Literal["auto", "smart", "normal"]
 
 
 def _checked_url(url: str) -> str:
-    """Return the address of a box without its last slash."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("allowed is an address such as http://192.168.0.76")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("allowed is a bare address without user, ? and #; the box has no password")
-    if parts.port == 0:
-        raise ValueError("allowed are ports from 1 to 65535")
-    if parts.path.rstrip("/").endswith(("/settings", "/currents")):
-        raise ValueError(f"write the address alone, without {parts.path}")
-    return url.rstrip("/")
+    return bare_address(
+        url, example="http://192.168.0.76", why="the box has no password", paths=("/settings", "/currents")
+    )
 
 
 Url = Annotated[str, AfterValidator(_checked_url)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
-
-
-class SmartEvseSettings(_Settings):
+class SmartEvseSettings(Written):
     """One SmartEVSE v3, firmware 3.5 or later, over HTTP or MQTT. As a master it is told alone; nodes follow it."""
 
     url: Url | None = None
@@ -112,7 +93,7 @@ class SmartEvseSettings(_Settings):
         return self.switch_phases and self.phases == 3
 
 
-class SmartEvseMeterSettings(_Settings):
+class SmartEvseMeterSettings(Written):
     """A meter of a SmartEVSE, read over HTTP, together with the charger of the same address if there is one."""
 
     url: Url

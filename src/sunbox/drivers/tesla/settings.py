@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
 from sunbox.dialects.tesla.outcomes import is_tesla_url
 from sunbox.dialects.tesla.proxies import ProxyKind
 from sunbox.dialects.tesla.table import AUTH_URLS, BASE_URLS, PRICES
+from sunbox.drivers.written import Written
 
 Region = Literal["na", "eu", "cn"]
 CommandWay = Literal["proxy", "fleet"]
@@ -67,18 +68,7 @@ Vin = Annotated[str, AfterValidator(_checked_vin)]
 Price = Annotated[float, Field(ge=0, le=100)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
-
-
-class TeslaPrices(_Settings):
+class TeslaPrices(Written):
     """Money per request. What is not written costs what Tesla's billing page says (dollars)."""
 
     state: Price = PRICES[RequestKind.STATE]
@@ -97,7 +87,7 @@ class TeslaPrices(_Settings):
         return {kind: getattr(self, kind.value) for kind in RequestKind}
 
 
-class TeslaAccountSettings(_Settings):
+class TeslaAccountSettings(Written):
     """The account with Tesla. An address that is not written is the token file's, else that of the region."""
 
     account: Annotated[Path, Field(strict=False)] = Path("tokens.json")
@@ -114,7 +104,7 @@ class TeslaAccountSettings(_Settings):
     """Money per request, where it differs from Tesla's price list."""
 
 
-class TeslaVehicleSettings(_Settings):
+class TeslaVehicleSettings(Written):
     """One Tesla."""
 
     vin: Vin

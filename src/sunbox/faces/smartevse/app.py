@@ -23,6 +23,7 @@ from sunbox.dialects.smartevse.query import MOST_QUERY_BYTES, parameters_from_qu
 from sunbox.dialects.smartevse.table import V3_7
 from sunbox.dialects.smartevse.wire import document_to_wire
 from sunbox.faces.answer import FOREIGN_PAGE, MAX_BODY_BYTES, is_foreign_page, json_answer
+from sunbox.net.serving import open_connections_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +35,10 @@ TOO_LONG = "URI too long\n"
 FAILED = "Internal server error\n"
 """What the device's web server writes."""
 
-MOST_REQUESTS = 8
-"""How many are answered at a time."""
+MOST_CONNECTIONS = 8
+"""How many may be open, idle ones counted; while there are more, a request is told that it is busy."""
+MOST_ACCEPTED = MOST_CONNECTIONS + 1
+"""How many the server is to take at all: a further one is closed without a word (`net/serving.py`)."""
 PIECE_BYTES = 1460
 """Length of the pieces in which newer firmware answers."""
 LINE_END = b"\r\n"
@@ -118,7 +121,8 @@ class SmartEvseEndpoint:
             self._under_way -= 1
 
     def _respond(self, scope: Scope) -> Response:
-        if self._under_way > MOST_REQUESTS:
+        # where nobody counts connections, each request has one
+        if (open_connections_of(scope) or self._under_way) > MOST_CONNECTIONS:
             return Response(BUSY, 503, {"connection": "close"}, media_type=_TEXT)
         try:
             return self._answer(scope)
