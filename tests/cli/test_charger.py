@@ -196,7 +196,7 @@ def discovered(monkeypatch):
 
 
 def test_discover_prints_the_lines_to_write(run, discovered):
-    discovered(Found("192.168.0.75", 80, "000001", "Garage"))
+    discovered(Found("192.168.0.75", 80, "000001", "Garage", "goe"))
     ran = run("charger", "discover")
     assert ran.out == 'chargers:\n  - {id: garage, driver: goe, url: "http://192.168.0.75"}   # Garage 000001\n'
     ran = run("charger", "discover", "--json")
@@ -211,7 +211,7 @@ def test_discover_says_when_nobody_answered(run, discovered):
 
 
 def test_discover_finds_smartevses_too(run, discovered):
-    box = smartevse_discovery.Found("192.168.0.76", 80, "1234", "SmartEVSE-1234")
-    discovered(Found("192.168.0.75", 80, "000001", "Garage"), boxes=[box])
+    box = Found("192.168.0.76", 80, "1234", "SmartEVSE-1234", "smartevse")
+    discovered(Found("192.168.0.75", 80, "000001", "Garage", "goe"), boxes=[box])
     ran = run("charger", "discover")
     assert '  - {id: charger2, driver: smartevse, url: "http://192.168.0.76"}   # SmartEVSE-1234\n' in ran.out

@@ -166,7 +166,16 @@ class Ports(NamedTuple):
         """Return what is served of a home."""
         apps = home.apps(tesla_port=self.tesla, meter_port=self.meter, world_port=self.world, gateway_port=self.gateway)
         secure = {} if home.gateway is None else {self.gateway: home.gateway.tls()}
-        return [Listener(app=app, host="127.0.0.1", port=port, tls=secure.get(port)) for port, app in apps.items()]
+        return [
+            Listener(
+                app=app,
+                host="127.0.0.1",
+                port=port,
+                tls=secure.get(port),
+                most_connections=getattr(app, "most_connections", None),
+            )
+            for port, app in apps.items()
+        ]
 
 
 async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folder: Path, stop: asyncio.Event) -> None:

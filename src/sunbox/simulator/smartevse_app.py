@@ -131,6 +131,8 @@ def listener_of(live: SmartEvseLife, port: int, host: str = "127.0.0.1") -> List
 class HouseSmartEvseApp:
     """The web server of a box in the world, as long as it can be reached (ASGI)."""
 
+    most_connections = MOST_ACCEPTED
+
     def __init__(self, charger: HouseSmartEvse, sync: Callable[[], None]) -> None:
         """Serve a box; `sync` brings the world that it lives in up to the present."""
         self._charger, self._sync = charger, sync
