@@ -24,7 +24,7 @@ from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.draw import draw_at
 from sunbox.core.effects import Remember
 from sunbox.core.events import ChargerRead
-from sunbox.core.model import ChargerReading, ChargerStatus, Charging, Mode, Override
+from sunbox.core.model import ChargerReading, ChargerStatus, Charging, Mode, Override, Session
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import Capabilities, CircuitSettings, LoadpointSettings, Settings, as_own_chargers
 from sunbox.core.snapshot import snapshot
@@ -601,3 +601,29 @@ def test_what_is_offered_to_a_car_that_takes_nothing_is_held_on_its_fuse() -> No
     bench = Bench(settings=two, boxes=boxes, cars={"none": Car(is_plugged=False)})
     bench.advance(300)
     assert (boxes["box"].amps_a, boxes["other"].amps_a) == (6, 14)
+
+
+def session_of(bench: Bench) -> Session:
+    session = bench.state.loadpoints["garage"].memory.session
+    assert session is not None
+    return session
+
+
+def test_a_car_that_takes_less_than_the_box_offers_does_not_swing_between_the_phases() -> None:
+    """A box of 32 A and a car of 16 A: on one phase there is no more to be had than the car takes."""
+    settings = box_settings(replace(WALLBOX, max_a=32))
+    bench = charging(Box(told=False, max_a=32, amps_a=32, takes_a=16.0), settings, pv_w=2500.0)
+    bench.pv_w = 5500.0 + bench.load_w
+    bench.advance(3 * 3600)
+    switches = [value for name, value in told(bench) if name == "set_phases"]
+    assert (switches, bench.shown.phases) == ([1, 3], 3)
+    bench.pv_w = 3000.0
+    bench.advance(1800)
+    assert bench.shown.phases == 1
+    assert session_of(bench).takes_a == 16
+    bench.boxes["box"].takes_a = None  # it was the cold
+    bench.advance(300)
+    assert session_of(bench).takes_a == 16
+    bench.pv_w = 4600.0
+    bench.advance(60)
+    assert session_of(bench).takes_a is None

@@ -154,8 +154,14 @@ def _on_phases(
     if not most:
         return lp, can
 
+    session = lp.memory.session
+    takes_a = session.takes_a if session is not None else None
+
     def on(phases: int) -> Range:
-        return can if phases == can.phases else within_room(circuits, _on(stance, phases))
+        if phases == can.phases:
+            return can
+        other = within_room(circuits, _on(stance, phases))
+        return other if takes_a is None else replace(other, max_a=min(other.max_a, takes_a))
 
     fixed = stance.fixed_phases
     if fixed is not None:

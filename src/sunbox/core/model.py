@@ -241,6 +241,7 @@ class Session:
     has_started: bool = False  #: charging was started at least once
     was_stopped: bool = False  #: the last word of a person or program was stop
     meddled_at: tuple[datetime, ...] = ()  #: the last times somebody else changed the current
+    takes_a: int | None = None  #: all that the car took when it might have taken more; None = it has not been seen to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

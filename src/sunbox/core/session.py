@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from sunbox.core.behind import is_at_charger
-from sunbox.core.belief import is_charging, is_flowing
+from sunbox.core.belief import is_charging, is_flowing, takes_less
 from sunbox.core.model import Charging, Mode, Override, Session, VehicleFacts
 from sunbox.core.values import replace
 
@@ -61,8 +62,17 @@ def note_reading(
         )
         if (is_flowing(now) or was_begun) and not session.has_started:
             session = replace(session, has_started=True)
+        if (takes_a := _taken_a(session.takes_a, now)) != session.takes_a:
+            session = replace(session, takes_a=takes_a)
         if draft.loadpoints[loadpoint.id].memory.session != session:
             draft.remember_loadpoint(loadpoint.id, session=session)
+
+
+def _taken_a(before_a: int | None, now: VehicleFacts) -> int | None:
+    """Return what is all that a car takes, until it takes more. On other phases it is likely to be the same."""
+    if takes_less(now):
+        return ceil(now.actual_a or 0.0)
+    return None if before_a is not None and (now.actual_a or 0.0) > before_a else before_a
 
 
 def end(draft: Draft, loadpoint_id: str) -> None:
