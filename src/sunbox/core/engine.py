@@ -78,6 +78,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
         draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)
     _expire_limit(draft)
+    meters.ask(draft)
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
     for vehicle_id, vehicle in draft.vehicles.items():
@@ -88,7 +89,6 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     for vehicle_id, vehicle in draft.vehicles.items():
         if vehicle.memory.orders and all(loadpoint.device_id != vehicle_id for loadpoint in state.settings.loadpoints):
             orders.serve(draft, vehicle_id)
-    meters.ask(draft)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
     effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
