@@ -11,9 +11,9 @@ from tests.core.bench import CARPORT, HOME, HOUSE, NOON, Bench, Car, after_s, fa
 from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.effects import Effect, Read, Remember
 from sunbox.core.engine import step
-from sunbox.core.events import Began, Event, MeterRead, ReadFailed, Tick
+from sunbox.core.events import Began, Event, MeterRead, ReadFailed, Tick, VehicleRead
 from sunbox.core.meters import LOOK_FOR_SUN_S
-from sunbox.core.model import Charging, Memory, MeterReading
+from sunbox.core.model import Availability, Charging, Memory, MeterReading
 from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.settings import LoadpointSettings, MeterSettings
 from sunbox.core.snapshot import snapshot
@@ -33,6 +33,8 @@ class Service:
         self.retry_after_s: float | None = None
         self.is_dead = False
         self.billed = 0
+        #: of the car, which answers nothing else
+        self.availability = Availability.ASLEEP if plugged is None else None
         self.remembered = Memory()
         given = {"meters": (CLOUD,), **about}
         charging = Charging.STOPPED if plugged else Charging.DISCONNECTED
@@ -52,6 +54,16 @@ class Service:
                 self.remembered = replace(
                     self.remembered, meters={**self.remembered.meters, **effect.memory.meters}
                 )
+            is_look = isinstance(effect, Read) and effect.device_id == "car" and effect.what is ReadKind.STATE
+            if is_look and self.availability is not None:
+                told = VehicleRead(
+                    at=self.at,
+                    vehicle_id="car",
+                    exchange_id=effect.exchange_id,  # type: ignore[union-attr]
+                    what=ReadKind.STATE,
+                    availability=self.availability,
+                )
+                self.feed(told)
             if isinstance(effect, Read) and effect.device_id == "cloud":
                 assert effect.what is ReadKind.DATA
                 self.asked.append(self.at)

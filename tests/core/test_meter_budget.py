@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.core.bench import BERLIN, HOUSE, NOON, after_s, facts_of, settings_of
+from tests.core.bench import BERLIN, BOX, HOUSE, NOON, after_s, facts_of, settings_of
 from tests.core.test_cloud_meters import CLOUD, MIDNIGHT, Service
 
 from sunbox.core.commands import Cause, ReadKind, RequestKind
 from sunbox.core.engine import step
 from sunbox.core.events import Began, Billed, MeterRead, ReadFailed, Tick
 from sunbox.core.meters import LONGEST_S
-from sunbox.core.model import Memory, MeterMemory, MeterReading, Mode, Override, Spend
+from sunbox.core.model import Availability, Memory, MeterMemory, MeterReading, Mode, Override, Spend
 from sunbox.core.reasons import ReasonCode, render
-from sunbox.core.settings import Budget, MeterSettings
+from sunbox.core.settings import Budget, LoadpointSettings, MeterSettings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.sun import after_noon_s, daylight_s
 from sunbox.core.wallbox import MeterSnapshot
@@ -317,6 +317,27 @@ def test_once_it_turns_out_to_be_connected_it_is_asked_at_once() -> None:
     assert len(service.asked) == 2
     service.advance(60)
     assert len(service.asked) == 3
+
+
+@pytest.mark.parametrize("availability", [Availability.ONLINE, Availability.UNKNOWN])
+def test_it_is_not_asked_for_one_that_does_not_sleep_and_will_say_how_it_is(availability: Availability) -> None:
+    service = Service(plugged=None)
+    service.asked.clear()
+    service.availability = availability
+    service.feed(service.began)
+    service.advance(1800)
+    assert service.asked == []
+
+
+def test_a_charger_that_did_not_speak_yet_is_not_asked_for() -> None:
+    service = Service(
+        vehicles=(),
+        chargers=(BOX,),
+        loadpoints=(LoadpointSettings(id="carport", name="Carport", charger_id="box"),),
+        meters=(CLOUD,),
+    )
+    service.advance(1800)
+    assert service.asked == []
 
 
 def test_it_is_not_asked_for_one_that_would_not_be_woken() -> None:

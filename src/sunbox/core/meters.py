@@ -3,7 +3,7 @@
 That is while a car is connected and the sun is up. All other meters are polled by their drivers.
 
 *A car of which nobody knows* whether it is connected is woken by lasting sun alone, and the sun must be seen for that: as long as
-one could be woken, they are asked, but seldom.
+one sleeps that could be woken, they are asked, but seldom.
 
 *Budget.* What the month may still cost is spread evenly over the daylight that it has left, so where that is short each reading
 waits longer for the next. Longer than `LONGEST_S` none waits, as by older readings nobody can charge: then the hours around noon
@@ -26,7 +26,7 @@ from sunbox.core.stance import is_wished
 from sunbox.core.state import MeterState
 from sunbox.core.sun import after_noon_s, daylight_s, is_up
 from sunbox.core.values import replace
-from sunbox.core.vehicle import can_pay, wake_again_at
+from sunbox.core.vehicle import ASLEEP, can_pay, wake_again_at
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
@@ -38,7 +38,7 @@ LOOK_FOR_SUN_S = 300.0
 """While the sun is down and a car is connected, so often is looked whether it is up."""
 
 SELDOM_S = 300.0
-"""Between two looks for sun that would be worth waking a car that nobody knows."""
+"""Between two looks for sun that would be worth waking a car of which nobody knows how it is."""
 
 LONGEST_S = 900.0
 """Most that the wait for the next reading is stretched."""
@@ -199,17 +199,22 @@ def _is_any_connected(draft: Draft) -> bool | None:
             continue
         if is_plugged:
             return True
-        if _would_be_woken(draft, loadpoint):
+        if _would_be_charged(draft, loadpoint):
             found = None
     return found
 
 
-def _would_be_woken(draft: Draft, loadpoint: LoadpointSettings) -> bool:
-    """Return whether a car that nobody knows would be woken now if there were sun."""
+def _would_be_charged(draft: Draft, loadpoint: LoadpointSettings) -> bool:
+    """Return whether a car that nobody knows would be woken or started now if there were sun.
+
+    One that was never seen is looked at for nothing first: awake, it is read and says how it is.
+    """
     vehicle_id = loadpoint.device_id
     vehicle = draft.vehicles[vehicle_id]
     if draft.settings_of(vehicle_id).capabilities.is_polled:
         return False  # it says by itself how it is
+    if vehicle.memory.facts is None and vehicle.availability not in ASLEEP:
+        return False
     if not is_wished(draft.loadpoints[loadpoint.id].memory.wish, vehicle):
         return False
     for until_at in (wake_again_at(vehicle), vehicle.memory.not_before_at):
