@@ -355,7 +355,7 @@ MISTAKES = [
     ),
     (
         "meters: [{id: m, driver: power, url: x, cloud: true, prices: {wake: 1}}]",
-        "1:63 meters[0].prices.wake: there is no such key; known are data, command",
+        "1:63 meters[0].prices.wake: there is no such key; known are command, data",
     ),
     ("car: {acount: x}", "1:7 car.acount: there is no such key; did you mean account?"),
     ("car: 5", "1:6 car: 5 is not a map"),

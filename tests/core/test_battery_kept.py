@@ -77,9 +77,7 @@ def test_it_is_kept_until_the_meter_of_a_circuit_is_read() -> None:
     bench = Bench(
         settings=replace(settings, circuits=(fuse,)),
         car=Car(is_awake=True, is_charging=True, amps_a=13),
-        memory=replace(
-            remembered(facts_of(Charging.CHARGING), override=Override.CHARGE, was_charging=True), site=HELD
-        ),
+        memory=replace(remembered(facts_of(Charging.CHARGING), override=Override.CHARGE, was_charging=True), site=HELD),
         battery_w=0.0,
         battery_soc_pct=60.0,
     )
@@ -98,7 +96,10 @@ def test_it_is_kept_until_the_meter_of_a_circuit_is_read() -> None:
 )
 def test_what_is_never_known_is_not_waited_for_longer_than_five_minutes(car: Car, *, has_meter: bool) -> None:
     bench = Bench(
-        settings=settings_of(site=HOLDS), car=car, memory=replace(remembered(facts_of()), site=HELD), has_meter=has_meter
+        settings=settings_of(site=HOLDS),
+        car=car,
+        memory=replace(remembered(facts_of()), site=HELD),
+        has_meter=has_meter,
     )
     bench.advance(KEPT_UNKNOWING_S - 1)
     assert bench.holds == []

@@ -51,9 +51,7 @@ class Service:
     def _take(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
             if isinstance(effect, Remember):
-                self.remembered = replace(
-                    self.remembered, meters={**self.remembered.meters, **effect.memory.meters}
-                )
+                self.remembered = replace(self.remembered, meters={**self.remembered.meters, **effect.memory.meters})
             is_look = isinstance(effect, Read) and effect.device_id == "car" and effect.what is ReadKind.STATE
             if is_look and self.availability is not None:
                 told = VehicleRead(

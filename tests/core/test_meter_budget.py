@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from tests.core.bench import BERLIN, BOX, HOUSE, NOON, after_s, facts_of, settings_of
@@ -147,7 +148,7 @@ def test_enough_money_changes_nothing(per_month: float | None, price: float) -> 
 def gaps(service: Service) -> list[float]:
     """Return the waits between two readings of one day."""
     instants = service.asked
-    found = [(b - a).total_seconds() for a, b in zip(instants, instants[1:], strict=False)]
+    found = [(b - a).total_seconds() for a, b in pairwise(instants)]
     return [gap for gap in found if gap < 4 * 3600]
 
 
@@ -247,7 +248,9 @@ def test_what_is_read_rarely_is_fresh_until_the_next_is_half_a_wait_late() -> No
     assert snapshot(service.state, service.at).is_grid_stale is True
 
 
-@pytest.mark.parametrize(("main_fuse_a", "age_s", "is_full"), [(35.0, 60.0, True), (35.0, 900.0, False), (None, 900.0, True)])
+@pytest.mark.parametrize(
+    ("main_fuse_a", "age_s", "is_full"), [(35.0, 60.0, True), (35.0, 900.0, False), (None, 900.0, True)]
+)
 def test_a_fuse_does_not_wait_for_a_meter_that_is_asked_rarely(
     main_fuse_a: float | None, age_s: float, *, is_full: bool
 ) -> None:

@@ -95,7 +95,9 @@ def test_a_car_that_costs_nothing_has_no_spend() -> None:
 def test_a_meter_says_what_asking_it_has_cost() -> None:
     wallbox = WallboxDouble()
     until_at = AT + timedelta(hours=2)
-    wallbox.site = make_site(make_loadpoint(), meters=(make_meter(), make_meter(id="roof", held_until_at=until_at, spend=None)))
+    wallbox.site = make_site(
+        make_loadpoint(), meters=(make_meter(), make_meter(id="roof", held_until_at=until_at, spend=None))
+    )
     counted, plain = ask(wallbox, "/api/v1/site").json()["meters"]
     assert (counted["id"], counted["interval_s"], counted["held_until_at"]) == ("powerwall", 412.0, None)
     assert counted["spend"]["requests_this_month"] == {"data": 1150, "command": 10}

@@ -161,10 +161,15 @@ def test_a_meter_whose_requests_are_counted() -> None:
         "daily_line_money": 0.45,
     }.items():
         assert value(series, f"sunbox_meter_{name}", meter="powerwall") == pytest.approx(expected), name
-    counts = {kind: value(series, "sunbox_meter_requests_today", meter="powerwall", kind=kind) for kind in ("data", "command")}
+    counts = {
+        kind: value(series, "sunbox_meter_requests_today", meter="powerwall", kind=kind) for kind in ("data", "command")
+    }
     assert counts == {"data": 42, "command": 2}
     assert value(series, "sunbox_meter_requests_today", meter="powerwall", kind="wake") is None
-    assert (value(series, "sunbox_meter_held", meter="held"), value(series, "sunbox_meter_age_seconds", meter="held")) == (1, None)
+    assert (
+        value(series, "sunbox_meter_held", meter="held"),
+        value(series, "sunbox_meter_age_seconds", meter="held"),
+    ) == (1, None)
     told = {name for name, labels in series if ("meter", "plain") in labels}
     assert told == {"sunbox_meter_age_seconds", "sunbox_meter_interval_seconds"}
 

@@ -23,7 +23,7 @@ from sunbox.cli.live import set_up_logs
 from sunbox.cli.output import BAD, GOOD, WARNING, say
 from sunbox.cli.paste import OwnersFile, Piece, missing_pieces, read_owners_file
 from sunbox.clock import SystemClock
-from sunbox.dialects.powerwall.hold import Method
+from sunbox.dialects.powerwall.hold_book import Method
 from sunbox.dialects.powerwall.table import READ_SCOPE, WRITE_SCOPE
 from sunbox.dialects.tesla.login import LONGEST_PASTED, scopes_in
 from sunbox.dialects.tesla.outcomes import is_tesla_url
@@ -439,10 +439,8 @@ def _lacks_energy(owner: OwnersFile, seen: Seen) -> tuple[str, ...]:
     missing = [] if seen.granted is None else [word for word in energy_scopes(owner) if word not in seen.granted]
     if not missing:
         return ()
-    return (
-        f"{owner.path} has a Powerwall, and the login lacks {' and '.join(missing)}: tick the scopes for energy products for the "
-        "application at developer.tesla.com, and log in again",
-    )
+    what_to_do = "tick the scopes for energy products for the application at developer.tesla.com, and log in again"
+    return (f"{owner.path} has a Powerwall, and the login lacks {' and '.join(missing)}: {what_to_do}",)
 
 
 def _conflicts(owner: OwnersFile, seen: Seen) -> tuple[str, ...]:

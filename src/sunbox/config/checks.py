@@ -81,7 +81,8 @@ def check_costs(reader: Reader, where: Path, own: MeterPart, *, is_counted: bool
     for key in ("prices", "budget"):
         if getattr(own, key) is not None and not is_counted:
             reader.tell(
-                (*where, key), f"nothing is paid for {own.id}, which is read at home; leave it out, or write cloud: true"
+                (*where, key),
+                f"nothing is paid for {own.id}, which is read at home; leave it out, or write cloud: true",
             )
 
 

@@ -78,7 +78,9 @@ class SpendSnapshot:
     money_this_month: float
     money_projected: float  #: for the whole month, if it goes on like this
     per_month: float | None  #: the owner's budget; None = unlimited
-    soft_line: float | None  #: of today: beyond it only what is needed; None = unlimited, and of a meter, which has none
+    soft_line: (
+        float | None
+    )  #: of today: beyond it only what is needed; None = unlimited, and of a meter, which has none
     daily_line: float | None  #: of today: beyond it only stops, and a battery's hold; None = unlimited
     requests_today: dict[str, int]
     requests_this_month: dict[str, int]
