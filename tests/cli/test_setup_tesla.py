@@ -225,6 +225,45 @@ def test_a_login_that_began_for_something_else_or_long_ago_is_not_gone_on_with(h
         assert parse_qs(urlsplit(late.url).query)["state"] != parse_qs(urlsplit(other.url).query)["state"]
 
 
+ENERGY = "energy_device_data", "energy_cmds"
+
+
+@pytest.mark.parametrize(
+    ("meter", "words", "more"),
+    [
+        ("driver: powerwall, site: 123456", (), ENERGY),
+        ("driver: powerwall, site: 123456, hold: backup", (), ENERGY),
+        ("driver: powerwall, site: 123456, hold: off", (), ENERGY[:1]),
+        ('driver: powerwall, proxy: "http://192.168.0.9:8675"', (), ()),
+        ('driver: powerwall, site: 123456, proxy: "http://192.168.0.9:8675"', (), ENERGY),
+        ('driver: http, url: "http://192.168.0.9/em", grid_w: $.w', (), ()),
+        ("driver: powerwall, site: 123456", ("--no-powerwall",), ()),
+        ('driver: http, url: "http://192.168.0.9/em", grid_w: $.w', ("--powerwall",), ENERGY),
+        (None, ("--powerwall",), ENERGY),
+        (None, (), ()),
+        ("driver: powerwall, site: 123456", ("--scopes", "openid offline_access vehicle_cmds"), None),
+    ],
+)
+def test_the_scopes_of_a_powerwall_are_asked_for_where_they_are_needed(home, log_in, meter, words, more):
+    if meter is not None:
+        (home / "sunbox.yaml").write_text(f"meters:\n  - {{id: battery, {meter}}}\n")
+    with tesla() as (url, _):
+        ran = log_in(url, *words)
+    assert ran.code == 0, ran.told
+    (asked,) = parse_qs(urlsplit(ran.url).query)["scope"]
+    assert asked == (" ".join((SCOPES, *more)) if more is not None else words[1])
+
+
+def test_a_login_that_lacks_what_the_powerwall_needs_says_so(home, log_in):
+    (home / "sunbox.yaml").write_text("meters:\n  - {id: battery, driver: powerwall, site: 123456}\n")
+    with tesla() as (url, _):
+        lacking = log_in(url, "--no-powerwall", "--json")
+        whole = log_in(url, "--json")
+    (note,) = json.loads(lacking.out)["notes"]
+    assert "the login lacks energy_device_data and energy_cmds" in note
+    assert json.loads(whole.out)["notes"] == []
+
+
 def test_json_tells_everything_and_no_secret(home, log_in):
     with tesla() as (url, _):
         ran = log_in(url, "--json")

@@ -5,9 +5,10 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from tests.faces.wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_vehicle
+from tests.faces.wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_meter, make_vehicle
 
 from sunbox.core.model import Override
 from sunbox.core.reasons import Reason, ReasonCode
@@ -96,6 +97,22 @@ def test_what_requests_have_cost_is_told_of_cars_that_cost_something(show):
     told = "requests to Model 3: today 0.024 of 0.200, this month 0.61, projected 1.83 of 2.00, wakes today 1 of 8"
     assert told in show().out.splitlines()
     assert "requests to" not in show(make_loadpoint(vehicle=make_vehicle(spend=None))).out
+
+
+def test_what_a_meter_has_cost_is_told_where_it_is_counted(show):
+    told = (
+        "requests to the meter powerwall: today 0.086 of 0.450 (42 data, 2 command), this month 2.31 (1150 data, 10 command), "
+        "projected 4.90 of 5.00"
+    )
+    until_at = datetime(2025, 6, 21, 12, 30, tzinfo=UTC)
+    out = " ".join(show(meters=(make_meter(),)).out.split())
+    assert f"{told}; asked every 412 s" in out
+    out = " ".join(show(meters=(make_meter(held_until_at=until_at),)).out.split())
+    assert f"{told}; not asked before 2025-06-21T12:30:00Z" in out
+    assert out.endswith("12:30:00Z")
+    out = " ".join(show(meters=(make_meter(is_cloud=False),)).out.split())
+    assert out.endswith(told)
+    assert "meter" not in show(meters=(make_meter(spend=None),)).out
 
 
 def test_no_loadpoint_is_said(show):

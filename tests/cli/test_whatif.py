@@ -10,6 +10,7 @@ import pytest
 from sunbox.app import REGISTRY
 from sunbox.cli.whatif import files_of, happened, home_of
 from sunbox.config.changes import change
+from sunbox.core.commands import RequestKind
 from sunbox.core.model import Mode, Override
 from sunbox.errors import ConfigError, SunboxError
 from sunbox.gateway.recorded import read_record, settings_in
@@ -42,6 +43,17 @@ def test_modes_and_budgets_are_settings_too(record):
     _, new = changed(record.settings, "loadpoints.blue.mode=off", "vehicles[0].budget.commands_per_day=48")
     assert new.loadpoints[0].mode is Mode.OFF
     assert new.vehicles[0].budget.commands_per_day == 48
+
+
+def test_what_a_meter_may_cost_is_one_too(record):
+    (house,) = record.settings.meters
+    priced = replace(house, is_cloud=True, price={RequestKind.DATA: 0.002, RequestKind.COMMAND: 0.001})
+    _, new = changed(replace(record.settings, meters=(priced,)), f"{house.id}.budget.per_month=5")
+    (meter,) = new.meters
+    assert (meter.budget.per_month, meter.price) == (5.0, priced.price)
+    at_home = replace(priced, is_cloud=False)  # of which only a hold costs
+    _, new = changed(replace(record.settings, meters=(at_home,)), f"{house.id}.interval_s=7")
+    assert new.meters == (replace(at_home, interval_s=7.0),)
 
 
 @pytest.mark.parametrize(

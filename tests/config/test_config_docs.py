@@ -55,10 +55,15 @@ def test_what_is_commented_out_in_the_example_can_be_written_too(tmp_path):
     assert text.count("#") < "\n".join(lines).count("#")
     (tmp_path / "geofence-private.csv").write_text("Cabin,52.1,13.1,,+tlwb\n")
     (tmp_path / "password.txt").write_text("long enough\n")
+    (tmp_path / "gateway-password").write_text("abcde\n")
     (tmp_path / "sunbox.yaml").write_text(text, encoding="utf-8")
     config = load(tmp_path / "sunbox.yaml", REGISTRY, {"INVERTER_PASSWORD": "x"})
     assert [place.name for place in config.settings.places] == ["Home", "Office", "Cabin"]
     assert config.faces.password.get_secret_value() == "long enough"
+    assert [(meter.id, meter.is_cloud) for meter in config.settings.meters][-2:] == [
+        ("powerwall", False),
+        ("far", True),
+    ]
 
 
 def test_the_reference_is_that_of_the_models():

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from small_drivers import REGISTRY
 
+from sunbox.app import REGISTRY as REAL
 from sunbox.config import Registry, load
+from sunbox.core.commands import RequestKind
 from sunbox.core.model import Mode
 from sunbox.core.settings import Budget, CircuitSettings, LoadpointSettings, PlaceSettings, SiteSettings
 from sunbox.errors import ConfigError
@@ -114,6 +116,36 @@ def test_a_meter_that_is_read_rarely_should_not_stand_first(write):
     assert "far stands first and is read rarely" in "\n".join(config.warnings)
     config = load(write(meters.replace("cloud: true", "cloud: false")), REGISTRY, {})
     assert "stands first" not in "\n".join(config.warnings)
+
+
+NOTHING = {RequestKind.DATA: 0.0, RequestKind.COMMAND: 0.0}
+COSTS = [
+    ("", "driver: powerwall, site: 1", NOTHING, Budget(per_month=2.0, wakes_per_day=8)),
+    ("tesla: {budget: {per_month: 7}}", "driver: powerwall, site: 1", NOTHING, Budget(per_month=7.0, wakes_per_day=8)),
+    (
+        "tesla: {budget: {per_month: 7}}",
+        "driver: powerwall, site: 1, prices: {data: 0.002}, budget: {per_month: 5, burst: 2}",
+        {RequestKind.DATA: 0.002, RequestKind.COMMAND: 0.0},
+        Budget(per_month=5.0, burst=2.0, wakes_per_day=8),
+    ),
+    (
+        "",
+        'driver: powerwall, site: 1, proxy: "http://192.168.0.9:8675", prices: {command: 0.001}',
+        {RequestKind.DATA: 0.0, RequestKind.COMMAND: 0.001},
+        Budget(per_month=2.0, wakes_per_day=8),
+    ),
+    ("", 'driver: powerwall, proxy: "http://192.168.0.9:8675"', {}, Budget(per_month=2.0, wakes_per_day=8)),
+    ("", 'driver: http, url: "http://192.168.0.9/em", grid_w: $.w', {}, Budget()),
+    ("", 'driver: http, url: "http://192.168.0.9/em", grid_w: $.w, cloud: true', NOTHING, Budget()),
+]
+
+
+@pytest.mark.parametrize(("account", "meter", "price", "budget"), COSTS)
+def test_what_asking_a_meter_costs_and_may_cost(write, account, meter, price, budget):
+    config = load(write(f"{account}\nmeters:\n  - {{id: m, {meter}}}\n"), REAL, {})
+    (found,) = config.settings.meters
+    assert found.price == price
+    assert found.budget == budget
 
 
 def test_keys_with_nothing_behind_them_are_not_written(write):
@@ -309,6 +341,22 @@ MISTAKES = [
     ("car: {budget: {per_mnth: 2}}", "1:16 car.budget.per_mnth: there is no such key; did you mean per_month?"),
     ("car: {budget: {per_month: -1}}", "1:27 car.budget.per_month: -1 is below 0; allowed is 0 or more"),
     ("car: {budget: {per_month: never}}", "1:27 car.budget.per_month: 'never' is not a number"),
+    (
+        "meters: [{id: m, driver: power, url: x, prices: {data: 0.002}}]",
+        "1:49 meters[0].prices: nothing is paid for m, which is read at home; leave it out, or write cloud: true",
+    ),
+    (
+        "meters: [{id: m, driver: power, url: x, budget: {per_month: 5}}]",
+        "1:49 meters[0].budget: nothing is paid for m, which is read at home",
+    ),
+    (
+        "meters: [{id: m, driver: power, url: x, cloud: true, prices: {data: -1}}]",
+        "1:69 meters[0].prices.data: -1 is below 0; allowed is 0 to 100",
+    ),
+    (
+        "meters: [{id: m, driver: power, url: x, cloud: true, prices: {wake: 1}}]",
+        "1:63 meters[0].prices.wake: there is no such key; known are command, data",
+    ),
     ("car: {acount: x}", "1:7 car.acount: there is no such key; did you mean account?"),
     ("car: 5", "1:6 car: 5 is not a map"),
     ("loadpoints: [{id: a}]", "1:14 loadpoints[0]: has neither vehicle nor charger; add one (vehicles: none)"),

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.core.bench import HOME, HOUSE, NOON, Bench, Car, after_s, facts_of, remembered, settings_of
+from tests.core.bench import CARPORT, HOME, HOUSE, NOON, Bench, Car, after_s, facts_of, remembered, settings_of
 
 from sunbox.core.commands import Cause, ReadKind
-from sunbox.core.effects import Effect, Read
+from sunbox.core.effects import Effect, Read, Remember
 from sunbox.core.engine import step
-from sunbox.core.events import Began, Event, MeterRead, ReadFailed, Tick
+from sunbox.core.events import Began, Event, MeterRead, ReadFailed, Tick, VehicleRead
 from sunbox.core.meters import LOOK_FOR_SUN_S
-from sunbox.core.model import Charging, MeterReading
+from sunbox.core.model import Availability, Charging, Memory, MeterReading
 from sunbox.core.reasons import ReasonCode, render
-from sunbox.core.settings import MeterSettings
+from sunbox.core.settings import LoadpointSettings, MeterSettings
 from sunbox.core.snapshot import snapshot
 from sunbox.core.state import State
 from sunbox.core.sun import is_up
@@ -32,6 +32,10 @@ class Service:
         self.asked: list[datetime] = []
         self.retry_after_s: float | None = None
         self.is_dead = False
+        self.billed = 0
+        #: of the car, which answers nothing else
+        self.availability = Availability.ASLEEP if plugged is None else None
+        self.remembered = Memory()
         given = {"meters": (CLOUD,), **about}
         charging = Charging.STOPPED if plugged else Charging.DISCONNECTED
         memory = remembered(None if plugged is None else facts_of(charging, at - timedelta(hours=1)))
@@ -46,6 +50,18 @@ class Service:
 
     def _take(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
+            if isinstance(effect, Remember):
+                self.remembered = replace(self.remembered, meters={**self.remembered.meters, **effect.memory.meters})
+            is_look = isinstance(effect, Read) and effect.device_id == "car" and effect.what is ReadKind.STATE
+            if is_look and self.availability is not None:
+                told = VehicleRead(
+                    at=self.at,
+                    vehicle_id="car",
+                    exchange_id=effect.exchange_id,  # type: ignore[union-attr]
+                    what=ReadKind.STATE,
+                    availability=self.availability,
+                )
+                self.feed(told)
             if isinstance(effect, Read) and effect.device_id == "cloud":
                 assert effect.what is ReadKind.DATA
                 self.asked.append(self.at)
@@ -62,10 +78,12 @@ class Service:
                 what=ReadKind.DATA,
                 cause=Cause.RATE_LIMITED,
                 retry_after_s=self.retry_after_s,
+                billed=self.billed,
             )
             self.feed(failed)
             return
-        self.feed(MeterRead(at=self.at, meter_id="cloud", reading=MeterReading(measured_at=self.at, grid_w=300.0)))
+        reading = MeterReading(measured_at=self.at, grid_w=300.0)
+        self.feed(MeterRead(at=self.at, meter_id="cloud", reading=reading, billed=self.billed))
 
     def advance(self, seconds: float) -> None:
         end_at = self.at + timedelta(seconds=seconds)
@@ -82,11 +100,17 @@ def test_it_is_asked_at_its_interval_while_a_car_is_connected_by_day() -> None:
     assert snapshot(service.state, service.at).grid_w == 300.0
 
 
-@pytest.mark.parametrize("plugged", [False, None])
-def test_it_is_not_asked_without_a_car(*, plugged: bool | None) -> None:
-    service = Service(plugged=plugged)
+def test_it_is_not_asked_without_a_car() -> None:
+    service = Service(plugged=False)
     service.advance(6 * 3600)
     assert service.asked == []
+
+
+@pytest.mark.parametrize("loadpoints", [(), (replace(CARPORT, place="Home"),), (replace(CARPORT, place="Work"),)])
+def test_it_is_not_asked_for_a_car_that_is_connected_elsewhere(loadpoints: tuple[LoadpointSettings, ...]) -> None:
+    service = Service(loadpoints=loadpoints)  # the car is at home
+    service.advance(3600)
+    assert bool(service.asked) is (loadpoints[:1] == (replace(CARPORT, place="Home"),))
 
 
 def test_it_is_not_asked_while_the_sun_is_down_and_that_is_said() -> None:

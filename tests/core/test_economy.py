@@ -60,7 +60,7 @@ def test_the_day_of_the_clock_change_is_an_hour_longer_or_shorter() -> None:
 
 
 def test_counts_begin_anew_with_the_day_and_with_the_month() -> None:
-    spend = spend_with(spend_on(None, berlin(2026, 10, 30, 12), BERLIN), COMMAND, 3, TESLA)
+    spend = spend_with(spend_on(None, berlin(2026, 10, 30, 12), BERLIN), COMMAND, 3, PRICE)
     assert spend_on(spend, berlin(2026, 10, 30, 23, 59), BERLIN) is spend
     tomorrow = spend_on(spend, berlin(2026, 10, 31, 0), BERLIN)
     assert (tomorrow.today, tomorrow.money_today) == ({}, 0.0)
@@ -70,19 +70,19 @@ def test_counts_begin_anew_with_the_day_and_with_the_month() -> None:
 
 
 def test_the_same_month_of_another_year_is_another_month() -> None:
-    spend = spend_with(spend_on(None, berlin(2026, 6, 1, 12), BERLIN), DATA, 9, TESLA)
+    spend = spend_with(spend_on(None, berlin(2026, 6, 1, 12), BERLIN), DATA, 9, PRICE)
     assert spend_on(spend, berlin(2027, 6, 1, 12), BERLIN).this_month == {}
 
 
 def test_an_old_spend_is_not_brought_back_by_a_clock_that_went_back() -> None:
-    spend = spend_with(spend_on(None, berlin(2026, 6, 2, 12), BERLIN), DATA, 9, TESLA)
+    spend = spend_with(spend_on(None, berlin(2026, 6, 2, 12), BERLIN), DATA, 9, PRICE)
     assert spend_on(spend, berlin(2026, 6, 1, 12), BERLIN) is spend
 
 
 def test_each_kind_is_counted_and_priced() -> None:
     spend = spend_on(None, berlin(2026, 6, 1, 12), BERLIN)
     for kind, count in ((COMMAND, 2), (DATA, 1), (WAKE, 1), (STATE, 50)):
-        spend = spend_with(spend, kind, count, TESLA)
+        spend = spend_with(spend, kind, count, PRICE)
     assert spend.today == spend.this_month == {COMMAND: 2, DATA: 1, WAKE: 1, STATE: 50}
     assert spend.money_today == pytest.approx(2 * PRICE[COMMAND] + PRICE[DATA] + PRICE[WAKE])
     assert commands_today(spend) == 3
@@ -130,9 +130,9 @@ def test_the_hard_line_in_money(money: float, kind: RequestKind, *, is_so: bool)
 def test_the_hard_line_in_commands_counts_commands_and_wakes_only() -> None:
     budget = Budget(commands_per_day=2)
     spend = spend_on(None, berlin(2026, 6, 1, 12), BERLIN)
-    spend = spend_with(spend_with(spend, DATA, 7, TESLA), COMMAND, 1, TESLA)
+    spend = spend_with(spend_with(spend, DATA, 7, PRICE), COMMAND, 1, PRICE)
     assert is_affordable(spend, budget, TESLA, WAKE)
-    spend = spend_with(spend, WAKE, 1, TESLA)
+    spend = spend_with(spend, WAKE, 1, PRICE)
     assert not is_affordable(spend, budget, TESLA, COMMAND)
     assert not is_affordable(spend, budget, TESLA, WAKE)
     assert is_affordable(spend, budget, TESLA, DATA)
@@ -150,7 +150,7 @@ def test_obeying_the_daily_line_obeys_the_month(waits: list[tuple[int, RequestKi
         at += timedelta(seconds=wait_s)
         spend = spend_on(spend, at, BERLIN)
         if is_affordable(spend, budget, TESLA, kind):
-            spend = spend_with(spend, kind, 1, TESLA)
+            spend = spend_with(spend, kind, 1, PRICE)
         assert spend.money_this_month <= per_month + 1e-6
         assert at < spend.day_ends_at <= at + timedelta(hours=25)
 

@@ -443,6 +443,14 @@ def test_takes_no_commands_and_is_read_when_asked() -> None:
         )
         assert isinstance(failed, ReadFailed)
         assert (failed.exchange_id, failed.cause, failed.retry_after_s) == (9, Cause.RATE_LIMITED, 60.0)
+        assert (event.billed, failed.billed) == (1, 1)  # the service has counted both
+
+        def refuse(request: httpx2.Request) -> httpx2.Response:
+            raise httpx2.ConnectError("refused", request=request)
+
+        never = await meter(refuse).read(Read(device_id="house", exchange_id=10, what=ReadKind.DATA))
+        assert isinstance(never, ReadFailed)
+        assert never.billed == 0
 
     run_in(VirtualTimeLoop, main())
 

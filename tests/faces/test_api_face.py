@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_site, make_vehicle
+from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_meter, make_site, make_vehicle
 
 from sunbox import __version__
 from sunbox.core import wallbox as core
@@ -90,6 +90,19 @@ def test_the_site() -> None:
 def test_a_car_that_costs_nothing_has_no_spend() -> None:
     site = ask(WallboxDouble(make_loadpoint(vehicle=make_vehicle(spend=None))), "/api/v1/site").json()
     assert site["vehicles"][0]["spend"] is None
+
+
+def test_a_meter_says_what_asking_it_has_cost() -> None:
+    wallbox = WallboxDouble()
+    until_at = AT + timedelta(hours=2)
+    wallbox.site = make_site(
+        make_loadpoint(), meters=(make_meter(), make_meter(id="roof", held_until_at=until_at, spend=None))
+    )
+    counted, plain = ask(wallbox, "/api/v1/site").json()["meters"]
+    assert (counted["id"], counted["interval_s"], counted["held_until_at"]) == ("powerwall", 412.0, None)
+    assert counted["spend"]["requests_this_month"] == {"data": 1150, "command": 10}
+    assert (counted["spend"]["money_projected"], counted["spend"]["soft_line"]) == (4.9, None)
+    assert (plain["spend"], plain["held_until_at"]) == (None, "2025-06-21T12:30:00Z")
 
 
 def test_numbers_that_are_none_become_null() -> None:

@@ -14,7 +14,7 @@ import yaml
 from metrics_docs import DOCUMENT, fill
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
-from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_site, make_vehicle
+from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_meter, make_site, make_vehicle
 
 from sunbox import __version__
 from sunbox.core.model import Availability, ChargerStatus, Charging, Limit, Mode, Override
@@ -145,6 +145,33 @@ def test_a_car_and_what_it_has_cost() -> None:
     for name, counts in (("today", today), ("this_month", month)):
         told = {kind: value(series, f"sunbox_vehicle_requests_{name}", vehicle="model3", kind=kind) for kind in counts}
         assert told == counts
+
+
+def test_a_meter_whose_requests_are_counted() -> None:
+    held = make_meter(id="held", age_s=None, held_until_at=AT + timedelta(hours=1))
+    series = scrape(site=make_site(meters=(make_meter(), held, make_meter(id="plain", spend=None))))
+    for name, expected in {
+        "age_seconds": 37,
+        "interval_seconds": 412,
+        "held": 0,
+        "spent_today_money": 0.086,
+        "spent_this_month_money": 2.31,
+        "projected_money": 4.9,
+        "budget_money": 5,
+        "daily_line_money": 0.45,
+    }.items():
+        assert value(series, f"sunbox_meter_{name}", meter="powerwall") == pytest.approx(expected), name
+    counts = {
+        kind: value(series, "sunbox_meter_requests_today", meter="powerwall", kind=kind) for kind in ("data", "command")
+    }
+    assert counts == {"data": 42, "command": 2}
+    assert value(series, "sunbox_meter_requests_today", meter="powerwall", kind="wake") is None
+    assert (
+        value(series, "sunbox_meter_held", meter="held"),
+        value(series, "sunbox_meter_age_seconds", meter="held"),
+    ) == (1, None)
+    told = {name for name, labels in series if ("meter", "plain") in labels}
+    assert told == {"sunbox_meter_age_seconds", "sunbox_meter_interval_seconds"}
 
 
 def test_a_kind_that_was_not_billed_is_known_to_be_0() -> None:

@@ -29,6 +29,7 @@ from sunbox.core.wallbox import (
     DecisionPage,
     DecisionQuery,
     LoadpointSnapshot,
+    MeterSnapshot,
     NotRecordedError,
     OrderedEnd,
     Pending,
@@ -155,6 +156,29 @@ CHARGING: dict[str, Any] = {
     ),
 }
 """What makes the loadpoint above the example of the proposal."""
+
+
+def make_meter(**changes: Any) -> MeterSnapshot:
+    meter = MeterSnapshot(
+        id="powerwall",
+        age_s=37.0,
+        is_cloud=True,
+        interval_s=412.0,
+        held_until_at=None,
+        spend=SpendSnapshot(
+            money_today=0.086,
+            money_this_month=2.31,
+            money_projected=4.9,
+            per_month=5.0,
+            soft_line=None,
+            daily_line=0.45,
+            requests_today={"data": 42, "command": 2},
+            requests_this_month={"data": 1150, "command": 10},
+            wakes_today=0,
+            wakes_line=None,
+        ),
+    )
+    return replace(meter, **changes)
 
 
 def make_site(*loadpoints: LoadpointSnapshot, **changes: Any) -> SiteSnapshot:

@@ -19,6 +19,7 @@ from sunbox.core.model import (
     Charging,
     LoadpointMemory,
     Memory,
+    MeterMemory,
     Mode,
     Override,
     Session,
@@ -72,6 +73,20 @@ FACTS = VehicleFacts(
     ),
 )
 FULL = Memory(
+    meters={
+        "powerwall": MeterMemory(
+            spend=Spend(
+                day=NOON.date(),
+                day_ends_at=datetime(2026, 6, 1, 22, tzinfo=UTC),
+                today={RequestKind.DATA: 7},
+                this_month={RequestKind.DATA: 70, RequestKind.COMMAND: 2},
+                money_today=0.014,
+                money_this_month=0.142,
+                since=NOON.date(),
+            )
+        ),
+        "never asked": MeterMemory(),
+    },
     vehicles={
         "car": VehicleMemory(
             facts=FACTS,
@@ -379,6 +394,33 @@ def test_the_second_schema_had_no_documents(tmp_path: Path) -> None:
     other.close()
     keep_note(path, "goe/carport", {"version": 1})
     assert (load(path), note_of(path, "goe/carport")) == (FULL, {"version": 1})
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_the_schemas_before_knew_no_meters(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "sunbox.db"
+    without = replace(FULL, meters={})
+    keep(path, without)
+    other = sqlite3.connect(path)
+    with other:
+        kinds = "('vehicle', 'loadpoint')" if version == 1 else "('site', 'vehicle', 'loadpoint')"
+        if version == 1:
+            other.execute("DELETE FROM memory WHERE kind = 'site'")
+        other.execute("ALTER TABLE memory RENAME TO now")
+        other.execute(
+            f"CREATE TABLE memory (kind TEXT NOT NULL CHECK (kind IN {kinds}), id TEXT NOT NULL, value TEXT NOT NULL,"
+            " PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID"
+        )
+        other.execute("INSERT INTO memory SELECT kind, id, value FROM now")
+        other.execute("DROP TABLE now")
+        if version < 3:
+            other.execute("DROP TABLE notes")
+        other.execute(f"PRAGMA user_version={version}")
+    other.close()
+    was = replace(without, site=None) if version == 1 else without
+    assert load(path) == was
+    keep(path, Memory(meters=FULL.meters))
+    assert load(path) == replace(was, meters=FULL.meters)
 
 
 def test_documents_are_written_beside_the_loop_too(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from sunbox.errors import SunboxError
 
 if TYPE_CHECKING:
     from sunbox.core.wallbox import Notebook
-    from sunbox.dialects.powerwall.hold import Book
+    from sunbox.dialects.powerwall.hold_book import Book
     from sunbox.dialects.powerwall.table import EnergyEndpoint
     from sunbox.drivers.powerwall.cloud import CloudSite
     from sunbox.drivers.powerwall.driver import PowerwallDriver

@@ -142,8 +142,6 @@ class DayOptions:
                 id=f"model3{number or ''}",
                 charges_at_plug_in=True,
                 needs_signing=needs_signing,
-                # a cloud meter is asked for a car that is known to be connected, and this one was never seen
-                asleep=self.battery_meter != "cloud",
             )
             for number in range(self.cars)
         )

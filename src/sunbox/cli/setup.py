@@ -23,6 +23,8 @@ from sunbox.cli.live import set_up_logs
 from sunbox.cli.output import BAD, GOOD, WARNING, say
 from sunbox.cli.paste import OwnersFile, Piece, missing_pieces, read_owners_file
 from sunbox.clock import SystemClock
+from sunbox.dialects.powerwall.hold_book import Method
+from sunbox.dialects.powerwall.table import READ_SCOPE, WRITE_SCOPE
 from sunbox.dialects.tesla.login import LONGEST_PASTED, scopes_in
 from sunbox.dialects.tesla.outcomes import is_tesla_url
 from sunbox.dialects.tesla.table import BASE_URLS, SCOPES
@@ -74,7 +76,8 @@ class Given:
     client_secret_file: Path | None
     redirect_uri: str | None
     region: str | None
-    scopes: str
+    powerwall: bool | None  #: None = as the configuration says
+    scopes: str | None
     base_url: str | None
     auth_url: str | None
 
@@ -133,11 +136,36 @@ def _where_given(check: Callable[[str], str]) -> Callable[[click.Context, click.
     return lambda _context, _parameter, value: None if value is None else check(value)
 
 
-def _scopes(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def _checked_scopes(value: str) -> str:
+    """Return scopes.
+
+    Raises:
+        click.BadParameter: some are none.
+    """
     try:
         return scopes_in(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def energy_scopes(owner: OwnersFile) -> tuple[str, ...]:
+    """Return the scopes without which a Powerwall of the configuration does not do all that is written of it."""
+    through_cloud = [
+        item for item in owner.items("meters") if item.get("driver") == "powerwall" and item.get("site") is not None
+    ]
+    if not through_cloud:
+        return ()
+    # `no` and `off` are words in this file; whatever else is written wrong there `sunbox check` tells
+    is_held = any(item.get("hold", Method.RESERVE.value) != Method.OFF.value for item in through_cloud)
+    return (READ_SCOPE, WRITE_SCOPE) if is_held else (READ_SCOPE,)
+
+
+def _scopes_for(given: Given, owner: OwnersFile) -> str:
+    """Return what to ask for: never more than is needed, unless somebody says so."""
+    if given.scopes is not None:
+        return given.scopes
+    more = energy_scopes(owner) if given.powerwall is None else (READ_SCOPE, WRITE_SCOPE) if given.powerwall else ()
+    return " ".join((SCOPES, *more))
 
 
 @click.group(
@@ -156,6 +184,7 @@ Examples:
   sunbox setup tesla                     asks for everything, step by step
   sunbox setup tesla -c home.yaml --client-id 1234-abcd --redirect-uri https://example.com/back --region eu
   sunbox setup tesla --client-secret-file secret.txt --json
+  sunbox setup tesla --powerwall         with what a Powerwall needs, before it is in the configuration
   {GO_ON}          look again at what the login is good for
   sunbox setup tesla --auth-url http://127.0.0.1:5100 --base-url http://127.0.0.1:5100    the simulated one
 
@@ -195,7 +224,14 @@ hour with what the browser ended at on standard input. The client secret may be 
     help="One of the application's Allowed Redirect URIs, to the letter.",
 )
 @click.option(
-    "--scopes", default=SCOPES, callback=_scopes, help="What to ask for; default everything that sunbox uses."
+    "--powerwall/--no-powerwall",
+    default=None,
+    help="Ask for a Powerwall's data and settings, too; default: as far as one in the configuration needs them.",
+)
+@click.option(
+    "--scopes",
+    callback=_where_given(_checked_scopes),
+    help="What to ask for; default everything that sunbox uses for cars, and what a Powerwall needs where there is one.",
 )
 @click.option(
     "--base-url", callback=_address, help="Where vehicles answer, instead of Tesla: a proxy or the simulator."
@@ -222,7 +258,7 @@ def tesla(path: Path, tokens: Path | None, *, no_login: bool, as_json: bool, **o
             _log_in(file, _plan(given, owner, account, standing, talk), talk)
         seen = _look_after(file, account, talk)
     pieces = missing_pieces(owner, file.path, seen.vehicles or (), is_located=not _lacks_location(seen))
-    notes = (*seen.notes, *_conflicts(owner, seen))
+    notes = (*seen.notes, *_conflicts(owner, seen), *_lacks_energy(owner, seen))
     if as_json:
         click.echo(json.dumps(_document(file.path, seen, pieces, notes), indent=2, ensure_ascii=False))
     else:
@@ -304,7 +340,7 @@ def _plan(
     return LoginPlan(
         client_id=checked_client_id(client_id or ""),
         redirect_uri=checked_redirect_uri(redirect_uri or ""),
-        scopes=given.scopes,
+        scopes=_scopes_for(given, owner),
         region=cast("Region", region),
         base_url=told.base_url,
         auth_url=told.auth_url,
@@ -396,6 +432,15 @@ def _look_after(file: TokenFile, told: TeslaAccountSettings, talk: Talk) -> Seen
 
 def _lacks_location(seen: Seen) -> bool:
     return seen.granted is not None and LOCATION not in seen.granted
+
+
+def _lacks_energy(owner: OwnersFile, seen: Seen) -> tuple[str, ...]:
+    """Return what the login lacks for the Powerwall of the configuration."""
+    missing = [] if seen.granted is None else [word for word in energy_scopes(owner) if word not in seen.granted]
+    if not missing:
+        return ()
+    what_to_do = "tick the scopes for energy products for the application at developer.tesla.com, and log in again"
+    return (f"{owner.path} has a Powerwall, and the login lacks {' and '.join(missing)}: {what_to_do}",)
 
 
 def _conflicts(owner: OwnersFile, seen: Seen) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What requests to a car have cost, in words. A car that costs nothing has no words."""
+"""What requests to a car or a meter have cost, in words. What costs nothing has no words."""
 
 from __future__ import annotations
 
@@ -55,3 +55,15 @@ def spend_line(spend: Spend | None) -> str:
         return ""
     this_month = f"{spend['money_this_month']:.2f}, projected {_projected(spend)}"
     return f"today {_today(spend)}, this month {this_month}, wakes today {_wakes(spend)}"
+
+
+def meter_line(meter: Mapping[str, Any]) -> str:
+    """Return what asking a meter has cost and how often it is asked in one line, nothing for one whose requests nobody counts."""
+    spend = meter.get("spend")
+    if spend is None:
+        return ""
+    today, month = _requests(spend["requests_today"]), _requests(spend["requests_this_month"])
+    this_month = f"{spend['money_this_month']:.2f} ({month}), projected {_projected(spend)}"
+    held_until = meter.get("held_until_at")
+    pace = f"; asked every {meter['interval_s']:.0f} s" if held_until is None else f"; not asked before {held_until}"
+    return f"today {_today(spend)} ({today}), this month {this_month}{pace if meter.get('is_cloud') else ''}"

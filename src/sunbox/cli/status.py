@@ -10,7 +10,7 @@ import click
 
 from sunbox.cli.gateway import call, with_gateway
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
-from sunbox.cli.spending import spend_line
+from sunbox.cli.spending import meter_line, spend_line
 from sunbox.errors import SunboxError
 
 SITE = "/api/v1/site"
@@ -100,6 +100,10 @@ def show_site(site: dict[str, Any]) -> None:
         line = spend_line(vehicle.get("spend"))
         if line:
             say(f"requests to {vehicle.get('name', vehicle.get('id'))}: {line}")
+    for meter in site.get("meters") or []:
+        line = meter_line(meter)
+        if line:
+            say(f"requests to the meter {meter.get('id')}: {line}")
 
 
 @click.command(

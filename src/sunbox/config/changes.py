@@ -20,6 +20,7 @@ from sunbox.config.model import (
     ChargerPart,
     LoadpointPart,
     MeterPart,
+    MeterPricesPart,
     Part,
     PlacePart,
     SitePart,
@@ -28,7 +29,8 @@ from sunbox.config.model import (
 from sunbox.config.problems import listing
 from sunbox.config.registry import DriverKind, Registry
 from sunbox.config.yaml12 import Path, parse
-from sunbox.core.settings import Capabilities, Settings
+from sunbox.core.commands import RequestKind
+from sunbox.core.settings import Budget, Capabilities, MeterSettings, Settings
 from sunbox.core.values import replace
 from sunbox.errors import ConfigError
 
@@ -140,17 +142,14 @@ def _written(settings: Settings) -> str:
     document = {
         "site": site,
         "places": [{**_keys(PlacePart, row), "tags": sorted(row.tags)} for row in settings.places],
-        "meters": [{**_keys(MeterPart, row), "driver": RECORDED} for row in settings.meters],
+        "meters": [{**_keys(MeterPart, row), "driver": RECORDED, **_costs(row)} for row in settings.meters],
         "chargers": [{**_keys(ChargerPart, row), "driver": RECORDED} for row in settings.chargers],
         "vehicles": [
             {
                 **_keys(VehiclePart, row),
                 "driver": RECORDED,
                 "capacity_kwh": None if row.capacity_wh is None else row.capacity_wh / 1000.0,
-                "budget": {
-                    name: "unlimited" if (value := getattr(row.budget, name)) is None else value
-                    for name in BudgetPart.model_fields
-                },
+                "budget": _budget(row.budget),
             }
             for row in settings.vehicles
         ],
@@ -160,6 +159,20 @@ def _written(settings: Settings) -> str:
         ],
     }
     return json.dumps(document)
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        name: "unlimited" if (value := getattr(budget, name)) is None else value for name in BudgetPart.model_fields
+    }
+
+
+def _costs(meter: MeterSettings) -> dict[str, Any]:
+    """Return what is written about the cost of a meter; nothing is, where it is read at home."""
+    if not meter.is_cloud:
+        return {"budget": None}
+    prices = {name: meter.price.get(RequestKind(name), 0.0) for name in MeterPricesPart.model_fields}
+    return {"cloud": True, "prices": prices, "budget": _budget(meter.budget)}
 
 
 def _keys(part: type[Part], row: Any) -> dict[str, Any]:

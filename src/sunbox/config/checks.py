@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sunbox.config.model import FacesPart, LoadpointPart, SitePart
+from sunbox.config.model import FacesPart, LoadpointPart, MeterPart, SitePart
 from sunbox.config.problems import did_you_mean, listing, shown
 from sunbox.config.reader import Reader
 from sunbox.config.yaml12 import Path
@@ -74,6 +74,16 @@ def check_vins(reader: Reader) -> None:
         if other != where:
             line = reader.line(other)
             reader.tell(where, f"this car is written twice (first in line {line}); it may have several loadpoints")
+
+
+def check_costs(reader: Reader, where: Path, own: MeterPart, *, is_counted: bool) -> None:
+    """Tell what is written of the cost of a meter that costs nothing."""
+    for key in ("prices", "budget"):
+        if getattr(own, key) is not None and not is_counted:
+            reader.tell(
+                (*where, key),
+                f"nothing is paid for {own.id}, which is read at home; leave it out, or write cloud: true",
+            )
 
 
 def check_site(reader: Reader, own: SitePart) -> None:

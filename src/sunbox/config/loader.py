@@ -29,6 +29,7 @@ from sunbox.config.model import (
     JournalPart,
     LoadpointPart,
     MeterPart,
+    MeterPricesPart,
     PlacePart,
     SitePart,
     VehiclePart,
@@ -37,6 +38,7 @@ from sunbox.config.problems import Problem, did_you_mean, listing, path_text, sh
 from sunbox.config.reader import Reader, keys_of, why_unreadable
 from sunbox.config.registry import DriverKind, Registry
 from sunbox.config.yaml12 import Path, parse
+from sunbox.core.commands import RequestKind
 from sunbox.core.settings import (
     Budget,
     Capabilities,
@@ -199,6 +201,8 @@ class _Assembly:
         core_vehicles = [self.vehicle(own, settings, accounts, budgets) for _, own, settings in vehicles]
         core_chargers = [self.charger(own, settings) for _, own, settings in chargers]
         self.check(vehicles, loadpoints, (*core_vehicles, *core_chargers), places)
+        for where, own, row in meters:
+            checks.check_costs(reader, where, own, is_counted=self.is_counted(own, row))
         self.check_limits(site or SitePart(), meters, fuses, loadpoints, (*core_vehicles, *core_chargers))
         if (
             reader.problems
@@ -209,7 +213,7 @@ class _Assembly:
             or store_path is None
         ):
             return None
-        core_meters = tuple(_meter(own, settings, [fuse for _, fuse in fuses]) for _, own, settings in meters)
+        core_meters = tuple(self.meter(own, row, [fuse for _, fuse in fuses], budgets) for _, own, row in meters)
         own_meters = self.own_meters(faces, core_meters)
         settings = Settings(
             site=SiteSettings(**{**dict(site), "timezone": timezone}),
@@ -443,6 +447,27 @@ class _Assembly:
         capabilities = _capabilities(self.registry.chargers[own.driver], settings, None)
         return ChargerSettings(id=own.id, name=own.name or own.id, capabilities=capabilities)
 
+    def meter(
+        self, own: MeterPart, settings: BaseModel, fuses: Sequence[CircuitPart], budgets: Mapping[str, Budget]
+    ) -> MeterSettings:
+        """Return a meter; where the driver has its own word for a time, that counts: its defaults fit its device."""
+        times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
+        account = self.registry.meters[own.driver].account or ""
+        is_counted = self.is_counted(own, settings)
+        return MeterSettings(
+            id=own.id,
+            is_site=all(fuse.meter != own.id for fuse in fuses),
+            is_cloud=getattr(settings, "cloud", own.cloud),
+            price=_prices(own.prices or MeterPricesPart()) if is_counted else {},
+            budget=budgets.get(account, UNLIMITED) if own.budget is None else _budget(own.budget),
+            **times,
+        )
+
+    def is_counted(self, own: MeterPart, settings: BaseModel) -> bool:
+        """Return whether anything about a meter goes to a service that may count requests."""
+        kind = self.registry.meters[own.driver]
+        return getattr(settings, "cloud", own.cloud) or (kind.account is not None and kind.needs_account(settings))
+
     def vehicle(
         self, own: VehiclePart, settings: BaseModel, accounts: Mapping[str, BaseModel], budgets: Mapping[str, Budget]
     ) -> VehicleSettings:
@@ -459,13 +484,6 @@ class _Assembly:
         )
 
 
-def _meter(own: MeterPart, settings: BaseModel, fuses: Sequence[CircuitPart]) -> MeterSettings:
-    """Return a meter; where the driver has its own word for a time, that counts: its defaults fit its device."""
-    times = {key: getattr(settings, key, getattr(own, key)) for key in ("interval_s", "delay_s", "stale_after_s")}
-    is_site = all(fuse.meter != own.id for fuse in fuses)
-    return MeterSettings(id=own.id, is_site=is_site, is_cloud=getattr(settings, "cloud", own.cloud), **times)
-
-
 def _circuit(own: CircuitPart) -> CircuitSettings:
     """Return a circuit; what is safe without its meter is never more than its fuse carries."""
     safe_a = own.safe_a if own.max_a is None else min(own.safe_a, math.floor(own.max_a))
@@ -476,6 +494,10 @@ def _loadpoint(own: LoadpointPart) -> LoadpointSettings:
     values = dict(own)
     values["vehicle_id"], values["charger_id"] = values.pop("vehicle"), values.pop("charger")
     return LoadpointSettings(**{**values, "name": own.name or own.id})
+
+
+def _prices(part: MeterPricesPart) -> dict[RequestKind, float]:
+    return {RequestKind.DATA: part.data, RequestKind.COMMAND: part.command}
 
 
 def _budget(part: BudgetPart) -> Budget:

@@ -118,6 +118,15 @@ class BudgetPart(Part):
     of curiosity and no wakes for the sun."""
 
 
+class MeterPricesPart(Part):
+    """Money per request to the service behind a meter."""
+
+    data: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Reading it."""
+    command: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Telling it something: holding a battery, and giving it back."""
+
+
 class AccountPart(Part):
     """An account with a maker; more keys come from its driver."""
 
@@ -163,6 +172,11 @@ class MeterPart(DevicePart):
 
     cloud: bool = False
     """Whether it is a service that counts or bills requests: then it is read only while a car is connected and the sun is up."""
+    prices: MeterPricesPart | None = None
+    """What requests to its service cost; default: nothing, but they are counted."""
+    budget: BudgetPart | None = None
+    """What its requests may cost, as for a car; default: the budget of its account, else none. Where that is short it is read
+    less often, so that the money lasts for the daylight of the month; holding a battery is counted, and never held back."""
 
 
 class ChargerPart(DevicePart):

@@ -101,7 +101,7 @@ def markdown(registry: Registry) -> str:
     parts += [_sections(name, AccountPart, model) for name, model in registry.accounts.items()]
     parts.append(_section("budget", BudgetPart))
     for section, kinds in _kinds(registry).items():
-        parts.append(_section(section, DEVICE_PARTS[section]))
+        parts.append(_sections(section, DEVICE_PARTS[section]))
         parts += [_sections(f"{section}, driver {name}", kind.settings) for name, kind in kinds.items()]
     parts.append(_section("circuits", CircuitPart))
     parts.append(_section("loadpoints", LoadpointPart))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sunbox.core.meters import is_resting
+from sunbox.core.meters import why_blind
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.stance import off
 from sunbox.core.values import replace
@@ -25,9 +25,18 @@ def stale_s(draft: Draft) -> float | None:
 
     Where nothing tells how old it may be, it may be half a minute old; before the first reading the start counts as one.
     """
-    if not draft.site.is_stale:
-        return None
-    since_at = draft.site.fresh_until_at or _seen_at(draft) + timedelta(seconds=FIRST_READING_S)
+    return _since_s(draft, draft.site.fresh_until_at) if draft.site.is_stale else None
+
+
+def _old_s(draft: Draft) -> float | None:
+    """Return the same for a fuse: it does not wait for a meter that is asked rarely for the sake of its budget."""
+    old_at = draft.site.old_at
+    is_old = draft.site.is_stale or (old_at is not None and draft.at > old_at)
+    return _since_s(draft, old_at) if is_old else None
+
+
+def _since_s(draft: Draft, over_at: datetime | None) -> float:
+    since_at = over_at or _seen_at(draft) + timedelta(seconds=FIRST_READING_S)
     return max(0.0, (draft.at - since_at).total_seconds())
 
 
@@ -42,7 +51,7 @@ def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float)
     age_s = (draft.at - _seen_at(draft)).total_seconds()
     stops_s = 2.0 * site.stale_grace_s
     if can.stops and (not lp.set_point.charge or blind_s >= stops_s):
-        return off(lp, Reason(ReasonCode.SUN_DOWN if is_resting(draft) else ReasonCode.GRID_STALE, {"age_s": age_s}))
+        return off(lp, why_blind(draft, age_s))
     is_grace = blind_s < site.stale_grace_s
     amps = min(lp.set_point.amps_a, can.max_a) if is_grace and lp.set_point.charge else can.min_a
     amps = max(amps, can.min_a)
@@ -62,7 +71,7 @@ def follow_blindly(draft: Draft, lp: LoadpointState, can: Range, blind_s: float)
 
 def safe_a(draft: Draft, lp: LoadpointState, can: Range) -> int:
     """Return the current of who charges without regard to the sun: blind to the fuse, never more than now, and then the minimum."""
-    blind_s = stale_s(draft)
+    blind_s = _old_s(draft)
     if blind_s is None or draft.settings.site.main_fuse_a is None:
         return can.max_a
     grace_s = draft.settings.site.stale_grace_s

@@ -10,9 +10,9 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from sunbox.core.battery import hold_battery
 from sunbox.core.blind import safe_a
 from sunbox.core.circuits import Circuits, Want, grant
-from sunbox.core.effects import HoldBattery
 from sunbox.core.follow import follow, on_all_phases
 from sunbox.core.foresight import observed
 from sunbox.core.headroom import circuits_now, load_of
@@ -59,19 +59,8 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     reserved_w = sum(stance.min_w for stance in followers if not stance.can.stops and not stance.is_idle)
     for _, group in groupby(followers, key=lambda stance: stance.settings.priority):
         sun, reserved_w = follow(draft, circuits, list(group), sun, reserved_w)
-    _hold_battery(draft, stances)
-
-
-def _hold_battery(draft: Draft, stances: list[Stance]) -> None:
-    """Keep the battery for the house as long as a car charges on purpose, sun or not."""
-    is_held = (
-        draft.settings.site.battery_hold
-        and (draft.site.has_battery or draft.memory.is_battery_held)
-        and any(stance.full is not None and draft.loadpoints[stance.settings.id].set_point.charge for stance in stances)
-    )
-    if is_held != draft.memory.is_battery_held:
-        draft.memory = replace(draft.memory, is_battery_held=is_held)
-        draft.effects.append(HoldBattery(is_held=is_held))
+    on_purpose = (stance.settings.id for stance in stances if stance.full is not None)
+    hold_battery(draft, draws, is_on_purpose=any(draft.loadpoints[id_].set_point.charge for id_ in on_purpose))
 
 
 def _sun(draft: Draft, draws: dict[str, Draw]) -> Draw | None:

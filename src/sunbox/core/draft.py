@@ -157,8 +157,8 @@ class Draft:
         if billed <= 0:
             return
         from_kind = command.kind if command is not None else KIND_OF[read or ReadKind.DATA]
-        capabilities = self.settings_of(vehicle_id).capabilities
-        self.remember_vehicle(vehicle_id, spend=spend_with(self.spend_of(vehicle_id), from_kind, billed, capabilities))
+        price = self.settings_of(vehicle_id).capabilities.price
+        self.remember_vehicle(vehicle_id, spend=spend_with(self.spend_of(vehicle_id), from_kind, billed, price))
 
     def send(self, vehicle_id: str, command: Command, attempt: int = 1, order_id: int | None = None) -> None:
         """Begin an exchange with a command; it is remembered, so that a restart knows of it."""

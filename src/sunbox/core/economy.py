@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sunbox.core.commands import RequestKind
@@ -45,9 +46,9 @@ def commands_line(spend: Spend, budget: Budget) -> int | None:
     return None if budget.commands_per_day is None else budget.commands_per_day + spend.carried
 
 
-def spend_with(spend: Spend, kind: RequestKind, count: int, capabilities: Capabilities) -> Spend:
+def spend_with(spend: Spend, kind: RequestKind, count: int, price: Mapping[RequestKind, float]) -> Spend:
     """Return the spend with `count` more requests of a kind."""
-    money = count * capabilities.price.get(kind, 0.0)
+    money = count * price.get(kind, 0.0)
     return replace(
         spend,
         today={**spend.today, kind: spend.today.get(kind, 0) + count},
@@ -71,7 +72,7 @@ def daily_line(spend: Spend, budget: Budget) -> float | None:
     if month is None:
         return None
     left = max(0.0, month - (spend.money_this_month - spend.money_today))
-    return min(left, budget.burst * left / _days_left(spend.day))
+    return min(left, budget.burst * left / days_left(spend.day))
 
 
 SOFT_SHARE = 0.75
@@ -88,7 +89,7 @@ def projected(spend: Spend, budget: Budget) -> float:
     """Return what the month will have cost, in money, if it goes on as it has so far and no further than the budget allows."""
     first = spend.since or spend.day.replace(day=1)
     days = (spend.day - first).days + 1
-    left = _days_left(spend.day) - 1
+    left = days_left(spend.day) - 1
     total = spend.money_this_month * (1.0 + left / days)
     most = allowance(spend, budget)
     return total if most is None else max(spend.money_this_month, min(total, most))
@@ -126,7 +127,8 @@ def commands_today(spend: Spend) -> int:
     return sum(spend.today.get(kind, 0) for kind in COUNTED)
 
 
-def _days_left(day: date) -> int:
+def days_left(day: date) -> int:
+    """Return how many days the month has left, with this one."""
     return calendar.monthrange(day.year, day.month)[1] - day.day + 1
 
 

@@ -13,13 +13,14 @@ from typing import Any
 from sunbox.core import asked, behind, charger, dealings, meters, orders, readings, replies
 from sunbox.core import vehicle as contact
 from sunbox.core.belief import is_charging
-from sunbox.core.commands import CommandName
+from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.decide import decide
 from sunbox.core.draft import Draft
 from sunbox.core.draw import Step, draw_at
 from sunbox.core.effects import Effect, Remember
 from sunbox.core.events import (
     Began,
+    Billed,
     ChargerRead,
     CommandEnded,
     Event,
@@ -31,7 +32,7 @@ from sunbox.core.events import (
     VehicleRead,
 )
 from sunbox.core.evidence import on_reading, site_draws
-from sunbox.core.model import LoadpointMemory, Memory, Mode, Override, SiteMemory, VehicleMemory, Wish
+from sunbox.core.model import LoadpointMemory, Memory, MeterMemory, Mode, Override, SiteMemory, VehicleMemory, Wish
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.reconcile import reconcile
 from sunbox.core.settings import devices_of
@@ -56,6 +57,8 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
         raise ValueError("the first event must be Began")
     at = max(event.at, state.at)
     draft = Draft(state, at)
+    if isinstance(event, MeterRead | Billed) and all(meter.id != event.meter_id for meter in state.settings.meters):
+        raise ValueError(f"there is no meter {event.meter_id!r}")
     if isinstance(event, MeterRead):
         _take_meter(draft, event)
     elif isinstance(event, VehicleRead | Ordered) and event.vehicle_id not in draft.vehicles:
@@ -75,6 +78,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
         draft.weighed_at = draft.site.grid_at
         on_reading(draft, draft.site.grid_at)
     _expire_limit(draft)
+    meters.ask(draft)
     draws = site_draws(draft, draft.site.grid_at or at)
     decide(draft, draws)
     for vehicle_id, vehicle in draft.vehicles.items():
@@ -85,7 +89,6 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     for vehicle_id, vehicle in draft.vehicles.items():
         if vehicle.memory.orders and all(loadpoint.device_id != vehicle_id for loadpoint in state.settings.loadpoints):
             orders.serve(draft, vehicle_id)
-    meters.ask(draft)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
     effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
@@ -135,6 +138,11 @@ def _begin(event: Began) -> State:
         settings=settings,
         began_at=event.at,
         at=event.at,
+        meters={
+            meter.id: MeterState(memory=event.memory.meters[meter.id])
+            for meter in settings.meters
+            if meter.id in event.memory.meters
+        },
         vehicles={device_id: VehicleState() for device_id in devices_of(settings)},
         loadpoints=loadpoints,
     )
@@ -163,15 +171,15 @@ def _on_began(draft: Draft, event: Began) -> None:
 
 
 def _take_meter(draft: Draft, event: MeterRead) -> None:
-    if all(meter.id != event.meter_id for meter in draft.settings.meters):
-        raise ValueError(f"there is no meter {event.meter_id!r}")
+    if event.billed:
+        meters.charge(draft, event.meter_id, RequestKind.DATA, event.billed)
     reading = event.reading
     if reading.measured_at > event.at:  # a meter's clock that is ahead of ours
         reading = replace(reading, measured_at=event.at)
-    before = draft.meters.get(event.meter_id)
-    if before is not None and before.reading is not None and reading.measured_at < before.reading.measured_at:
+    before = draft.meters.get(event.meter_id) or MeterState()
+    if before.reading is not None and reading.measured_at < before.reading.measured_at:
         return  # an older reading that was overtaken
-    draft.meters[event.meter_id] = MeterState(reading=reading, due_at=before.due_at if before is not None else None)
+    draft.meters[event.meter_id] = replace(before, reading=reading, cause=None)
 
 
 def _on_meter(draft: Draft, event: MeterRead) -> None:
@@ -185,6 +193,10 @@ def _on_meter(draft: Draft, event: MeterRead) -> None:
         added_wh = high_w * (draft.at - since_at).total_seconds() / 3600.0
         draft.vehicle(vehicle_id, energy_wh=vehicle.energy_wh + added_wh, energy_at=draft.at)
         contact.foresee_target(draft, vehicle_id)
+
+
+def _on_billed(draft: Draft, event: Billed) -> None:
+    meters.charge(draft, event.meter_id, event.kind, event.count)
 
 
 def _on_read_failed(draft: Draft, event: ReadFailed) -> None:
@@ -293,8 +305,9 @@ def _expire_limit(draft: Draft) -> None:
 
 def _wait_for_staleness(draft: Draft) -> None:
     """Be called when the grid reading in use becomes too old."""
-    if not draft.site.is_stale and draft.site.fresh_until_at is not None:
-        draft.wait_for(draft.site.fresh_until_at + timedelta(milliseconds=1))
+    for over_at in (draft.site.old_at, draft.site.fresh_until_at):
+        if not draft.site.is_stale and over_at is not None:
+            draft.wait_for(over_at + timedelta(milliseconds=1))
 
 
 def _remember(before: State | None, draft: Draft) -> Remember | None:
@@ -316,10 +329,17 @@ def _remember(before: State | None, draft: Draft) -> Remember | None:
         was = before.loadpoints[loadpoint_id] if before is not None else None
         if was is not loadpoint and (was is None or was.memory is not loadpoint.memory):
             loadpoints[loadpoint_id] = loadpoint.memory
+    known: dict[str, MeterMemory] = {}
+    for meter_id, meter in draft.meters.items():
+        former = before.meters.get(meter_id) if before is not None else None
+        if meter is former or meter.memory.spend is None:
+            continue
+        if former is None or former.memory is not meter.memory:
+            known[meter_id] = meter.memory
     site = draft.memory if before is None or before.memory is not draft.memory else None
-    if not vehicles and not loadpoints and site is None:
+    if not vehicles and not loadpoints and not known and site is None:
         return None
-    return Remember(memory=Memory(site=site, vehicles=vehicles, loadpoints=loadpoints))
+    return Remember(memory=Memory(site=site, vehicles=vehicles, loadpoints=loadpoints, meters=known))
 
 
 def durable(memory: VehicleMemory) -> VehicleMemory:
@@ -332,6 +352,7 @@ def durable(memory: VehicleMemory) -> VehicleMemory:
 APPLY: dict[type[Any], Callable[[Draft, Any], None]] = {
     Began: _on_began,
     MeterRead: _on_meter,
+    Billed: _on_billed,
     ChargerRead: charger.on_charger_read,
     VehicleRead: readings.on_vehicle_read,
     ReadFailed: _on_read_failed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sunbox.core.commands import Cause, Command, Outcome, ReadKind
+from sunbox.core.commands import Cause, Command, Outcome, ReadKind, RequestKind
 from sunbox.core.model import Availability, ChargerReading, Limit, Memory, MeterReading, VehicleFacts
 from sunbox.core.settings import Settings
 from sunbox.core.wallbox import Request
@@ -34,6 +34,17 @@ class MeterRead:
     at: datetime
     meter_id: str
     reading: MeterReading
+    billed: int = 0  #: requests for data that its service may charge for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """A meter's service was asked or told something for which nobody awaits an event: a hold of its battery, say."""
+
+    at: datetime
+    meter_id: str
+    kind: RequestKind
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,5 +127,15 @@ class Ordered:
 
 
 Event = (
-    Began | Tick | MeterRead | ChargerRead | VehicleRead | ReadFailed | CommandEnded | Requested | LimitSet | Ordered
+    Began
+    | Tick
+    | MeterRead
+    | Billed
+    | ChargerRead
+    | VehicleRead
+    | ReadFailed
+    | CommandEnded
+    | Requested
+    | LimitSet
+    | Ordered
 )

@@ -143,7 +143,8 @@ def draw_here(draft: Draft, loadpoint: LoadpointSettings, at: datetime) -> Draw:
 def _others_at_the_grid(draft: Draft, loadpoints: list[LoadpointSettings], draws: dict[str, Draw]) -> Amps | None:
     """Return what everything but the cars draws from the grid per phase, None while that is unknown or stale."""
     site = draft.site
-    if site.is_stale or site.grid_w is None:
+    is_old = site.old_at is not None and draft.at > site.old_at
+    if site.is_stale or is_old or site.grid_w is None:
         return None
     loads = [load_of(draft, each, draws[each.device_id]) for each in loadpoints]
     return _others(draft, MAIN, site.grid_w, site.grid_phases_a, loads)

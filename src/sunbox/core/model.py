@@ -246,7 +246,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Paid requests of one vehicle, counted by kind: today and this month in the site's own days."""
+    """Paid requests of one vehicle or meter, counted by kind: today and this month in the site's own days."""
 
     day: date
     day_ends_at: datetime
@@ -334,10 +334,18 @@ class SiteMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeterMemory:
+    """What must survive of a meter."""
+
+    spend: Spend | None = None  #: None = nothing was counted yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What must survive a restart. The store keeps one row per vehicle, per loadpoint and for the site; None = no news of it."""
+    """What must survive a restart. The store keeps one row per vehicle, loadpoint and meter, and for the site; None = no news."""
 
     site: SiteMemory | None = None
 
     vehicles: dict[str, VehicleMemory] = field(default_factory=dict)
     loadpoints: dict[str, LoadpointMemory] = field(default_factory=dict)
+    meters: dict[str, MeterMemory] = field(default_factory=dict)

@@ -72,6 +72,8 @@ class MeterSettings:
     stale_after_s: float = 30.0
     is_site: bool = True  #: it measures the site; False = a circuit below it
     is_cloud: bool = False  #: requests are counted or cost: asked only while a car is connected and the sun is up
+    price: dict[RequestKind, float] = field(default_factory=dict)  #: money per request; empty = they are not counted
+    budget: Budget = field(default_factory=Budget)  #: of its readings; what a hold needs is counted and never held back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

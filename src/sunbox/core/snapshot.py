@@ -11,15 +11,15 @@ from sunbox.core.charger import FAULTS
 from sunbox.core.circuits import available_a
 from sunbox.core.connection import whereabouts
 from sunbox.core.economy import daily_line, projected, soft_line, spend_on
-from sunbox.core.model import ChargerStatus, Charging, VehicleFacts
+from sunbox.core.model import ChargerStatus, Charging, Spend, VehicleFacts
 from sunbox.core.reasons import Reason, ReasonCode, render
-from sunbox.core.settings import LoadpointSettings, VehicleSettings, devices_of
+from sunbox.core.settings import Budget, LoadpointSettings, MeterSettings, VehicleSettings, devices_of
 from sunbox.core.stance import is_complete, is_wished
-from sunbox.core.state import LoadpointState, State, VehicleState
+from sunbox.core.state import LoadpointState, MeterState, State, VehicleState
 from sunbox.core.surplus import balance
 from sunbox.core.values import replace
 from sunbox.core.vehicle import ASLEEP
-from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
+from sunbox.core.wallbox import LoadpointSnapshot, MeterSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
 
 M = TypeVar("M", float, float | None)
 
@@ -49,6 +49,24 @@ def snapshot(state: State, now: datetime) -> SiteSnapshot:
         loadpoints=loadpoints,
         vehicles=vehicles,
         grid_phases_a=site.grid_phases_a,
+        meters=tuple(_meter(state, meter, now) for meter in state.settings.meters),
+    )
+
+
+def _meter(state: State, settings: MeterSettings, now: datetime) -> MeterSnapshot:
+    meter = state.meters.get(settings.id) or MeterState()
+    held_until_at = meter.held_until_at
+    spend = None
+    if settings.price:
+        counted = spend_on(meter.memory.spend, now, state.settings.site.timezone)
+        spend = _spend_of(counted, settings.budget, is_meter=True)
+    return MeterSnapshot(
+        id=settings.id,
+        age_s=None if meter.reading is None else (now - meter.reading.measured_at).total_seconds(),
+        is_cloud=settings.is_cloud,
+        interval_s=meter.interval_s or settings.interval_s,
+        held_until_at=held_until_at if held_until_at is not None and now < held_until_at else None,
+        spend=spend,
     )
 
 
@@ -86,18 +104,21 @@ def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleS
 def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: datetime) -> SpendSnapshot | None:
     if not settings.capabilities.price:
         return None
-    spend, budget = spend_on(vehicle.memory.spend, now, state.settings.site.timezone), settings.budget
+    return _spend_of(spend_on(vehicle.memory.spend, now, state.settings.site.timezone), settings.budget)
+
+
+def _spend_of(spend: Spend, budget: Budget, *, is_meter: bool = False) -> SpendSnapshot:
     return SpendSnapshot(
         money_today=_money(spend.money_today),
         money_this_month=_money(spend.money_this_month),
         money_projected=_money(projected(spend, budget)),
         per_month=budget.per_month,
-        soft_line=_money(soft_line(spend, budget)),
+        soft_line=_money(soft_line(spend, budget)) if not is_meter else None,
         daily_line=_money(daily_line(spend, budget)),
         requests_today={kind.value: count for kind, count in spend.today.items()},
         requests_this_month={kind.value: count for kind, count in spend.this_month.items()},
         wakes_today=spend.wakes,
-        wakes_line=budget.wakes_per_day,
+        wakes_line=budget.wakes_per_day if not is_meter else None,
     )
 
 

@@ -8,7 +8,15 @@ from datetime import datetime
 from sunbox.core.circuits import Amps
 from sunbox.core.commands import Cause, Command, CommandName, Exchange, Outcome
 from sunbox.core.draw import Steps
-from sunbox.core.model import Availability, Draw, LoadpointMemory, MeterReading, SiteMemory, VehicleMemory
+from sunbox.core.model import (
+    Availability,
+    Draw,
+    LoadpointMemory,
+    MeterMemory,
+    MeterReading,
+    SiteMemory,
+    VehicleMemory,
+)
 from sunbox.core.reasons import Reason
 from sunbox.core.settings import Settings
 from sunbox.core.trend import Trend
@@ -22,6 +30,10 @@ class MeterState:
     reading: MeterReading | None = None
     cause: Cause | None = None  #: why the last attempt failed
     due_at: datetime | None = None  #: before then it is not asked, where it is asked for at all
+    interval_s: float | None = None  #: the wait that led to `due_at`, where it is longer than its own interval
+    held_until_at: datetime | None = None  #: before then it is not asked, for the sake of its budget
+    is_seldom: bool = False  #: it was asked for a car that may be connected; for one that is, it is asked at once
+    memory: MeterMemory = field(default_factory=MeterMemory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 def is_up(at: datetime, latitude: float, longitude: float) -> bool:
     """Return whether the sun is above the horizon. Arguments as of `share_of_day`."""
     hour_angle, half_day, _ = _angles(at, latitude, longitude)
     return abs(hour_angle) < half_day
+
+
+def daylight_s(at: datetime, days: int, latitude: float, longitude: float) -> float:
+    """Return for how long the sun will be up: on what is left of this day, and on all that follow until there were `days`.
+
+    Further arguments as of `share_of_day`.
+    """
+    hour_angle, half_day, _ = _angles(at, latitude, longitude)
+    up = max(0.0, half_day - max(hour_angle, -half_day))
+    for number in range(1, days):
+        up += 2.0 * _angles(at + timedelta(days=number), latitude, longitude)[1]
+    return up * HALF_TURN_S / math.pi
+
+
+def after_noon_s(at: datetime, latitude: float, longitude: float) -> float:
+    """Return for how long the sun has been past its highest, negative = it is still to come. Arguments as of `share_of_day`."""
+    return _angles(at, latitude, longitude)[0] * HALF_TURN_S / math.pi
+
+
+HALF_TURN_S = 43200.0
+"""In which the sun's hour angle grows by a half turn."""
 
 
 def _angles(at: datetime, latitude: float, longitude: float) -> tuple[float, float, float]:

@@ -30,6 +30,7 @@ class Balance:
     pv_at: datetime | None = None  #: when the PV value was true
     news_s: float = 0.0  #: how old a grid value becomes before the next one: interval and delay
     is_off_grid: bool | None = None  #: the home lives on its battery
+    old_at: datetime | None = None  #: as `fresh_until_at`, by the meter's own interval, however rarely it is asked
 
     @property
     def consumption_w(self) -> float | None:
@@ -39,9 +40,16 @@ class Balance:
         return self.grid_w + self.pv_w + self.battery_w
 
 
-def stale_after_s(meter: MeterSettings) -> float:
-    """Return the age in s at which a meter's reading is too old: three intervals and its delay at least."""
-    return max(meter.stale_after_s, 3.0 * meter.interval_s + meter.delay_s)
+def stale_after_s(meter: MeterSettings, interval_s: float | None = None) -> float:
+    """Return the age in s at which a meter's reading is too old: three intervals and its delay at least.
+
+    Where it is asked less often for its budget's sake (`interval_s`), it is old when the next reading is half such a wait late.
+    """
+    least_s = max(meter.stale_after_s, 3.0 * meter.interval_s + meter.delay_s)
+    return least_s if interval_s is None else max(least_s, LATE * interval_s + meter.delay_s)
+
+
+LATE = 1.5
 
 
 def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> Balance:
@@ -52,21 +60,22 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
     has_battery = False
     pv_at: datetime | None = None
     is_off_grid: bool | None = None
-    limit_s = news_s = 0.0
+    limit_s = own_limit_s = news_s = 0.0
     for meter in settings.meters:
         if not meter.is_site:
             continue
         state = meters.get(meter.id)
-        reading = state.reading if state is not None else None
-        if reading is None:
+        if state is None or (reading := state.reading) is None:
             continue
-        meter_limit_s = stale_after_s(meter)
+        interval_s = state.interval_s
+        meter_limit_s = stale_after_s(meter, interval_s)
+        meter_news_s = (interval_s or meter.interval_s) + meter.delay_s
         fresh = (at - reading.measured_at).total_seconds() <= meter_limit_s
         if reading.grid_w is not None:
             if fresh and grid is None:
-                grid, limit_s, news_s = reading, meter_limit_s, meter.interval_s + meter.delay_s
+                grid, limit_s, own_limit_s, news_s = reading, meter_limit_s, stale_after_s(meter), meter_news_s
             elif not fresh and grid is None and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
-                stale_grid, limit_s, news_s = reading, meter_limit_s, meter.interval_s + meter.delay_s
+                stale_grid, limit_s, own_limit_s, news_s = reading, meter_limit_s, stale_after_s(meter), meter_news_s
         if reading.battery_w is not None or reading.battery_soc_pct is not None:
             has_battery = True
         if not fresh:
@@ -95,6 +104,7 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         pv_at=pv_at,
         news_s=news_s,
         is_off_grid=is_off_grid,
+        old_at=used.measured_at + timedelta(seconds=own_limit_s) if used else None,
     )
 
 

@@ -90,12 +90,26 @@ class SpendSnapshot:
     money_this_month: float
     money_projected: float  #: for the whole month, if it goes on like this
     per_month: float | None  #: the owner's budget; None = unlimited
-    soft_line: float | None  #: of today: beyond it only what is needed
-    daily_line: float | None  #: of today: beyond it only stops; None = unlimited
+    soft_line: (
+        float | None
+    )  #: of today: beyond it only what is needed; None = unlimited, and of a meter, which has none
+    daily_line: float | None  #: of today: beyond it only stops, and a battery's hold; None = unlimited
     requests_today: dict[str, int]
     requests_this_month: dict[str, int]
     wakes_today: int  #: sent, billed or not
     wakes_line: int | None  #: most of a day; None = unlimited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSnapshot:
+    """A meter, and what asking it has cost. `None` = never known."""
+
+    id: str
+    age_s: float | None  #: of its last reading
+    is_cloud: bool  #: it is asked only while a car is connected and the sun is up
+    interval_s: float  #: how often it is read then; longer than it was written where its budget would not last
+    held_until_at: datetime | None  #: before then it is not asked, for the sake of its budget; None = it is
+    spend: SpendSnapshot | None  #: None = its requests are not counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +196,7 @@ class SiteSnapshot:
     vehicles: tuple[VehicleSnapshot, ...]
     problems: tuple[str, ...] = ()  #: that devices have beside charging, in words
     grid_phases_a: tuple[float, float, float] | None = None  #: per phase, + = import; None = not measured
+    meters: tuple[MeterSnapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -355,6 +355,16 @@ class Gateway:
             await asyncio.wait(self._requests, timeout=STOP_GRACE_S)
         for task in self._requests:
             task.cancel()
+        await self._keep_last()
+        actor.cancel()
+        await asyncio.gather(actor, *polls, *self._requests, return_exceptions=True)
+        for driver in self._drivers.values():
+            await driver.close()
+        await self._keep_last()  # giving a battery back may have cost something
+        self._journal.close()
+
+    async def _keep_last(self) -> None:
+        """Keep what is to be remembered, and do nothing else any more."""
         try:
             while not self._batches.empty():
                 for effect in self._batches.get_nowait():
@@ -362,8 +372,3 @@ class Gateway:
                         await self._store.save(effect.memory)
         except Exception:
             log.exception("what came last could not be stored")
-        actor.cancel()
-        await asyncio.gather(actor, *polls, *self._requests, return_exceptions=True)
-        for driver in self._drivers.values():
-            await driver.close()
-        self._journal.close()

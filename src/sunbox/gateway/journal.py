@@ -31,6 +31,7 @@ EVENTS: dict[str, TypeAdapter[Any]] = {
         events.Began,
         events.Tick,
         events.MeterRead,
+        events.Billed,
         events.ChargerRead,
         events.VehicleRead,
         events.ReadFailed,

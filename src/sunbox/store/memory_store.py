@@ -1,4 +1,4 @@
-"""What must survive, in one small SQLite file: a row per vehicle, per loadpoint and for the site, durable before any command is sent.
+"""What must survive, in one small SQLite file: a row per vehicle, loadpoint and meter, and for the site, durable before any command.
 
 Beside them a row per face that keeps something (`FaceNotes`): nothing is decided by it, so what cannot be read there is left
 aside and stops nothing.
@@ -17,19 +17,20 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from sunbox.core.model import LoadpointMemory, Memory, SiteMemory, VehicleMemory
+from sunbox.core.model import LoadpointMemory, Memory, MeterMemory, SiteMemory, VehicleMemory
 from sunbox.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 VEHICLE: TypeAdapter[VehicleMemory] = TypeAdapter(VehicleMemory)
 SITE: TypeAdapter[SiteMemory] = TypeAdapter(SiteMemory)
 LOADPOINT: TypeAdapter[LoadpointMemory] = TypeAdapter(LoadpointMemory)
+METER: TypeAdapter[MeterMemory] = TypeAdapter(MeterMemory)
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS memory (
-    kind TEXT NOT NULL CHECK (kind IN ('site', 'vehicle', 'loadpoint')),
+    kind TEXT NOT NULL CHECK (kind IN ('site', 'vehicle', 'loadpoint', 'meter')),
     id TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (kind, id)
@@ -42,13 +43,13 @@ CREATE TABLE IF NOT EXISTS notes (
 ) STRICT, WITHOUT ROWID
 """
 """Since the third schema."""
-FROM_1 = (
+FORMER = (
     "ALTER TABLE memory RENAME TO memory_1",
     CREATE,
     "INSERT INTO memory SELECT kind, id, value FROM memory_1",
     "DROP TABLE memory_1",
 )
-"""The first schema knew no site."""
+"""The first schema knew no site, and the first three no meters."""
 
 UPSERT = """
 INSERT INTO memory (kind, id, value) VALUES (?, ?, ?)
@@ -88,11 +89,11 @@ class MemoryStore:
                     f"{self._path}: written by a newer sunbox (schema {version}, this one knows {SCHEMA_VERSION}); "
                     "update sunbox or give another file"
                 )
-            if version == 1:
+            if 1 <= version < SCHEMA_VERSION:
                 self._db.execute("BEGIN IMMEDIATE")
-                for statement in FROM_1:
+                for statement in FORMER:
                     self._db.execute(statement)
-                self._db.execute("PRAGMA user_version=2")
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
                 self._db.execute("COMMIT")
             self._db.execute(CREATE)
             self._db.execute(CREATE_NOTES)
@@ -108,6 +109,7 @@ class MemoryStore:
         """
         vehicles: dict[str, VehicleMemory] = {}
         loadpoints: dict[str, LoadpointMemory] = {}
+        meters: dict[str, MeterMemory] = {}
         site: SiteMemory | None = None
         try:
             rows = self._db.execute("SELECT kind, id, value FROM memory").fetchall()
@@ -116,11 +118,13 @@ class MemoryStore:
                     vehicles[id_] = VEHICLE.validate_json(value)
                 elif kind == "site":
                     site = SITE.validate_json(value)
+                elif kind == "meter":
+                    meters[id_] = METER.validate_json(value)
                 else:
                     loadpoints[id_] = LOADPOINT.validate_json(value)
         except (sqlite3.Error, ValidationError) as error:
             raise StoreError(f"{self._path}: cannot be read ({error}); move the file away to begin anew") from error
-        return Memory(site=site, vehicles=vehicles, loadpoints=loadpoints)
+        return Memory(site=site, vehicles=vehicles, loadpoints=loadpoints, meters=meters)
 
     async def save(self, memory: Memory) -> None:
         """Make the given rows durable; others stay as they are.
@@ -165,6 +169,7 @@ class MemoryStore:
             ("vehicle", id_, VEHICLE.dump_json(value).decode()) for id_, value in memory.vehicles.items()
         ]
         rows += [("loadpoint", id_, LOADPOINT.dump_json(value).decode()) for id_, value in memory.loadpoints.items()]
+        rows += [("meter", id_, METER.dump_json(value).decode()) for id_, value in memory.meters.items()]
         if memory.site is not None:
             rows.append(("site", "", SITE.dump_json(memory.site).decode()))
         self._put(UPSERT, rows)

@@ -10,29 +10,21 @@ from typing import Any
 
 import pytest
 
-from sunbox.dialects.powerwall import hold
 from sunbox.dialects.powerwall.facts import GridState, Island, Mode
-from sunbox.dialects.powerwall.hold import (
-    LATE_S,
-    RESEND_AFTER_S,
+from sunbox.dialects.powerwall.hold import LATE_S, RESEND_AFTER_S, Look, Rest, Write, next_step
+from sunbox.dialects.powerwall.hold_book import (
     Book,
     Entry,
-    Look,
     Manner,
     Method,
     Part,
     ReservePolicy,
-    Rest,
     Seen,
     Sent,
-    Write,
-    book_from_json,
-    book_to_json,
-    next_step,
-    not_sent,
-    sent,
-    take,
+    seen_of,
 )
+from sunbox.dialects.powerwall.hold_kept import book_from_json, book_to_json
+from sunbox.dialects.powerwall.hold_notes import not_sent, sent, take
 from sunbox.dialects.powerwall.wire import live_status_from_wire, site_info_from_wire
 
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -315,11 +307,11 @@ def test_what_the_cloud_says_for_a_hold(island: str, grid: str, is_off_grid: boo
         {"response": {"island_status": island, "grid_status": grid, "percentage_charged": 50.5}}
     )
     info = site_info_from_wire({"response": {"backup_reserve_percent": 20.4, "default_real_mode": "backup"}})
-    seen = hold.seen_of(NOON, info, live)
+    seen = seen_of(NOON, info, live)
     assert (seen.reserve_pct, seen.mode, seen.soc_pct, seen.is_off_grid) == (20, Mode.BACKUP, 50.5, is_off_grid)
     assert (live.island is Island.UNKNOWN) == (island == "island_status_unknown")
     assert (live.grid is GridState.ACTIVE) == (grid == "Active")
-    assert not hold.seen_of(NOON, info).has_flows
+    assert not seen_of(NOON, info).has_flows
 
 
 # A site, and its owner ------------------------------------------------------------------------------------------------

@@ -8,19 +8,29 @@ A write that is accepted proves nothing: it is done at once, after 45 minutes, o
 was sent counts as *on its way* until the site tells it, or for `LATE_S`; only then is anything settled. A value that was neither
 there before nor sent by us is the owner's.
 
-`next_step` tells what to do; `take` notes what was read, `sending` and `sent` what was written. `Book` is what must survive.
+`next_step` tells what to do; `hold_notes.py` notes what was read and written, in the `Book` (`hold_book.py`) that must survive
+(`hold_kept.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from datetime import date, datetime, timedelta
 
-from sunbox.dialects.powerwall.facts import LiveStatus, Mode, SiteInfo
+from sunbox.dialects.powerwall.facts import Mode
+from sunbox.dialects.powerwall.hold_book import (
+    Book,
+    Entry,
+    Manner,
+    Method,
+    Part,
+    Seen,
+    Sent,
+    Setting,
+    with_entry,
+    words_of,
+)
 
 LATE_S = 3600.0
 """After so long a write that is still not to be seen is lost: 45 minutes were seen in the mode `autonomous`."""
@@ -40,129 +50,8 @@ EFFECT_S = 180.0
 """So long after a hold is told the battery must have stopped discharging."""
 IDLE_W = 100.0
 """Less discharge than this is none."""
-MOST_BUT_FULL_PCT, FULL_PCT = 80, 100
-"""Since firmware 25.18.4 a reserve is at most 80 %, or exactly 100 % (Teslemetry, evcc `meter/powerwall.go`, pypowerwall#322)."""
 FALLS_SHORT_PCT = 1.0
 """A reserve that came late is lowered when the charge is so far below it: else it would be filled from the grid."""
-
-
-class Method(StrEnum):
-    """By what a battery is held."""
-
-    RESERVE = "reserve"
-    BACKUP = "backup"
-    OFF = "off"
-
-
-class ReservePolicy(StrEnum):
-    """What the site makes of a reserve above 80 %."""
-
-    FREE = "free"
-    EIGHTY_OR_HUNDRED = "80-or-100"
-    CAP_80 = "cap-80"
-
-    def highest(self, soc_pct: float) -> int:
-        """Return the highest reserve that the site takes and that is not above the charge."""
-        most = min(FULL_PCT, math.floor(soc_pct))
-        if self is ReservePolicy.FREE or most <= MOST_BUT_FULL_PCT:
-            return most
-        return FULL_PCT if most == FULL_PCT and self is ReservePolicy.EIGHTY_OR_HUNDRED else MOST_BUT_FULL_PCT
-
-
-class Part(StrEnum):
-    """A setting of the owner's that is changed for a hold."""
-
-    RESERVE = "reserve"
-    GRID_CHARGING = "grid_charging"
-    MODE = "mode"
-
-
-Setting = int | str | bool
-"""A reserve in %, a mode, or whether the battery may be charged from the grid."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """What the owner decided about holding."""
-
-    method: Method = Method.RESERVE
-    policy: ReservePolicy = ReservePolicy.EIGHTY_OR_HUNDRED
-    max_writes_per_day: int = 20
-    in_autonomous: bool = False  #: also under a tariff's rules, which are slow and have plans of their own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the site said at `at`. None = it does not say; what flows is only asked where it matters."""
-
-    at: datetime
-    reserve_pct: int | None = None
-    mode: Mode = Mode.UNKNOWN
-    may_charge_from_grid: bool | None = None
-    soc_pct: float | None = None
-    battery_w: float | None = None
-    is_storm_watched: bool | None = None
-    is_serving_grid: bool | None = None
-    is_off_grid: bool | None = None
-    has_flows: bool = False  #: what flows was asked for
-
-    def value_of(self, part: Part) -> Setting | None:
-        """Return how a part is set."""
-        if part is Part.RESERVE:
-            return self.reserve_pct
-        if part is Part.GRID_CHARGING:
-            return self.may_charge_from_grid
-        return None if self.mode is Mode.UNKNOWN else self.mode.value
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A write that may still be done."""
-
-    value: Setting
-    at: datetime
-    is_owners: bool = False  #: it gave back what the owner had set
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One setting that was changed, or is about to be."""
-
-    part: Part
-    original: Setting  #: what it is given back as
-    ours: Setting  #: what it is while the battery is held
-    stands: Setting  #: what the site said last
-    sent: tuple[Sent, ...] = ()  #: on their way, the oldest first
-    aim: Setting | None = None  #: towards which the tries count
-    tries: int = 0
-    tried_at: datetime | None = None
-    is_left: bool = False  #: the owner changed it: it is not ours to hold any more
-
-    @property
-    def will_be(self) -> Setting:
-        """Return what it will be when all that is on its way is done."""
-        return self.sent[-1].value if self.sent else self.stands
-
-    def is_settled(self, goal: Setting) -> bool:
-        """Return whether it is as it should be, and will be."""
-        return self.stands == goal and self.will_be == goal
-
-    def is_over(self) -> bool:
-        """Return whether it is given back, and nothing on its way can change that any more."""
-        return self.stands == self.original and all(each.value == self.original for each in self.sent)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
-    """What must survive: what was changed, and how it was."""
-
-    entries: tuple[Entry, ...] = ()
-    by_hand: bool = False  #: somebody asked for a hold at the command line
-    is_left: bool = False  #: the owner changed something: no hold again before this one is over
-    day: date | None = None
-    writes: int = 0  #: on that day
-    problem: str | None = None  #: what went wrong
-    note: str | None = None  #: why it is not held, or not wholly
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,27 +80,6 @@ class Write:
 
 
 Step = Rest | Look | Write
-
-
-def seen_of(at: datetime, info: SiteInfo, live: LiveStatus | None = None) -> Seen:
-    """Return what two answers of the cloud say for a hold."""
-    settings = Seen(
-        at=at,
-        reserve_pct=None if info.reserve_pct is None else round(info.reserve_pct),
-        mode=info.mode,
-        may_charge_from_grid=info.may_charge_from_grid,
-    )
-    if live is None:
-        return settings
-    return replace(
-        settings,
-        soc_pct=live.soc_pct,
-        battery_w=live.battery_w,
-        is_storm_watched=live.is_storm_watched,
-        is_serving_grid=live.is_serving_grid,
-        is_off_grid=live.is_off_grid,
-        has_flows=True,
-    )
 
 
 def next_step(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, now: datetime, today: date) -> Step:
@@ -308,7 +176,7 @@ def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, no
         goal = entry.ours if is_held else entry.original
         if entry.aim != goal:
             entry = replace(entry, aim=goal, tries=0)  # noqa: PLW2901 - the same one, with a new goal
-            book = _with(book, entry)
+            book = with_entry(book, entry)
         if entry.is_settled(goal) if is_held else entry.is_over():
             continue
         return _towards(book, manner, entry, goal, is_held=is_held, seen=seen, now=now)
@@ -345,7 +213,7 @@ def _towards(
 def _writing(book: Book, entry: Entry, goal: Setting, now: datetime) -> Write:
     tries = 0 if entry.tries >= MOST_TRIES else entry.tries
     after = replace(entry, sent=(*entry.sent, Sent(goal, now, goal == entry.original)), tries=tries + 1, tried_at=now)
-    return Write(replace(_with(book, after), writes=book.writes + 1), entry.part, goal)
+    return Write(replace(with_entry(book, after), writes=book.writes + 1), entry.part, goal)
 
 
 def _look_later(book: Book, entry: Entry, seen: Seen | None, now: datetime, *, flows: bool) -> Step:
@@ -375,7 +243,7 @@ def _watch(book: Book, manner: Manner, seen: Seen | None, now: datetime) -> Step
         return Rest(book if discharges else replace(book, problem=None), seen.at + timedelta(seconds=wait_s))
     if entry.tries < MOST_TRIES and _may_write(book, manner, len(book.entries)):
         return _writing(book, entry, entry.ours, now) if _is_fresh(seen, now) else Look(book, flows=True)
-    problem = f"the site tells {_words(entry.part, entry.ours)}, and the battery discharges all the same"
+    problem = f"the site tells {words_of(entry.part, entry.ours)}, and the battery discharges all the same"
     return Rest(replace(book, problem=problem), seen.at + timedelta(seconds=WATCH_S))
 
 
@@ -396,68 +264,6 @@ def _lower(entry: Entry, manner: Manner, seen: Seen) -> int | None:
     return fitting if fitting < int(entry.ours) else None
 
 
-def take(book: Book, seen: Seen) -> Book:
-    """Note what the site said: what is done of ours, and what the owner did."""
-    entries = tuple(_taken(entry, seen.value_of(entry.part)) for entry in book.entries)
-    is_left = book.is_left or any(entry.is_left for entry in entries)
-    return replace(book, entries=entries, is_left=is_left)
-
-
-def _taken(entry: Entry, value: Setting | None) -> Entry:
-    if value is None or value == entry.stands:
-        return entry
-    done = next((index for index, each in enumerate(entry.sent) if _is_made_of(entry.part, value, each.value)), None)
-    if done is None:
-        return replace(entry, stands=value, original=value, is_left=True)
-    told = entry.sent[done].value
-    is_former = entry.sent[done].is_owners and told != entry.original
-    # writes are done in the order in which they were sent: what went before this one is over
-    entry = replace(entry, stands=value, sent=entry.sent[done + 1 :])
-    if is_former:  # what the owner had before: set again by the owner, or what we sent last will follow
-        return replace(entry, original=value, is_left=True)
-    if told != value:  # the site took less; what it took is what we told from now on
-        entry = replace(
-            entry,
-            ours=value if entry.ours == told else entry.ours,
-            original=value if entry.original == told else entry.original,
-            aim=value if entry.aim == told else entry.aim,
-            sent=tuple(replace(each, value=value) if each.value == told else each for each in entry.sent),
-        )
-    return entry
-
-
-def _is_made_of(part: Part, value: Setting, told: Setting) -> bool:
-    """Return whether a value is what the site makes of one that it was told."""
-    if value == told:
-        return True
-    return part is Part.RESERVE and value == MOST_BUT_FULL_PCT and int(told) > MOST_BUT_FULL_PCT
-
-
-def sent(book: Book, part: Part, *, is_taken: bool, may_be_done: bool, detail: str = "") -> Book:
-    """Note how a write ended.
-
-    Args:
-        book: as it was made durable before.
-        part: what was told.
-        is_taken: the site said yes.
-        may_be_done: it is not proven that nothing comes of it.
-        detail: what it said.
-    """
-    entry = next(each for each in book.entries if each.part is part)
-    if is_taken:
-        return book
-    if not may_be_done:
-        entry = replace(entry, sent=entry.sent[:-1])
-    return replace(_with(book, entry), problem=f"{_words(part, entry.aim)} was not taken: {detail or 'no reason told'}")
-
-
-def not_sent(book: Book, part: Part) -> Book:
-    """Note that a write never left: it counts as none."""
-    entry = next(each for each in book.entries if each.part is part)
-    entry = replace(entry, sent=entry.sent[:-1], tries=entry.tries - 1, tried_at=None)
-    return replace(_with(book, entry), writes=max(0, book.writes - 1))
-
-
 def _without_lost(book: Book, now: datetime) -> Book:
     """Return the same without writes that will not be done any more."""
     entries = tuple(
@@ -467,10 +273,6 @@ def _without_lost(book: Book, now: datetime) -> Book:
         for entry in book.entries
     )
     return replace(book, entries=entries)
-
-
-def _with(book: Book, entry: Entry) -> Book:
-    return replace(book, entries=tuple(entry if each.part is entry.part else each for each in book.entries))
 
 
 def _is_fresh(seen: Seen, now: datetime) -> bool:
@@ -488,93 +290,6 @@ def _spent(manner: Manner) -> str:
 
 def _not_applied(entry: Entry, goal: Setting) -> str:
     return (
-        f"{_words(entry.part, goal)} was told {MOST_TRIES} times, and the site still tells "
-        f"{_words(entry.part, entry.stands)}"
+        f"{words_of(entry.part, goal)} was told {MOST_TRIES} times, and the site still tells "
+        f"{words_of(entry.part, entry.stands)}"
     )
-
-
-def _words(part: Part, value: Setting | None) -> str:
-    if part is Part.RESERVE:
-        return f"reserve {value} %"
-    if part is Part.GRID_CHARGING:
-        return f"charging from the grid {'allowed' if value else 'forbidden'}"
-    return f"mode {value}"
-
-
-# what is kept
-
-
-def book_to_json(book: Book) -> dict[str, Any]:
-    """Return a book as it is kept."""
-    return {
-        "entries": [
-            {
-                "part": entry.part.value,
-                "original": entry.original,
-                "ours": entry.ours,
-                "stands": entry.stands,
-                "sent": [
-                    {"value": each.value, "at": each.at.isoformat(), "is_owners": each.is_owners} for each in entry.sent
-                ],
-                "aim": entry.aim,
-                "tries": entry.tries,
-                "tried_at": None if entry.tried_at is None else entry.tried_at.isoformat(),
-                "is_left": entry.is_left,
-            }
-            for entry in book.entries
-        ],
-        "by_hand": book.by_hand,
-        "is_left": book.is_left,
-        "day": None if book.day is None else book.day.isoformat(),
-        "writes": book.writes,
-    }
-
-
-def book_from_json(kept: Mapping[str, Any] | None) -> Book:
-    """Return a book as it was kept, an empty one where there is none.
-
-    Raises:
-        ValueError: it cannot be read.
-    """
-    if kept is None:
-        return Book()
-    try:
-        return Book(
-            entries=tuple(_entry_from_json(row) for row in kept["entries"]),
-            by_hand=kept["by_hand"] is True,
-            is_left=kept["is_left"] is True,
-            day=None if kept["day"] is None else date.fromisoformat(kept["day"]),
-            writes=int(kept["writes"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"what was noted of the hold cannot be read ({error!r})") from None
-
-
-def _entry_from_json(row: Mapping[str, Any]) -> Entry:
-    part = Part(row["part"])
-
-    def setting(value: int | str | bool) -> Setting:
-        if type(value) is not _TYPES[part]:
-            raise ValueError(f"{part.value} is {value!r}")
-        return value
-
-    return Entry(
-        part=part,
-        original=setting(row["original"]),
-        ours=setting(row["ours"]),
-        stands=setting(row["stands"]),
-        sent=tuple(
-            Sent(setting(each["value"]), _instant(each["at"]), each["is_owners"] is True) for each in row["sent"]
-        ),
-        aim=None if row["aim"] is None else setting(row["aim"]),
-        tries=int(row["tries"]),
-        tried_at=None if row["tried_at"] is None else _instant(row["tried_at"]),
-        is_left=row["is_left"] is True,
-    )
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-_TYPES: dict[Part, type] = {Part.RESERVE: int, Part.GRID_CHARGING: bool, Part.MODE: str}

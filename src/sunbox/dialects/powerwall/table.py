@@ -4,7 +4,7 @@ Sources: developer.tesla.com/docs/fleet-api/endpoints/energy, Teslemetry/python-
 tdorssers/TeslaPy `endpoints.json`. Rows without `is_documented` are of the older Owner API; through the Fleet API they may be 404.
 
 Which class Tesla bills energy calls in is not told (its page hides it; home-assistant's documents say that they are free). Here
-they count as dear as they may be: reads as data, writes as commands.
+they count in the classes that they would have: reads as data, writes as commands. What those cost the owner says.
 """
 
 from __future__ import annotations

@@ -126,7 +126,10 @@ class HttpMeterDriver:
     async def read(self, effect: Read) -> MeterRead | ReadFailed:
         """Read once."""
         event = await self._poll()
-        return replace(event, exchange_id=effect.exchange_id) if isinstance(event, ReadFailed) else event
+        if isinstance(event, MeterRead):
+            return replace(event, billed=1)
+        billed = 0 if event.cause is Cause.UNREACHABLE else 1  # whatever reached the service may be counted there
+        return replace(event, exchange_id=effect.exchange_id, billed=billed)
 
     async def probe(self) -> str:
         """Read once, and return the reading as people read it.

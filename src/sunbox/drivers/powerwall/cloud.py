@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ class CloudSite:
     def __init__(self, site: int, client: TeslaClient, clock: Clock) -> None:
         self.site = site
         self.billed: Counter[RequestKind] = Counter()  #: requests that Tesla may charge for, since the start
+        self.tell_billed: Callable[[RequestKind, int], None] | None = None  #: is told of each, whoever wanted it
         self._client = client
         self._clock = clock
         self._kept: dict[str, tuple[datetime, Any]] = {}
@@ -123,6 +124,9 @@ class CloudSite:
         if row.bills is None:
             return
         if isinstance(answer, Unanswered):
-            self.billed[row.bills] += answer.billed
+            count = answer.billed
         else:
-            self.billed[row.bills] += answer.billed_before + (answer.status < BILLED_BELOW)
+            count = answer.billed_before + (answer.status < BILLED_BELOW)
+        self.billed[row.bills] += count
+        if count and self.tell_billed is not None:
+            self.tell_billed(row.bills, count)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 
 from sunbox.clock import Clock
-from sunbox.core.commands import Cause, ReadKind
+from sunbox.core.commands import Cause, ReadKind, RequestKind
 from sunbox.core.effects import Read, Send
-from sunbox.core.events import CommandEnded, MeterRead, ReadFailed
+from sunbox.core.events import Billed, CommandEnded, MeterRead, ReadFailed
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.dialects.powerwall.facts import LiveStatus
@@ -80,6 +80,11 @@ class PowerwallDriver:
                 now = self._clock.now()
                 emit(MeterRead(at=now, meter_id=self._meter.id, reading=reading_of(live, now)))
 
+        def count(kind: RequestKind, number: int) -> None:
+            emit(Billed(at=self._clock.now(), meter_id=self._meter.id, kind=kind, count=number))
+
+        if self.site is not None:
+            self.site.tell_billed = count
         async with asyncio.TaskGroup() as group:
             if self._home is not None:
                 group.create_task(self._poll(emit), name=self._meter.id)
@@ -175,8 +180,7 @@ class PowerwallDriver:
             what=ReadKind.DATA,
             cause=told.cause,
             detail=told.detail,
-            retry_after_s=told.retry_after_s,
-            billed=told.billed,
+            retry_after_s=told.retry_after_s,  # what was billed is told by the site itself, whoever wanted it
         )
 
 

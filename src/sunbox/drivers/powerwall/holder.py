@@ -18,9 +18,11 @@ from sunbox.clock import Clock
 from sunbox.core.model import MeterReading
 from sunbox.core.resilience import Backoff
 from sunbox.core.wallbox import Notebook
-from sunbox.dialects.powerwall import hold, table
+from sunbox.dialects.powerwall import hold_notes, table
 from sunbox.dialects.powerwall.facts import LiveStatus
-from sunbox.dialects.powerwall.hold import Book, Look, Manner, Part, Rest, Seen, Setting, Write
+from sunbox.dialects.powerwall.hold import Look, Rest, Write, next_step
+from sunbox.dialects.powerwall.hold_book import Book, Manner, Part, Seen, Setting, seen_of
+from sunbox.dialects.powerwall.hold_kept import book_from_json, book_to_json
 from sunbox.dialects.powerwall.table import EnergyEndpoint
 from sunbox.dialects.powerwall.wire import DISALLOW_GRID_CHARGING
 from sunbox.dialects.tesla.outcomes import Failed
@@ -150,7 +152,7 @@ class Holder:
             if self._not_before_at is not None and now < self._not_before_at:
                 return (self._not_before_at - now).total_seconds()
             lingers_s = self._lingers_s(now)
-            step = hold.next_step(
+            step = next_step(
                 self.book,
                 self._manner,
                 is_wanted=self._is_wanted is True or self.book.by_hand or lingers_s is not None,
@@ -191,8 +193,8 @@ class Holder:
         if isinstance(live, LiveStatus):
             show(live)
         self._failures, self._not_before_at = 0, None
-        self._seen = hold.seen_of(self._clock.now(), info, live if isinstance(live, LiveStatus) else None)
-        await self._note(hold.take(self.book, self._seen))
+        self._seen = seen_of(self._clock.now(), info, live if isinstance(live, LiveStatus) else None)
+        await self._note(hold_notes.take(self.book, self._seen))
         return None
 
     async def _write(self, step: Write) -> float | None:
@@ -200,11 +202,11 @@ class Holder:
         self._log.info("telling the Powerwall", what=step.part.value, value=step.value)
         written = await self._site.write(row, fields_of(step.value))
         if not written.was_sent:
-            await self._note(hold.not_sent(self.book, step.part))
+            await self._note(hold_notes.not_sent(self.book, step.part))
         else:
             detail = "" if written.failed is None else written.failed.detail or written.failed.cause.value
             await self._note(
-                hold.sent(
+                hold_notes.sent(
                     self.book, step.part, is_taken=written.is_taken, may_be_done=written.may_be_done, detail=detail
                 )
             )
@@ -222,7 +224,7 @@ class Holder:
     def _kept(self, book: Book) -> Book:
         """Return the book as it is kept, with what is not kept of the one at hand."""
         try:
-            kept = hold.book_from_json(self._notebook.load())
+            kept = book_from_json(self._notebook.load())
         except ValueError as error:
             if self._unreadable is None:
                 self._log.error("hold_unreadable", error=str(error))
@@ -237,7 +239,7 @@ class Holder:
             self._log.warning("the battery's hold has a problem", problem=book.problem)
         if book.note != before.note and book.note is not None:
             self._log.info("the battery is not held, or not wholly", why=book.note)
-        if hold.book_to_json(book) == hold.book_to_json(before):
+        if book_to_json(book) == book_to_json(before):
             return True
         if bool(book.entries) != bool(before.entries):
             self._log.info("the battery is held" if book.entries else "the battery is as its owner had it")
@@ -250,7 +252,7 @@ class Holder:
         return True
 
     async def _keep(self, book: Book) -> None:
-        await self._notebook.save(hold.book_to_json(book))
+        await self._notebook.save(book_to_json(book))
 
 
 def reading_of(live: LiveStatus, now: datetime) -> MeterReading:

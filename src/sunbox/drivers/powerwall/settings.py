@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from sunbox.dialects.powerwall.hold import Manner, Method, ReservePolicy
+from sunbox.dialects.powerwall.hold_book import Manner, Method, ReservePolicy
 from sunbox.drivers.tesla.settings import BaseUrl
 from sunbox.drivers.written import Written
 

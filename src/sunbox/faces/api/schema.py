@@ -61,7 +61,8 @@ class SpendView(View):
     money_projected: Annotated[float, Field(description="of the whole month, if it goes on like this")]
     per_month: Annotated[float | None, Field(description="the owner's budget; null = unlimited")]
     soft_line: Annotated[
-        float | None, Field(description="of today: beyond it only what is needed is paid for; null = unlimited")
+        float | None,
+        Field(description="of today: beyond it only what is needed is paid for; null = unlimited, and of a meter"),
     ]
     daily_line: Annotated[
         float | None, Field(description="of today: beyond it nothing is paid for but stops; null = unlimited")
@@ -70,6 +71,17 @@ class SpendView(View):
     requests_this_month: Annotated[dict[str, int], Field(description="billed, by kind")]
     wakes_today: Annotated[int, Field(description="sent, billed or not")]
     wakes_line: Annotated[int | None, Field(description="most of a day; null = unlimited")]
+
+
+class MeterView(View):
+    """A meter, and what asking it has cost."""
+
+    id: str
+    age_s: Annotated[float | None, Field(description="of its last reading; null = never read")]
+    is_cloud: Annotated[bool, Field(description="asked only while a car is connected and the sun is up")]
+    interval_s: Annotated[float, Field(description="how often it is read; more where its budget would not last")]
+    held_until_at: Annotated[datetime | None, Field(description="not asked before, for the sake of its budget")]
+    spend: Annotated[SpendView | None, Field(description="null = its requests are not counted")]
 
 
 class VehicleView(View):
@@ -209,6 +221,7 @@ class SiteView(View):
     vehicles: tuple[VehicleView, ...]
     problems: Annotated[tuple[str, ...], Field(description="that devices have beside charging")] = ()
     grid_phases_a: Annotated[tuple[float, float, float] | None, Field(description="+ = import; null = not measured")]
+    meters: tuple[MeterView, ...] = ()
 
 
 class DecisionView(View):

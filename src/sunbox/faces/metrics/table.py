@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from sunbox import __version__
 from sunbox.core.commands import RequestKind
 from sunbox.core.model import Availability, ChargerStatus, Mode, Override
-from sunbox.core.wallbox import LoadpointSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
+from sunbox.core.wallbox import LoadpointSnapshot, MeterSnapshot, SiteSnapshot, SpendSnapshot, VehicleSnapshot
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ JOULES_PER_WH = 3600.0
 
 NONE_BILLED: dict[str, int] = {kind.value: 0 for kind in (RequestKind.DATA, RequestKind.COMMAND, RequestKind.WAKE)}
 """A kind that is not in the spend was not billed."""
+NONE_BILLED_OF_METER = {kind: 0 for kind in NONE_BILLED if kind != RequestKind.WAKE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,24 @@ def _info(name: str, words: str, labels: tuple[str, ...], read: Callable[[T], tu
     return Metric(name, words, lambda part: {read(part): 1.0}, labels)
 
 
-def _of_spend(name: str, words: str, read: Callable[[SpendSnapshot], float | None]) -> Metric[VehicleSnapshot]:
-    def spent(vehicle: VehicleSnapshot) -> float | None:
-        return None if vehicle.spend is None else read(vehicle.spend)
+Spender = TypeVar("Spender", VehicleSnapshot, MeterSnapshot)
+
+
+def _of_spend(name: str, words: str, read: Callable[[SpendSnapshot], float | None]) -> Metric[Spender]:
+    def spent(row: Spender) -> float | None:
+        return None if row.spend is None else read(row.spend)
 
     return _number(name, words, spent)
 
 
-def _requests(name: str, words: str, read: Callable[[SpendSnapshot], Mapping[str, int]]) -> Metric[VehicleSnapshot]:
-    def by_kind(vehicle: VehicleSnapshot) -> Values:
-        if vehicle.spend is None:
+def _requests(
+    name: str, words: str, read: Callable[[SpendSnapshot], Mapping[str, int]], none: Mapping[str, int] = NONE_BILLED
+) -> Metric[Spender]:
+    def by_kind(row: Spender) -> Values:
+        if row.spend is None:
             return {}
-        counts = read(vehicle.spend)
-        return {(kind,): float(count) for kind, count in {**NONE_BILLED, **counts}.items()}
+        counts = read(row.spend)
+        return {(kind,): float(count) for kind, count in {**none, **counts}.items()}
 
     return Metric(name, words, by_kind, ("kind",))
 
@@ -193,8 +199,48 @@ VEHICLE: tuple[Metric[VehicleSnapshot], ...] = (
     _of_spend("sunbox_vehicle_wakes_line", "most wakes of a day; left out = unlimited", lambda spend: spend.wakes_line),
 )
 
+METER: tuple[Metric[MeterSnapshot], ...] = (
+    _number("sunbox_meter_age_seconds", "age of its last reading", lambda row: row.age_s),
+    _number(
+        "sunbox_meter_interval_seconds",
+        "how often it is read; more than was written where its budget would not last",
+        lambda row: row.interval_s,
+    ),
+    _number(
+        "sunbox_meter_held",
+        "1 = it is not asked now, for the sake of its budget",
+        lambda row: None if row.spend is None else float(row.held_until_at is not None),
+    ),
+    _of_spend("sunbox_meter_spent_today_money", "cost of today's requests", lambda spend: spend.money_today),
+    _of_spend("sunbox_meter_spent_this_month_money", "cost of this month's", lambda spend: spend.money_this_month),
+    _of_spend(
+        "sunbox_meter_projected_money",
+        "of the whole month, if it goes on like this",
+        lambda spend: spend.money_projected,
+    ),
+    _of_spend("sunbox_meter_budget_money", "of a month; left out = unlimited", lambda spend: spend.per_month),
+    _of_spend(
+        "sunbox_meter_daily_line_money",
+        "of today: beyond it it is not read any more; left out = unlimited",
+        lambda spend: spend.daily_line,
+    ),
+    _requests(
+        "sunbox_meter_requests_today",
+        "counted since midnight, by kind",
+        lambda spend: spend.requests_today,
+        NONE_BILLED_OF_METER,
+    ),
+    _requests(
+        "sunbox_meter_requests_this_month",
+        "counted since the first, by kind",
+        lambda spend: spend.requests_this_month,
+        NONE_BILLED_OF_METER,
+    ),
+)
+
 PARTS: tuple[Part[Any], ...] = (
     Part(None, lambda site: [("", site)], SITE),
     Part("loadpoint", lambda site: [(row.id, row) for row in site.loadpoints], LOADPOINT),
     Part("vehicle", lambda site: [(row.id, row) for row in site.vehicles], VEHICLE),
+    Part("meter", lambda site: [(row.id, row) for row in site.meters], METER),
 )

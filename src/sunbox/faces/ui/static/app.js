@@ -54,6 +54,17 @@ function spendingInFull(spend) {
   return `Today ${counted(spend.requests_today)}; this month ${counted(spend.requests_this_month)}${soft}`;
 }
 
+function meterSpending(meter) {
+  const spend = meter.spend;
+  const pace = !meter.is_cloud ? "" : meter.held_until_at === null ? `, asked every ${span(meter.interval_s)}`
+    : `, not asked before ${clock(meter.held_until_at)}`;
+  return `Requests to the meter ${meter.id}: today ${dollars(spend.money_today)}${upTo(spend.daily_line, dollars)} ` +
+    `(${total(spend.requests_today)}), month ${dollars(spend.money_this_month)}, ` +
+    `projected ${dollars(spend.money_projected)}${upTo(spend.per_month, dollars)}${pace}`;
+}
+
+const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
 const PENDING = {
   waking: "Waking the car",
   starting: "Starting",
@@ -298,6 +309,22 @@ function showBanner(text) {
   setText(byId("banner"), text);
 }
 
+function showMeters(site) {
+  const counted = (site.meters ?? []).filter((meter) => meter.spend !== null);
+  const line = byId("meters-money");
+  line.hidden = counted.length === 0;
+  setText(line, counted.map(meterSpending).join(" · "));
+  line.title = counted.map((meter) => spendingInFull(meter.spend)).join(" · ");
+}
+
+function staleness(site) {
+  if (!site.is_grid_stale) return "";
+  const held = (site.meters ?? []).find((meter) => meter.held_until_at !== null);
+  if (held) return `The meter ${held.id} is not asked before ${clock(held.held_until_at)}, for the sake of its budget.`;
+  const since = site.grid_age_s === null ? "" : ` for ${span(site.grid_age_s)}`;
+  return `No reading from the grid meter${since}. Charging is not raised until it is back.`;
+}
+
 function show(site) {
   lastAt = new Date(site.at);
   document.body.classList.remove("is-loading", "is-lost");
@@ -305,9 +332,9 @@ function show(site) {
   setText(byId("site-name"), site.name);
   document.title = `${site.name} · sunbox`;
   showClock(lastAt);
-  const since = site.grid_age_s === null ? "" : ` for ${span(site.grid_age_s)}`;
-  showBanner(site.is_grid_stale ? `No reading from the grid meter${since}. Charging is not raised until it is back.` : "");
+  showBanner(staleness(site));
   showFlow(site);
+  showMeters(site);
 
   const ids = site.loadpoints.map((lp) => lp.id);
   for (const [id, card] of cards) {
