@@ -69,7 +69,8 @@ class PowerwallGateway:
         self._logins.clear()
 
     def _note(self, request: Request) -> None:
-        self.requests = [*self.requests[-99:], f"{request.method} {request.url.path}"]
+        self.requests.append(f"{request.method} {request.scope['path']}")
+        del self.requests[:-100]
 
     async def _log_in(self, request: Request) -> Response:
         self._note(request)
@@ -119,11 +120,10 @@ class PowerwallGateway:
 
     def _is_known(self, request: Request) -> bool:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and any(token.strip() == login.token for login in self._logins):
+            return True
         cookie = request.cookies.get(gateway.AUTH_COOKIE)
-        return any(
-            (scheme.lower() == "bearer" and token.strip() == login.token) or cookie in {login.cookie, login.token}
-            for login in self._logins
-        )
+        return any(cookie in {login.cookie, login.token} for login in self._logins)
 
     async def _unknown(self, request: Request) -> Response:
         self._note(request)
