@@ -133,7 +133,7 @@ class VehicleDetails:
     schedules: tuple[ChargeSchedule, ...] | None = None  #: of newer software; () = it keeps none
 
 
-@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleFacts:
     """What a vehicle said of itself at `measured_at`."""
 
@@ -249,7 +249,7 @@ class Order:
     since_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VehicleMemory:
     """What must survive of a vehicle."""
 

@@ -38,7 +38,7 @@ TAKES_MORE_A = 2
 """A car that takes less than it may is offered so much more than it takes: it must not jump when it wakes to it (evcc's figure)."""
 
 
-@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stance:
     """A loadpoint that charges if power is there."""
 
