@@ -11,6 +11,11 @@ import structlog
 from tests.recorded_days import Lived, copy_days, live_days
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """Undo what a command configured about logs: its stream is closed when its test ends."""

@@ -15,6 +15,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a module: some ten rules look through all of them."""
+    return tuple(ast.walk(tree(path)))
+
+
 def modules(*rooms: str) -> list[Path]:
     """Return the modules of some rooms, or of the whole package."""
     folders = [PACKAGE / room for room in rooms] or [PACKAGE]
@@ -35,15 +41,17 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
+@cache
 def calls(path: Path) -> list[tuple[int, str]]:
     """Return line and name of every call."""
-    return [(node.lineno, dotted(node.func)) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    return [(node.lineno, dotted(node.func)) for node in nodes(path) if isinstance(node, ast.Call)]
 
 
+@cache
 def imports(path: Path) -> list[tuple[int, str]]:
     """Return line and module of every import, wherever it stands."""
     found: list[tuple[int, str]] = []
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import yaml
-from source import PACKAGE, ROOT, calls, dotted, imports, modules, name_of, tree
+from source import PACKAGE, ROOT, calls, dotted, imports, modules, name_of, nodes, tree
 
 EVERYTHING = modules()
 
@@ -43,8 +43,8 @@ def test_the_time_of_day_comes_from_the_clock(path):
 def test_no_function_of_the_clock_is_passed_around(path):
     """`default_factory=datetime.utcnow` reads the clock too, without a call to be seen."""
     if name_of(path) != CLOCK:
-        called = {id(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)}
-        found = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and id(node) not in called]
+        called = {id(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+        found = [node for node in nodes(path) if isinstance(node, ast.Attribute) and id(node) not in called]
         assert [node.lineno for node in found if dotted(node) in ASKS_THE_TIME] == []
 
 
@@ -52,7 +52,7 @@ def test_no_function_of_the_clock_is_passed_around(path):
 def test_waiting_goes_through_asyncio(path):
     assert [line for line, name in calls(path) if name == "time.sleep"] == []
     assert [(line, name) for line, name in imports(path) if name in BLOCKING_MODULES] == []
-    from_time = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    from_time = [node for node in nodes(path) if isinstance(node, ast.ImportFrom) and node.module == "time"]
     assert [node.lineno for node in from_time] == []  # `from time import sleep` would slip through the line above
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from source import calls, dotted, imports, modules, name_of, tree
+from source import calls, dotted, imports, modules, name_of, nodes
 
 PURE = modules("core", "dialects")
 
@@ -85,20 +85,20 @@ def test_reads_and_writes_nothing(path):
 
 @pytest.mark.parametrize("path", PURE, ids=name_of)
 def test_reads_no_clock(path):
-    found = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    found = [node for node in nodes(path) if isinstance(node, ast.Call)]
     assert [(node.lineno, dotted(node.func)) for node in found if reads_a_clock(dotted(node.func), node)] == []
 
 
 @pytest.mark.parametrize("path", PURE, ids=name_of)
 def test_waits_for_nothing(path):
     waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
-    assert [node.lineno for node in ast.walk(tree(path)) if isinstance(node, waiting)] == []
+    assert [node.lineno for node in nodes(path) if isinstance(node, waiting)] == []
 
 
 @pytest.mark.parametrize("path", PURE, ids=name_of)
 def test_keeps_nothing_between_calls(path):
     keeping = (ast.Global, ast.Nonlocal)
-    assert [node.lineno for node in ast.walk(tree(path)) if isinstance(node, keeping)] == []
+    assert [node.lineno for node in nodes(path) if isinstance(node, keeping)] == []
 
 
 @pytest.mark.parametrize("path", modules("core"), ids=name_of)

@@ -16,6 +16,7 @@ from sunbox.simulator.powerwall import Powerwall, Told
 from sunbox.simulator.scenario import CarScenario, Scenario
 
 RESERVE = 20
+GATEWAY_S = 120.0
 WRITES = {row.name for row in table.WRITES}
 
 
@@ -118,11 +119,17 @@ def kept(held: HeldHome) -> dict[str, Any]:
 
 
 async def soon(condition: Callable[[], bool], within_s: float = 900) -> None:
-    """Wait until something is true, looking twenty times a second."""
-    for _ in range(round(within_s * 20)):
+    """Wait until something is true, looking twenty times a second: what the gateway does, it does within two minutes.
+
+    What only comes later takes a Powerwall minutes, and is looked for once a second.
+    """
+    passed_s = 0.0
+    while passed_s < within_s:
         if condition():
             return
-        await asyncio.sleep(0.05)
+        step_s = 0.05 if passed_s < GATEWAY_S else 1.0
+        await asyncio.sleep(step_s)
+        passed_s += step_s
     raise AssertionError(f"not within {within_s} s")
 
 

@@ -18,6 +18,8 @@ Amps = tuple[float, float, float]
 
 NO_AMPS: Amps = (0.0, 0.0, 0.0)
 ALL_PHASES = (0, 1, 2)
+WIRED = [[tuple((first + number) % 3 for number in range(phases)) for first in ALL_PHASES] for phases in ALL_PHASES]
+"""The phases of the site that a car on 0, 1 or 2 phases loads, by the index of the one that its first phase is wired to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Load:
         """Return the indices of the site's phases that it may load: all, unless its wiring is known or it uses all."""
         if self.phases >= 3 or self.first_phase is None:
             return ALL_PHASES
-        return tuple((self.first_phase - 1 + number) % 3 for number in range(self.phases))
+        return WIRED[self.phases][self.first_phase - 1]
 
 
 def others_of(
@@ -159,7 +161,7 @@ class Circuits:
         held_a = self.held.get(loadpoint_id, 0.0)
         was = self._loads.get(loadpoint_id, load)
         self.held[loadpoint_id], self._loads[loadpoint_id] = amps, load
-        if was.on == load.on and was.phases == load.phases:
+        if was is load or (was.on == load.on and was.phases == load.phases):
             self._take(loadpoint_id, load, amps - held_a)
         else:
             self._take(loadpoint_id, was, -held_a)
@@ -168,13 +170,14 @@ class Circuits:
     def _take(self, loadpoint_id: str, load: Load, more_a: float) -> None:
         if more_a == 0.0:
             return
+        on = load.on
         for fuse in self.fuses_of.get(loadpoint_id, ()):
             if fuse.left_a is not None:
-                for phase in load.on:
+                for phase in on:
                     fuse.left_a[phase] -= more_a
             if fuse.left_w is not None:
                 fuse.left_w -= more_a * load.phases * load.voltage_v
-        for phase in load.on:
+        for phase in on:
             self.total[phase] += more_a
 
     def room_for(self, loadpoint_id: str, load: Load) -> Cap | None:
@@ -201,12 +204,13 @@ class Circuits:
         why = ""
         on = load.on
         for fuse in self.fuses_of.get(loadpoint_id, ()):
-            rooms = [] if fuse.left_a is None else [min(fuse.left_a[phase] for phase in on)]
+            room = math.inf
+            if fuse.left_a is not None:
+                room = min([fuse.left_a[phase] for phase in on])
             if fuse.left_w is not None:
-                rooms.append(fuse.left_w / (load.phases * load.voltage_v))
+                room = min(room, fuse.left_w / (load.phases * load.voltage_v))
             if fuse.safe_a is not None:
-                rooms.append(float(fuse.safe_a))
-            room = min(rooms, default=math.inf)
+                room = min(room, float(fuse.safe_a))
             if least is None or room < least:
                 least, why = room, fuse.name
         if self.unbalanced_a is not None and load.phases < 3:

@@ -14,10 +14,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from sunbox.simulator.meter import HANG_S, MeterFault
 from sunbox.simulator.patch import PatchError, patch_world
 from sunbox.simulator.powerwall import Powerwall
+from sunbox.simulator.shortcut import Shortcut
 from sunbox.simulator.world import World
 
 HELP = """\
@@ -137,7 +139,7 @@ def world_app(world: World, on_change: Callable[[], None] | None = None) -> Star
     )
 
 
-def meter_app(world: World) -> Starlette:
+def meter_app(world: World) -> ASGIApp:
     """Return the ASGI app of the plain JSON meter."""
 
     async def read_meter(_: Request) -> Response:
@@ -146,4 +148,6 @@ def meter_app(world: World) -> Starlette:
         status, body = world.meter.answer()
         return Response(body, status_code=status, media_type="application/json")
 
-    return Starlette(routes=[Route("/", read_meter, methods=["GET"]), Route("/meter", read_meter, methods=["GET"])])
+    paths = ("/", "/meter")
+    app = Starlette(routes=[Route(path, read_meter, methods=["GET"]) for path in paths])
+    return Shortcut(app, dict.fromkeys(paths, read_meter))

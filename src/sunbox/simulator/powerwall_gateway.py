@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from sunbox.dialects.powerwall import gateway
 from sunbox.dialects.powerwall.facts import Island
@@ -24,6 +25,7 @@ from sunbox.dialects.tesla.table import Endpoint
 from sunbox.simulator.certificate import server_context
 from sunbox.simulator.energy_site import VERSION, EnergySite
 from sunbox.simulator.meter import Sample
+from sunbox.simulator.shortcut import Shortcut
 from sunbox.simulator.tesla_http import json_of
 
 GATEWAY_NAMES = ("teg", "powerwall", "localhost", "127.0.0.1", "::1")
@@ -51,14 +53,16 @@ class PowerwallGateway:
         self._password, self._seed = password, seed
         self._rng = random.Random(f"{seed}/gateway")
         self._logins: list[_Login] = []
-        self.app = Starlette(
+        told = {row.path: self._handler(row) for row in gateway.ENDPOINTS}
+        told |= {path: self._open(name) for path, name in gateway.PROXY_PATHS.items()}
+        app = Starlette(
             routes=[
                 Route(gateway.LOGIN.path, self._log_in, methods=["POST"]),
-                *(Route(row.path, self._handler(row), methods=["GET"]) for row in gateway.ENDPOINTS),
-                *(Route(path, self._open(name), methods=["GET"]) for path, name in gateway.PROXY_PATHS.items()),
+                *(Route(path, page, methods=["GET"]) for path, page in told.items()),
                 Route("/{rest:path}", self._unknown, methods=["GET", "POST", "PUT", "DELETE"]),
             ]
         )
+        self.app: ASGIApp = Shortcut(app, told)
 
     def tls(self) -> ssl.SSLContext:
         """Return how it is served: with a certificate that it made for itself."""
@@ -69,7 +73,8 @@ class PowerwallGateway:
         self._logins.clear()
 
     def _note(self, request: Request) -> None:
-        self.requests = [*self.requests[-99:], f"{request.method} {request.url.path}"]
+        self.requests.append(f"{request.method} {request.scope['path']}")
+        del self.requests[:-100]
 
     async def _log_in(self, request: Request) -> Response:
         self._note(request)
@@ -119,11 +124,10 @@ class PowerwallGateway:
 
     def _is_known(self, request: Request) -> bool:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and any(token.strip() == login.token for login in self._logins):
+            return True
         cookie = request.cookies.get(gateway.AUTH_COOKIE)
-        return any(
-            (scheme.lower() == "bearer" and token.strip() == login.token) or cookie in {login.cookie, login.token}
-            for login in self._logins
-        )
+        return any(cookie in {login.cookie, login.token} for login in self._logins)
 
     async def _unknown(self, request: Request) -> Response:
         self._note(request)

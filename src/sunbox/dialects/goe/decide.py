@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from sunbox.dialects.goe.keys import Json
 from sunbox.dialects.goe.words import CHARGING_STATUSES, Access, Car, Fault, Force, Logic, ModelStatus, PhaseMode
@@ -22,7 +23,7 @@ class Pause(Enum):
     MIN_PAUSE = ModelStatus.MIN_PAUSE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not slotted: it keeps what it was asked for once
 class Behind:
     """What stands behind a box at one instant: the seam between the keys and a car, or a loadpoint with one.
 
@@ -54,7 +55,7 @@ class Behind:
     eco: ModelStatus | None = None  #: under `lmo` 4: what surplus or prices say now, and why; None = they say nothing
     told: ModelStatus | None = None  #: what is shown where the box leaves deciding to it; None = what the box says
 
-    @property
+    @cached_property
     def phase_powers_w(self) -> tuple[float, float, float]:
         """Return what flows into the car, per phase."""
         if self.powers_w is not None:
@@ -62,7 +63,7 @@ class Behind:
         one, two, three = (volts * amps for volts, amps in zip(self.volts_v, self.amps_a, strict=True))
         return one, two, three
 
-    @property
+    @cached_property
     def power_w(self) -> float:
         """Return what flows into the car."""
         return sum(self.phase_powers_w)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sunbox.dialects.goe.decide import LEAST_A, decide_car, limits_a, may_charge
 from sunbox.dialects.goe.keys import Json
@@ -217,15 +218,20 @@ _READERS: Mapping[str, Callable[[View], Json]] = {
 _PLACES = {key.name: place for place, key in enumerate(KEYS)}
 
 
+@lru_cache(maxsize=64)  # clients ask for the same ones again and again; whoever makes them up fills no memory
+def _plan(profile: Profile, names: frozenset[str]) -> tuple[tuple[str, Callable[[View], Json] | None], ...]:
+    """Return the keys to read, in the profile's order, each with what reads it; None = it is what was stored."""
+    known = keys_of(profile)
+    wanted = sorted((name for name in names if name in known), key=_PLACES.__getitem__) if names else known
+    return tuple((name, _READERS.get(name)) for name in wanted if known[name].is_readable)
+
+
 def read_keys(state: BoxState, profile: Profile, names: frozenset[str] = frozenset()) -> dict[str, Json]:
     """Return the values of these keys, or of all if none is named, as far as the profile has them, in its order."""
     view = View(state, profile)
-    known = keys_of(profile)
-    wanted = sorted((name for name in names if name in known), key=_PLACES.__getitem__) if names else known
-    values: dict[str, Json] = {}
-    for name in wanted:
-        if known[name].is_readable:
-            read = _READERS.get(name)
-            values[name] = read(view) if read is not None else state.values[name]
+    stored = state.values
+    values: dict[str, Json] = {
+        name: stored[name] if read is None else read(view) for name, read in _plan(profile, names)
+    }
     values |= dict.fromkeys(profile.null_keys & names)
     return values

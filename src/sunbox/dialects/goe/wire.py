@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar
 
 from sunbox.dialects.goe.keys import Firmware, Json, Key, Kind, firmware_from_wire
@@ -165,7 +165,7 @@ def energies_to_wire(energies: Energies) -> list[float]:
     return [plain(round(number, 3)) for number in numbers]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slotted: it keeps what it was asked for once
 class Status:
     """An answer of a device, whole or filtered."""
 
@@ -198,12 +198,12 @@ class Status:
         """Return the number of the firmware."""
         return firmware_from_wire(self.raw.get("fwv"))
 
-    @property
+    @cached_property
     def car(self) -> Car | None:
         """Return the state of the car; None also for a number that nobody knows."""
         return self._word("car", Car)
 
-    @property
+    @cached_property
     def force(self) -> Force | None:
         """Return `frc`."""
         return self._word("frc", Force)
@@ -223,12 +223,12 @@ class Status:
         """Return `acs`."""
         return self._word("acs", Access)
 
-    @property
+    @cached_property
     def model_status(self) -> ModelStatus | None:
         """Return why it charges or not; None also for a number that nobody knows."""
         return self._word("modelStatus", ModelStatus)
 
-    @property
+    @cached_property
     def energies(self) -> Energies | None:
         """Return `nrg`."""
         return energies_from_wire(self.raw.get("nrg"))
