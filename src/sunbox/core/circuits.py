@@ -91,6 +91,20 @@ def others_of(
     return (a, b, c), False
 
 
+def others_w_of(grid_w: float, loads: list[Load], before_w: float | None) -> tuple[float, bool]:
+    """Return what everything but the cars takes through a fuse in W, at least nothing, and whether that is certain.
+
+    As `others_of` for a limit in W: while a car starts, its rise is not taken for the others'.
+    """
+    most_w, least_w = (
+        max(0.0, grid_w - sum(amps * load.phases * load.voltage_v for amps, load in zip(drawn_a, loads, strict=True)))
+        for drawn_a in ([load.low_a for load in loads], [load.high_a for load in loads])
+    )
+    if most_w <= least_w:
+        return most_w, True
+    return most_w if before_w is None else min(most_w, max(least_w, before_w)), False
+
+
 def _without(grid_w: float, phases_a: Amps | None, voltage_v: float, loads: list[Load], drawn_a: list[float]) -> Amps:
     if phases_a is None:
         cars_w = sum(amps * load.phases * load.voltage_v for amps, load in zip(drawn_a, loads, strict=True))

@@ -31,6 +31,7 @@ class Draft:
         "meters",
         "next_id",
         "others",
+        "others_w",
         "settings",
         "site",
         "sun",
@@ -50,6 +51,7 @@ class Draft:
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
         self.others = dict(state.others)
+        self.others_w = dict(state.others_w)
         self.memory = state.memory
         self.weighed_at = state.weighed_at
         self.trend = state.trend
@@ -79,6 +81,7 @@ class Draft:
             loadpoints=self.loadpoints,
             next_exchange_id=self.next_id,
             others=self.others,
+            others_w=self.others_w,
             memory=self.memory,
             sun=self.sun,
             weighed_at=self.weighed_at,

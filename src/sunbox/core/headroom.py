@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sunbox.core.behind import is_at_charger
 from sunbox.core.belief import phases_of, voltage_of
-from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, others_of
+from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, others_of, others_w_of
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import NOTHING, draw_at
 from sunbox.core.model import Draw
@@ -124,8 +124,7 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSett
     left_a = None if circuit.max_a is None else [circuit.max_a - other for other in others]
     left_w = None
     if circuit.max_w is not None:
-        cars_w = sum(load.low_a * load.phases * load.voltage_v for load in loads)
-        left_w = circuit.max_w - max(0.0, reading.grid_w - cars_w)
+        left_w = circuit.max_w - _others_w(draft, circuit.id, reading.grid_w, loads)
     return Fuse(name=name, left_a=left_a, left_w=left_w)
 
 
@@ -134,3 +133,10 @@ def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads:
     if is_certain and draft.others.get(key) != others:
         draft.others[key] = others
     return others
+
+
+def _others_w(draft: Draft, key: str, grid_w: float, loads: list[Load]) -> float:
+    others_w, is_certain = others_w_of(grid_w, loads, draft.others_w.get(key))
+    if is_certain and draft.others_w.get(key) != others_w:
+        draft.others_w[key] = others_w
+    return others_w

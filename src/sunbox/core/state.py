@@ -170,3 +170,6 @@ class State:
     trend: Trend = field(default_factory=Trend)  #: of the sun's power, or of the surplus where nothing measures the sun
     house_w: float | None = None  #: what everything but the cars used when their draw was last known
     due_at: datetime | None = None
+    others_w: dict[str, float] = field(
+        default_factory=dict
+    )  #: as `others`, in W and all phases together, where a circuit is limited so

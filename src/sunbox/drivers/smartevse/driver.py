@@ -35,7 +35,7 @@ from sunbox.drivers.exchange import Failed
 from sunbox.drivers.news import News
 from sunbox.drivers.outage import Outage
 from sunbox.drivers.smartevse.client import HttpLink, Link, Links
-from sunbox.drivers.smartevse.feeder import Feeder
+from sunbox.drivers.smartevse.feeder import Feeder, Taken
 from sunbox.drivers.smartevse.mqtt_link import MqttLink
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
 from sunbox.drivers.smartevse.words import advice_for, told_of
@@ -57,6 +57,7 @@ LETS_GO_S = 15.0
 """So long a car may take to stop: after 6 s the box opens its contactor anyway."""
 SWITCHES_S = 45.0
 """So long after a switch of phases, a car that does not charge yet is about to."""
+NOTHING_A = (0.0, 0.0, 0.0)
 TREMBLES_S = 10.0
 """The instant of its boot, computed anew with each document, differs by less than this."""
 
@@ -111,7 +112,11 @@ class SmartEvseDriver:
         self._clock = clock
         self._link: Link = link or _link_of(device_id, settings, links or Links(clients))
         self._outage = Outage(device_id)
-        self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_currents and balance else None
+        self._taken = Taken()
+        self._commanding = asyncio.Lock()
+        self._feeder: Feeder | None = None
+        if settings.feeds_currents and balance:
+            self._feeder = Feeder(device_id, balance, clock, self._link, self._taken, self._commanding)
         if isinstance(self._link, HttpLink):
             self._link.is_fed = settings.feeds_currents
         self._emit: Emit | None = None
@@ -150,7 +155,8 @@ class SmartEvseDriver:
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
-        ended = await self._tell(effect.command)
+        async with self._commanding:
+            ended = await self._tell(effect.command)
         if ended.outcome in (Outcome.APPLIED, Outcome.UNCONFIRMED):
             seen = _EFFECTS[effect.command.name]
             value = effect.command.value
@@ -253,6 +259,7 @@ class SmartEvseDriver:
             wired_phases=self._settings.phases,
             has_charged=self._has_charged,
         )
+        self._taken.note(now, reading.current_a or NOTHING_A, _told_a(document))
         before, self._before = self._before, reading
         was_charging = before is not None and before.status is ChargerStatus.C
         if reading.status is ChargerStatus.A:
@@ -337,6 +344,8 @@ class SmartEvseDriver:
         wanted = {"mode": str(int(base))}
         if self._next_a is not None:
             wanted["override_current"] = str(self._next_a * 10)
+        if self._feeder is not None:
+            await self._feeder.feed()  # started with old news of the mains it may find no power, and wait for a minute
         ended = await self._write(wanted)
         if ended.outcome is Outcome.APPLIED:
             self._next_a = None
@@ -438,6 +447,7 @@ class SmartEvseDriver:
 
     async def _write(self, parameters: Mapping[str, str], allowed: str = "") -> CommandEnded:
         """Tell parameters in one request, and read them back."""
+        self._taken.command(self._clock.now())
         sent = await self._link.tell(parameters)
         if isinstance(sent, Failed) and not sent.is_maybe_done:
             return self._ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
@@ -493,6 +503,12 @@ def _link_of(device_id: str, settings: SmartEvseSettings, links: Links) -> Link:
 
 def _loop_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _told_a(document: Document) -> float | None:
+    """Return the current that it was told, which it offers at most; None where it was told none."""
+    told_da = document.read("settings.override_current")
+    return told_da / 10 if told_da else None
 
 
 def _doubt_of(failed: Failed) -> str:

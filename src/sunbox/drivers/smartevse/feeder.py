@@ -1,13 +1,21 @@
 """Telling a box what flows at the mains, for its own guard of the fuses (`feeds_currents`).
 
 Each measurement is told once, as the box takes each word for news; one that is still good is told again before the box gives
-up on it (11 s). What is too old is not told at all: then the box falls back by itself, and says so.
+up on it (11 s), and as soon as the box was told another current, which it obeys in SMART only at its next news. What is too old
+is not told at all: then the box falls back by itself, and says so.
+
+The law of the box subtracts from what it hears what it offers *now*. Told of a measurement from before a change of its current
+it counts the change twice, and falls to 6 A for want of nothing. So it is told what was measured, less what the car took then,
+plus what the car takes now or as soon as the box obeys.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,18 +33,101 @@ AGAIN_S = 7.0
 """After so long the same is told again; with the next look and a slow answer it is within 11 s."""
 STALE_S = 30.0
 """What is older says nothing about now."""
+KNOWN_S = 15.0
+"""What the car took is known for so long after it was read: between two readings of a box there are at most 10 s."""
+KEPT_S = 120.0
+WAITS_S = 4.0
+"""So long a measurement waits for a command that is under way, so that the box hears of both together."""
+
+Amps = tuple[float, float, float]
+"""Per phase."""
+UNCHANGED: Amps = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """What a document said about the car."""
+
+    at: datetime
+    current_a: Amps
+    told_a: float | None  #: the current that the box was told, which it offers at most
+
+
+class Taken:
+    """What the car took lately."""
+
+    def __init__(self) -> None:
+        self._draws: deque[_Draw] = deque()
+        self._commanded_at: datetime | None = None
+
+    @property
+    def told_a(self) -> float | None:
+        """Return the current that the box was told, as it last said."""
+        return self._draws[-1].told_a if self._draws else None
+
+    def note(self, at: datetime, current_a: Amps, told_a: float | None) -> None:
+        """Take note of a document."""
+        self._draws.append(_Draw(at, current_a, told_a))
+        while (at - self._draws[0].at).total_seconds() > KEPT_S:
+            self._draws.popleft()
+
+    def command(self, at: datetime) -> None:
+        """Take note that the box is told something: until it is read, what the car takes is not known."""
+        self._commanded_at = at
+
+    def change_a(self, measured_at: datetime, now: datetime) -> Amps:
+        """Return how much more the car takes now, or as soon as the box obeys, than when the mains were measured."""
+        then, last = self._at(measured_at), self._at(now)
+        if then is None or last is None:
+            return UNCHANGED
+        told_a = last.told_a
+        one, two, three = (
+            (amps if told_a is None else min(amps, told_a)) - before_a
+            for amps, before_a in zip(last.current_a, then.current_a, strict=True)
+        )
+        return one, two, three
+
+    def _at(self, at: datetime) -> _Draw | None:
+        """Return what was true at an instant, None where that is not known."""
+        known = next((draw for draw in reversed(self._draws) if draw.at <= at), None)
+        if known is None or (at - known.at).total_seconds() > KNOWN_S:
+            return None
+        if self._commanded_at is not None and known.at <= self._commanded_at < at:
+            return None
+        return known
 
 
 class Feeder:
     """Feeds one box."""
 
-    def __init__(self, device_id: str, balance: Callable[[], MeterReading | None], clock: Clock, link: Link) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        balance: Callable[[], MeterReading | None],
+        clock: Clock,
+        link: Link,
+        taken: Taken,
+        commanding: asyncio.Lock,
+    ) -> None:
+        """Feed a box.
+
+        Args:
+            device_id: its id in the configuration.
+            balance: tells what flows at the site.
+            clock: the time of day.
+            link: the way to it.
+            taken: what its car took lately.
+            commanding: held while the box is told something else.
+        """
         self._log = structlog.get_logger(__name__).bind(device=device_id)
         self._balance = balance
         self._clock = clock
         self._link = link
+        self._taken = taken
+        self._commanding = commanding
         self._told_at: datetime | None = None
         self._told_s = float("-inf")
+        self._told_a: float | None = None  #: the current that the box was told when it last heard of the mains
         self._reason: str | None = None  #: why it does not listen, by its document
         self._word: str | None = None  #: by its answer
         self._problem: str | None = None  #: as logged
@@ -46,24 +137,33 @@ class Feeder:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
+            await self._wait()
             await self.feed()
             due_s = max(due_s + LOOKS_S, loop.time())
             await asyncio.sleep(due_s - loop.time())
 
+    async def _wait(self) -> None:
+        """Let a command that is under way end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAITS_S), self._commanding:
+                pass
+
     async def feed(self) -> None:
         """Tell it once, if there is something to tell."""
-        balance = self._balance()
+        balance, now = self._balance(), self._clock.now()
         if balance is None or balance.grid_w is None:
             return
-        if self._clock.now() - balance.measured_at > timedelta(seconds=STALE_S):
+        if now - balance.measured_at > timedelta(seconds=STALE_S):
             return
-        now_s = asyncio.get_running_loop().time()
-        if balance.measured_at == self._told_at and now_s - self._told_s < AGAIN_S:
+        now_s, told_a = asyncio.get_running_loop().time(), self._taken.told_a
+        is_told = balance.measured_at == self._told_at and told_a == self._told_a
+        if is_told and now_s - self._told_s < AGAIN_S:
             return
-        found = await self._link.tell_currents(currents_to_wire(phases_of(balance)))
+        change_a = self._taken.change_a(balance.measured_at, now)
+        found = await self._link.tell_currents(currents_to_wire(phases_of(balance, change_a)))
         if isinstance(found, Failed):
             return  # the readings tell that it does not answer
-        self._told_at, self._told_s = balance.measured_at, now_s
+        self._told_at, self._told_s, self._told_a = balance.measured_at, now_s, told_a
         self._word = found
         self._note()
 
@@ -83,9 +183,10 @@ class Feeder:
         self._problem = problem
 
 
-def phases_of(balance: MeterReading) -> tuple[float, float, float]:
-    """Return the currents per phase; of a meter that tells power alone, a third of it on each."""
+def phases_of(balance: MeterReading, change_a: Amps = UNCHANGED) -> Amps:
+    """Return the currents per phase after a change; of a meter that tells power alone, a third of it on each."""
     if balance.grid_phases_a is not None:
-        return balance.grid_phases_a
-    each_a = (balance.grid_w or 0.0) / NOMINAL_V / 3
+        one, two, three = (amps + more_a for amps, more_a in zip(balance.grid_phases_a, change_a, strict=True))
+        return one, two, three
+    each_a = ((balance.grid_w or 0.0) / NOMINAL_V + sum(change_a)) / 3
     return each_a, each_a, each_a
