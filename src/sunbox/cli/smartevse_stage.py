@@ -27,6 +27,8 @@ from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
 WARM_UP_S = 60
 """So long gateway and box run before the first second, with nothing asked for."""
+EARLY_S = 0.3
+"""The meter is read so long before each second in which the law is fed, so that nothing changes at that very instant."""
 METER_URL = "http://192.168.0.20"
 
 
@@ -75,7 +77,8 @@ class _House:
         """Return what is true now."""
         for box in self.boxes:
             box.sync()
-        return Second(self.turn.base_da, tuple(box.car.phase_currents_da(box.device) for box in self.boxes))
+        drawn_da = tuple(box.car.phase_currents_da(box.device) for box in self.boxes)
+        return Second(self.turn.base_da, drawn_da, self.turn.battery_da or 0)
 
     async def meter(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer what flows."""
@@ -96,8 +99,9 @@ async def _live(turns: Sequence[Turn], wiring: Wiring) -> list[Second]:
     with tempfile.TemporaryDirectory(prefix="sunbox-bench-") as name:
         path = Path(name) / "sunbox.yaml"
         path.write_text(yaml.safe_dump(config_of(turns, wiring)), encoding="utf-8")
+        await asyncio.sleep(turns[0].feed_s - EARLY_S)
         async with running(load(path, REGISTRY), client_factory(apps=apps), clock, is_virtual=True) as gateway:
-            await asyncio.sleep(WARM_UP_S)
+            await asyncio.sleep(WARM_UP_S - turns[0].feed_s + EARLY_S)
             for loadpoint in gateway.snapshot().loadpoints:
                 gateway.request(Request(loadpoint_id=loadpoint.id, by="bench", mode=wiring.mode))
             for turn in turns:

@@ -69,6 +69,12 @@ def draw_w(facts: VehicleFacts | None, phases: int, voltage_v: float) -> float:
     return power_w(current_a, phases, voltage_v)
 
 
+def holds_itself(facts: VehicleFacts) -> bool:
+    """Return whether a charger that was told to charge does not, for a reason of its own: telling it again changes nothing."""
+    charger = facts.charger
+    return charger is not None and charger.told is True and charger.is_enabled is False
+
+
 def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
     """Return the facts once a command has been proven done."""
     match command.name:

@@ -301,7 +301,7 @@ class SmartEvseDriver:
             self._awaited = None
         reading = event.reading
         is_still = reading.status is ChargerStatus.A or (reading.status is ChargerStatus.B and not reading.is_enabled)
-        is_slow = is_still and not reading.is_switching
+        is_slow = is_still and not reading.is_switching and not (reading.told is True and reading.holds is not None)
         return max(self._settings.interval_s, IDLE_S) if is_slow else self._settings.interval_s
 
     # --- telling -------------------------------------------------------------------------------------------------
@@ -456,6 +456,7 @@ class SmartEvseDriver:
             if refused:
                 self._known = None  # one request may have done a part: the next reading tells
                 return self._ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused) + allowed)
+            await self._feed_with(parameters.get("override_current"))
         detail = sent.detail if isinstance(sent, Failed) else "what it reads back is not what it was told"
         cause = sent.cause if isinstance(sent, Failed) else Cause.BAD_ANSWER
         for _ in range(READS_BACK):
@@ -470,6 +471,12 @@ class SmartEvseDriver:
                 return self._ended(Outcome.APPLIED)
         self._known = None  # what is not known is read before the next command
         return self._ended(Outcome.UNCONFIRMED, cause, detail)
+
+    async def _feed_with(self, override: str | None) -> None:
+        """Tell a box that is fed what flows at once: in SMART it obeys another current at its next news of the mains."""
+        if self._feeder is not None and override is not None:
+            self._taken.expect(self._clock.now(), int(override) / 10)
+            await self._feeder.feed()
 
     def _tell_reading(self, document: Document) -> None:
         """Let a reading made for a command be known at once."""

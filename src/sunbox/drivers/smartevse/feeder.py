@@ -71,6 +71,11 @@ class Taken:
         while (at - self._draws[0].at).total_seconds() > KEPT_S:
             self._draws.popleft()
 
+    def expect(self, at: datetime, told_a: float) -> None:
+        """Take note that the box took another current: it will offer no more, and says so when it is read."""
+        if self._draws:
+            self.note(at, self._draws[-1].current_a, told_a or None)
+
     def command(self, at: datetime) -> None:
         """Take note that the box is told something: until it is read, what the car takes is not known."""
         self._commanded_at = at

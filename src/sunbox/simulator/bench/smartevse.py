@@ -146,6 +146,7 @@ class Second(NamedTuple):
 
     base_da: Currents  #: of the house, - = export
     cars_da: tuple[Currents, ...]
+    battery_da: int = 0  #: of the sun that charges a battery, and could charge a car
 
     @property
     def drawn_da(self) -> Currents:
@@ -196,7 +197,7 @@ def outcome_of(seconds: Iterable[Second], limits: Setup) -> Outcome:
         calm_s = calm_s + 1 if before is not None and now.base_da == before.base_da else 0
         drawn_da, sum_da = sum(now.drawn_da), sum(now.mains_da)
         energy_ws += drawn_da / 10 * NOMINAL_V
-        imported_ws += max(0, min(drawn_da, sum_da)) / 10 * NOMINAL_V
+        imported_ws += max(0, min(drawn_da, sum_da - now.battery_da)) / 10 * NOMINAL_V
         overloads[calm_s >= GRACE_S] += is_overloaded(now, limits)
         starts += sum(
             any(car) and (before is None or not any(before.cars_da[number])) for number, car in enumerate(now.cars_da)
@@ -236,9 +237,10 @@ def _left_da(now: Second, limits: Setup) -> int:
 
 def by_law(steps: Sequence[Step]) -> list[Second]:
     """Return what a box does by its own law."""
-    bases = (step.base_da for step in steps for _ in range(step.seconds))
+    lived = (step for step in steps for _ in range(step.seconds))
     return [
-        Second(base_da, (_drawn_da(row),)) for base_da, row in zip(bases, run_script(steps), strict=True)
+        Second(step.base_da, (_drawn_da(row),), step.battery_da or 0)
+        for step, row in zip(lived, run_script(steps), strict=True)
     ]
 
 
