@@ -75,6 +75,11 @@ def holds_itself(facts: VehicleFacts) -> bool:
     return charger is not None and charger.told is True and charger.is_enabled is False
 
 
+def is_offer(facts: VehicleFacts) -> bool:
+    """Return whether what flows is not measured, but what a charger offers: a car takes its time to follow."""
+    return facts.charger is not None and facts.charging is Charging.CHARGING and facts.charger.power_w is None
+
+
 def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
     """Return the facts once a command has been proven done."""
     match command.name:
