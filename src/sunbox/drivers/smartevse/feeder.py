@@ -35,13 +35,14 @@ STALE_S = 30.0
 """What is older says nothing about now."""
 KNOWN_S = 15.0
 """What the car took is known for so long after it was read: between two readings of a box there are at most 10 s."""
+FOLLOWS_S = 6.0
+"""So long a car may take to follow another offer (IEC 61851: 5 s), and may draw anything between the old and the new one."""
 KEPT_S = 120.0
 WAITS_S = 4.0
 """So long a measurement waits for a command that is under way, so that the box hears of both together."""
 
 Amps = tuple[float, float, float]
 """Per phase."""
-UNCHANGED: Amps = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class _Draw:
     at: datetime
     current_a: Amps
     told_a: float | None  #: the current that the box was told, which it offers at most
+
+    @property
+    def next_a(self) -> Amps:
+        """Return what the car takes as soon as the box obeys."""
+        if self.told_a is None:
+            return self.current_a
+        one, two, three = (min(amps, self.told_a) for amps in self.current_a)
+        return one, two, three
 
 
 class Taken:
@@ -80,20 +89,27 @@ class Taken:
         """Take note that the box is told something: until it is read, what the car takes is not known."""
         self._commanded_at = at
 
-    def change_a(self, measured_at: datetime, now: datetime) -> Amps:
-        """Return how much more the car takes now, or as soon as the box obeys, than when the mains were measured."""
-        then, last = self._at(measured_at), self._at(now)
-        if then is None or last is None:
-            return UNCHANGED
-        told_a = last.told_a
-        one, two, three = (
-            (amps if told_a is None else min(amps, told_a)) - before_a
-            for amps, before_a in zip(last.current_a, then.current_a, strict=True)
-        )
-        return one, two, three
+    def next_a(self, now: datetime) -> Amps | None:
+        """Return what the car takes as soon as the box obeys, None where that is not known."""
+        known = self._known(now)
+        return None if known is None else known.next_a
 
-    def _at(self, at: datetime) -> _Draw | None:
-        """Return what was true at an instant, None where that is not known."""
+    def span_a(self, at: datetime) -> tuple[Amps, Amps] | None:
+        """Return the least and the most that the car may have taken at an instant, None where that is not known."""
+        known = self._known(at)
+        if known is None:
+            return None
+        since_at = at - timedelta(seconds=FOLLOWS_S)
+        before = next((draw for draw in reversed(self._draws) if draw.at <= since_at), known)
+        meant = [before, *(draw for draw in self._draws if since_at < draw.at <= at)]
+        low, high = (
+            tuple(limit(draw[phase] for draw in draws) for phase in range(3))
+            for limit, draws in ((min, [draw.next_a for draw in meant]), (max, [draw.current_a for draw in meant]))
+        )
+        return low, high
+
+    def _known(self, at: datetime) -> _Draw | None:
+        """Return what was last said at an instant, None where that is too old, or the box was told something since."""
         known = next((draw for draw in reversed(self._draws) if draw.at <= at), None)
         if known is None or (at - known.at).total_seconds() > KNOWN_S:
             return None
@@ -133,6 +149,7 @@ class Feeder:
         self._told_at: datetime | None = None
         self._told_s = float("-inf")
         self._told_a: float | None = None  #: the current that the box was told when it last heard of the mains
+        self._others_a: Amps | None = None  #: what all but its car drew, when that was last known
         self._reason: str | None = None  #: why it does not listen, by its document
         self._word: str | None = None  #: by its answer
         self._problem: str | None = None  #: as logged
@@ -164,13 +181,32 @@ class Feeder:
         is_told = balance.measured_at == self._told_at and told_a == self._told_a
         if is_told and now_s - self._told_s < AGAIN_S:
             return
-        change_a = self._taken.change_a(balance.measured_at, now)
-        found = await self._link.tell_currents(currents_to_wire(phases_of(balance, change_a)))
+        found = await self._link.tell_currents(currents_to_wire(self._soon_a(balance, now)))
         if isinstance(found, Failed):
             return  # the readings tell that it does not answer
         self._told_at, self._told_s, self._told_a = balance.measured_at, now_s, told_a
         self._word = found
         self._note()
+
+    def _soon_a(self, balance: MeterReading, now: datetime) -> Amps:
+        """Return what will flow at the mains as soon as the box obeys: what all else drew, and what its car takes then."""
+        measured_a = phases_of(balance)
+        span_a, next_a = self._taken.span_a(balance.measured_at), self._taken.next_a(now)
+        if span_a is None or next_a is None:
+            return measured_a
+        if balance.grid_phases_a is None:
+            span_a, next_a = (_spread(span_a[0]), _spread(span_a[1])), _spread(next_a)
+        most_a, least_a = (_less(measured_a, drawn_a) for drawn_a in span_a)
+        others_a = most_a
+        if most_a == least_a:
+            self._others_a = others_a
+        elif self._others_a is not None:  # the change is the car's as far as the meter allows
+            one, two, three = (
+                min(most, max(least, before))
+                for most, least, before in zip(most_a, least_a, self._others_a, strict=True)
+            )
+            others_a = one, two, three
+        return others_a[0] + next_a[0], others_a[1] + next_a[1], others_a[2] + next_a[2]
 
     def look_at(self, document: Document) -> None:
         """Say what keeps the box from listening, once."""
@@ -188,10 +224,18 @@ class Feeder:
         self._problem = problem
 
 
-def phases_of(balance: MeterReading, change_a: Amps = UNCHANGED) -> Amps:
-    """Return the currents per phase after a change; of a meter that tells power alone, a third of it on each."""
+def phases_of(balance: MeterReading) -> Amps:
+    """Return the currents per phase; of a meter that tells power alone, a third of it on each."""
     if balance.grid_phases_a is not None:
-        one, two, three = (amps + more_a for amps, more_a in zip(balance.grid_phases_a, change_a, strict=True))
-        return one, two, three
-    each_a = ((balance.grid_w or 0.0) / NOMINAL_V + sum(change_a)) / 3
+        return balance.grid_phases_a
+    each_a = (balance.grid_w or 0.0) / NOMINAL_V / 3
     return each_a, each_a, each_a
+
+
+def _spread(current_a: Amps) -> Amps:
+    each_a = sum(current_a) / 3
+    return each_a, each_a, each_a
+
+
+def _less(measured_a: Amps, drawn_a: Amps) -> Amps:
+    return measured_a[0] - drawn_a[0], measured_a[1] - drawn_a[1], measured_a[2] - drawn_a[2]
