@@ -259,7 +259,8 @@ class SmartEvseDriver:
             wired_phases=self._settings.phases,
             has_charged=self._has_charged,
         )
-        self._taken.note(now, reading.current_a or NOTHING_A, _told_a(document))
+        may_begin = not _is_flowing(reading) and word_of(document) is True and reading.status is not ChargerStatus.A
+        self._taken.note(now, reading.current_a or NOTHING_A, _told_a(document), may_begin=may_begin)
         before, self._before = self._before, reading
         was_charging = before is not None and before.status is ChargerStatus.C
         if reading.status is ChargerStatus.A:

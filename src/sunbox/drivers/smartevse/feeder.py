@@ -38,6 +38,8 @@ KNOWN_S = 15.0
 FOLLOWS_S = 6.0
 """So long a car may take to follow another offer (IEC 61851: 5 s), and may draw anything between the old and the new one."""
 KEPT_S = 120.0
+MOST_A = 80.0
+"""What any box offers at most."""
 WAITS_S = 4.0
 """So long a measurement waits for a command that is under way, so that the box hears of both together."""
 
@@ -52,6 +54,14 @@ class _Draw:
     at: datetime
     current_a: Amps
     told_a: float | None  #: the current that the box was told, which it offers at most
+    may_begin: bool  #: nothing flows yet, and nobody else is asked before it does
+
+    @property
+    def most_a(self) -> Amps:
+        """Return the most that the car takes until the box is read again."""
+        begins_a = (self.told_a or MOST_A) if self.may_begin else 0.0
+        one, two, three = (max(amps, begins_a) for amps in self.current_a)
+        return one, two, three
 
     @property
     def next_a(self) -> Amps:
@@ -74,16 +84,17 @@ class Taken:
         """Return the current that the box was told, as it last said."""
         return self._draws[-1].told_a if self._draws else None
 
-    def note(self, at: datetime, current_a: Amps, told_a: float | None) -> None:
+    def note(self, at: datetime, current_a: Amps, told_a: float | None, *, may_begin: bool = False) -> None:
         """Take note of a document."""
-        self._draws.append(_Draw(at, current_a, told_a))
+        self._draws.append(_Draw(at, current_a, told_a, may_begin))
         while (at - self._draws[0].at).total_seconds() > KEPT_S:
             self._draws.popleft()
 
     def expect(self, at: datetime, told_a: float) -> None:
         """Take note that the box took another current: it will offer no more, and says so when it is read."""
         if self._draws:
-            self.note(at, self._draws[-1].current_a, told_a or None)
+            last = self._draws[-1]
+            self.note(at, last.current_a, told_a or None, may_begin=last.may_begin)
 
     def command(self, at: datetime) -> None:
         """Take note that the box is told something: until it is read, what the car takes is not known."""
@@ -104,7 +115,7 @@ class Taken:
         meant = [before, *(draw for draw in self._draws if since_at < draw.at <= at)]
         low, high = (
             tuple(limit(draw[phase] for draw in draws) for phase in range(3))
-            for limit, draws in ((min, [draw.next_a for draw in meant]), (max, [draw.current_a for draw in meant]))
+            for limit, draws in ((min, [draw.next_a for draw in meant]), (max, [draw.most_a for draw in meant]))
         )
         return low, high
 
