@@ -110,10 +110,6 @@ async def _live(turns: Sequence[Turn], wiring: Wiring) -> list[Second]:
                 for _ in range(turn.seconds):
                     await asyncio.sleep(1)
                     seconds.append(house.now())
-                    import os
-                    if os.environ.get("LB"):
-                        lp=gateway.snapshot().loadpoints
-                        print(len(seconds), seconds[-1], [(l.set_point.charge,l.set_point.amps_a,l.set_point.phases,l.status.value,l.reason.code.name,l.pending, l.draw_w) for l in lp], [ (b.device.state.name, b.device.setup.override_da, b.device.setup.mode.name, b.device.charge_delay_s, b.device.faults) for b in house.boxes])
     return seconds
 
 

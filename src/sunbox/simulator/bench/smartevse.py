@@ -80,6 +80,13 @@ SCENARIOS: Mapping[str, list[dict[str, Any]]] = {
 """By name. Those of the golden traces with their names; then a step of load of 12 A, told each 2 s and each 10 s."""
 
 
+SUNNY = frozenset(name for name in SCENARIOS if name.startswith("solar_"))
+"""Those in which the sun charges: they are judged by sun and import, the others by energy."""
+STEPPED = frozenset(name for name in SCENARIOS if name.startswith("load_step_"))
+ALMOST = 0.99
+"""A garage may lose so much: a box is asked each 10 s whether a car has come, and the law knows at once."""
+
+
 def steps_of(name: str) -> tuple[Step, ...]:
     """Return the steps of a scenario."""
     return steps_from_text(json.dumps(SCENARIOS[name]))
@@ -126,13 +133,13 @@ def turns_of(steps: Iterable[Step]) -> list[Turn]:
 BOTH, FIRST, SECOND = (
     tuple(Behind(is_plugged=is_plugged) for is_plugged in cars) for cars in ((True, True), (True, False), (False, True))
 )
-THIRTY: Currents = (30, 20, 10)
+CALM_DA: Currents = (30, 20, 10)
 
 GARAGES: Mapping[str, list[Turn]] = {
-    "two_at_once": [Turn(seconds=300, base_da=THIRTY, cars=BOTH)],
-    "two_one_later": [Turn(seconds=120, base_da=THIRTY, cars=FIRST), Turn(seconds=240, base_da=THIRTY, cars=BOTH)],
-    "two_one_leaves": [Turn(seconds=180, base_da=THIRTY, cars=BOTH), Turn(seconds=180, base_da=THIRTY, cars=SECOND)],
-    "two_one_takes_less": [Turn(seconds=300, base_da=THIRTY, cars=(Behind(takes_da=70), Behind()))],
+    "two_at_once": [Turn(seconds=300, base_da=CALM_DA, cars=BOTH)],
+    "two_one_later": [Turn(seconds=120, base_da=CALM_DA, cars=FIRST), Turn(seconds=240, base_da=CALM_DA, cars=BOTH)],
+    "two_one_leaves": [Turn(seconds=180, base_da=CALM_DA, cars=BOTH), Turn(seconds=180, base_da=CALM_DA, cars=SECOND)],
+    "two_one_takes_less": [Turn(seconds=300, base_da=CALM_DA, cars=(Behind(takes_da=70), Behind()))],
 }
 """Two boxes behind one circuit of `CIRCUIT_A`, by name."""
 CIRCUIT_A = 20
@@ -165,16 +172,28 @@ class Second(NamedTuple):
 class Outcome:
     """What a scenario brought."""
 
-    energy_wh: float = 0.0
-    imported_wh: float = 0.0  #: of it, by the sum of the phases
-    overload_s: int = 0  #: seconds in which a car took part in more than the mains may carry, from `GRACE_S` after a step on
-    early_overload_s: int = 0  #: such seconds before that
-    starts: int = 0
+    energy_wh: float
+    imported_wh: float  #: of it, by the sum of the phases
+    early_s: int  #: seconds in which cars took part in more than the mains may carry, within `GRACE_S` of a step of the house
+    late_s: int  #: such seconds after that
+    starts: int
+    least_da: int  #: that a car took while it took anything
+    most_da: int  #: that all took on one phase
+
+    @property
+    def overload_s(self) -> int:
+        """Return all seconds of too much."""
+        return self.early_s + self.late_s
 
     @property
     def solar_wh(self) -> float:
         """Return what was no import."""
         return self.energy_wh - self.imported_wh
+
+    @property
+    def net_wh(self) -> float:
+        """Return what import leaves of the sun."""
+        return self.solar_wh - self.imported_wh
 
     def to_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -182,33 +201,36 @@ class Outcome:
             "energy_wh": round(self.energy_wh),
             "imported_wh": round(self.imported_wh),
             "overload_s": self.overload_s,
-            "early_overload_s": self.early_overload_s,
+            "late_overload_s": self.late_s,
             "starts": self.starts,
+            "least_a": self.least_da / 10,
+            "most_a": self.most_da / 10,
         }
 
 
-def outcome_of(seconds: Iterable[Second], limits: Setup) -> Outcome:
+def outcome_of(seconds: Sequence[Second], limits: Setup) -> Outcome:
     """Return what became of it. Each step of the house begins a new time of grace."""
     energy_ws = imported_ws = 0.0
-    overloads = [0, 0]
-    starts = calm_s = 0
-    before: Second | None = None
+    early_s = late_s = starts = calm_s = 0
+    idle: tuple[Currents, ...] = tuple((0, 0, 0) for _ in seconds[0].cars_da)
+    before = Second(seconds[0].base_da, idle)
     for now in seconds:
-        calm_s = calm_s + 1 if before is not None and now.base_da == before.base_da else 0
+        calm_s = calm_s + 1 if now.base_da == before.base_da else 0
         drawn_da, sum_da = sum(now.drawn_da), sum(now.mains_da)
         energy_ws += drawn_da / 10 * NOMINAL_V
         imported_ws += max(0, min(drawn_da, sum_da - now.battery_da)) / 10 * NOMINAL_V
-        overloads[calm_s >= GRACE_S] += is_overloaded(now, limits)
-        starts += sum(
-            any(car) and (before is None or not any(before.cars_da[number])) for number, car in enumerate(now.cars_da)
-        )
+        if is_overloaded(now, limits):
+            early_s, late_s = (early_s + 1, late_s) if calm_s < GRACE_S else (early_s, late_s + 1)
+        starts += sum(any(car) and not any(was) for car, was in zip(now.cars_da, before.cars_da, strict=True))
         before = now
     return Outcome(
         energy_wh=energy_ws / 3600,
         imported_wh=imported_ws / 3600,
-        overload_s=overloads[True],
-        early_overload_s=overloads[False],
+        early_s=early_s,
+        late_s=late_s,
         starts=starts,
+        least_da=min((max(car) for now in seconds for car in now.cars_da if any(car)), default=0),
+        most_da=max(max(now.drawn_da) for now in seconds),
     )
 
 
@@ -222,14 +244,33 @@ def is_overloaded(now: Second, limits: Setup) -> bool:
     return phases or (0 < most_da < sum(now.mains_da) and any(now.drawn_da))
 
 
-def used_pct(seconds: Sequence[Second], limits: Setup, at_s: int) -> float:
-    """Return the least share of what L1 had left that a car took, from `SETTLED_S` after a step at `at_s` on, in %."""
-    settled = seconds[at_s + SETTLED_S :]
-    return min(100.0 * now.drawn_da[0] / min(10 * limits.current_max, _left_da(now, limits)) for now in settled)
+def used_pct(seconds: Sequence[Second], limits: Setup) -> float:
+    """Return the least share of what L1 has left that a car takes, from `SETTLED_S` after the house's step on, in %."""
+    at_s = next(at_s for at_s, now in enumerate(seconds) if now.base_da != seconds[0].base_da)
+    return min(
+        100.0 * now.drawn_da[0] / min(10 * limits.current_max, 10 * limits.current_main - now.base_da[0])
+        for now in seconds[at_s + SETTLED_S :]
+    )
 
 
-def _left_da(now: Second, limits: Setup) -> int:
-    return 10 * limits.current_main - now.base_da[0]
+def failings(name: str, law: Outcome, ours: Outcome) -> list[str]:
+    """Return in what sunbox is worse than the law of the box."""
+    found = []
+    if ours.overload_s > law.overload_s or ours.late_s > law.late_s:
+        found.append(f"overload {ours.overload_s} s ({ours.late_s} late), the law {law.overload_s} ({law.late_s})")
+    if ours.starts > law.starts:
+        found.append(f"{ours.starts} starts, the law {law.starts}")
+    if name in GARAGES:
+        if ours.most_da > 10 * CIRCUIT_A:
+            found.append(f"{ours.most_da / 10} A behind {CIRCUIT_A} A")
+        if ours.least_da < 10 * SCRIPT_SETUP.current_min:
+            found.append(f"{ours.least_da / 10} A is less than the least current")
+    if name in SUNNY:
+        if ours.solar_wh < law.solar_wh or ours.net_wh < law.net_wh:
+            found.append(f"{ours.solar_wh:.0f} Wh of sun, net {ours.net_wh:.0f}, the law {law.solar_wh:.0f}, {law.net_wh:.0f}")
+    elif ours.energy_wh < (ALMOST if name in GARAGES else 1.0) * law.energy_wh:
+        found.append(f"{ours.energy_wh:.0f} Wh, the law {law.energy_wh:.0f}")
+    return found
 
 
 # --- by its own law --------------------------------------------------------------------------------------------------
