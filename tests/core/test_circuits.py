@@ -7,7 +7,19 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CARPORT, TESLA, facts_of
 
-from sunbox.core.circuits import Amps, Cap, Circuits, Fuse, Load, Want, available_a, device_cap, grant, others_of, others_w_of
+from sunbox.core.circuits import (
+    Amps,
+    Cap,
+    Circuits,
+    Fuse,
+    Load,
+    Want,
+    available_a,
+    device_cap,
+    grant,
+    others_of,
+    others_w_of,
+)
 from sunbox.core.model import Charging, VehicleFacts
 
 OUT = Charging.DISCONNECTED

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulator.smartevse_traces import SCRIPTS
 
 from sunbox.cli.bench_smartevse import CHARGERS, LAW, NAMES, rows_of
 from sunbox.simulator.bench.smartevse import GARAGES, SCENARIOS, STEPPED, by_law, limits_of, steps_of, used_pct
-from tests.simulator.smartevse_traces import SCRIPTS
-
 
 LONG = ("solar_auto", "solar_basic")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from starlette.responses import JSONResponse
 
 from sunbox.app import REGISTRY, running
 from sunbox.config.loader import load
@@ -19,7 +19,7 @@ from sunbox.core.model import Mode
 from sunbox.core.wallbox import Request
 from sunbox.dialects.smartevse.state import Setup
 from sunbox.dialects.smartevse.words import Access, Regime
-from sunbox.net.http import client_factory
+from sunbox.net.http import AsgiApp, client_factory
 from sunbox.simulator.bench.smartevse import NOMINAL_V, Second, Turn
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.smartevse_app import LiveSmartEvse, create_smartevse_app
@@ -86,14 +86,13 @@ class _House:
         battery_da = self.turn.battery_da
         battery_w = None if battery_da is None else -battery_da / 10 * NOMINAL_V
         told = {"w": NOMINAL_V * sum(phases_a), "l": phases_a, "battery_w": battery_w}
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+        await JSONResponse(told)(scope, receive, send)
 
 
 async def _live(turns: Sequence[Turn], wiring: Wiring) -> list[Second]:
     clock = LoopClock(NOON)
     house = _House(clock, turns[0], wiring)
-    apps = {METER_URL: house.meter}
+    apps: dict[str, AsgiApp] = {METER_URL: house.meter}
     apps |= {box_url(number): create_smartevse_app(box) for number, box in enumerate(house.boxes)}
     seconds: list[Second] = []
     with tempfile.TemporaryDirectory(prefix="sunbox-bench-") as name:

@@ -54,7 +54,7 @@ class _Draw:
     at: datetime
     current_a: Amps
     told_a: float | None  #: the current that the box was told, which it offers at most
-    may_begin: bool  #: nothing flows yet, and nobody else is asked before it does
+    may_begin: bool  #: nothing flows yet, and may at any moment
 
     @property
     def most_a(self) -> Amps:
@@ -113,11 +113,7 @@ class Taken:
         since_at = at - timedelta(seconds=FOLLOWS_S)
         before = next((draw for draw in reversed(self._draws) if draw.at <= since_at), known)
         meant = [before, *(draw for draw in self._draws if since_at < draw.at <= at)]
-        low, high = (
-            tuple(limit(draw[phase] for draw in draws) for phase in range(3))
-            for limit, draws in ((min, [draw.next_a for draw in meant]), (max, [draw.most_a for draw in meant]))
-        )
-        return low, high
+        return _of_each(min, [draw.next_a for draw in meant]), _of_each(max, [draw.most_a for draw in meant])
 
     def _known(self, at: datetime) -> _Draw | None:
         """Return what was last said at an instant, None where that is too old, or the box was told something since."""
@@ -241,6 +237,12 @@ def phases_of(balance: MeterReading) -> Amps:
         return balance.grid_phases_a
     each_a = (balance.grid_w or 0.0) / NOMINAL_V / 3
     return each_a, each_a, each_a
+
+
+def _of_each(limit: Callable[[list[float]], float], draws: list[Amps]) -> Amps:
+    """Return the least or the most of several draws, phase by phase."""
+    one, two, three = (limit([draw[phase] for draw in draws]) for phase in range(3))
+    return one, two, three
 
 
 def _spread(current_a: Amps) -> Amps:

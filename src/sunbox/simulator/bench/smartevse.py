@@ -7,12 +7,12 @@ minimum, and two boxes behind one fuse. A step is what `sunbox simulate smartevs
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sunbox.dialects.smartevse.state import Setup
-from sunbox.dialects.smartevse.words import Access, Meter, Mode, Regime
+from sunbox.dialects.smartevse.words import Mode, Regime
 from sunbox.simulator.smartevse_car import ToyCar
 from sunbox.simulator.smartevse_charger import Currents, SmartEvse
 from sunbox.simulator.smartevse_script import SCRIPT_SETUP, Step, run_script, steps_from_text
@@ -268,7 +268,9 @@ def failings(name: str, law: Outcome, ours: Outcome) -> list[str]:
             found.append(f"{ours.least_da / 10} A is less than the least current")
     if name in SUNNY:
         if ours.solar_wh < law.solar_wh or ours.net_wh < law.net_wh:
-            found.append(f"{ours.solar_wh:.0f} Wh of sun, net {ours.net_wh:.0f}, the law {law.solar_wh:.0f}, {law.net_wh:.0f}")
+            found.append(
+                f"{ours.solar_wh:.0f} Wh of sun, net {ours.net_wh:.0f}, the law {law.solar_wh:.0f}, {law.net_wh:.0f}"
+            )
     elif ours.energy_wh < (ALMOST if name in GARAGES else 1.0) * law.energy_wh:
         found.append(f"{ours.energy_wh:.0f} Wh, the law {law.energy_wh:.0f}")
     return found
@@ -305,9 +307,7 @@ def by_sharing(turns: Sequence[Turn]) -> list[Second]:
             for box, toy in zip(boxes, toys, strict=True):
                 box.feel(toy.pilot(box.duty))
                 toy.draw(box)
-            now = Second(
-                turn.base_da, tuple(toy.phase_currents_da(box) for box, toy in zip(boxes, toys, strict=True))
-            )
+            now = Second(turn.base_da, tuple(toy.phase_currents_da(box) for box, toy in zip(boxes, toys, strict=True)))
             found.append(now)
             if len(found) % turn.feed_s == 0:
                 boxes[0].measure_mains(now.mains_da)
