@@ -60,6 +60,7 @@ bench: $(VENV)/.dev  ## measure the performance budget
 	$(BIN)/python bench/run.py --quick $(ARGS)
 	$(BIN)/python bench/pv.py
 	$(BIN)/python bench/lags.py
+	$(BIN)/python bench/smartevse.py
 
 docs: $(VENV)/.dev  ## write the tables in docs/ again, from the code
 	$(BIN)/python tests/config/config_docs.py

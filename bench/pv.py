@@ -241,11 +241,12 @@ def as_markdown(rows: dict[Case, list[Row]]) -> str:
 BEGIN, END = "<!-- figures: bench/pv.py --write -->", "<!-- end of figures -->"
 
 
-def write(path: Path, text: str) -> None:
-    """Put the tables between the two marks of a file."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+def write(path: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
+    """Put the tables between two marks of a file."""
+    begin, end = marks
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def default_traces() -> list[str]:

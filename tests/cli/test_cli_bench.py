@@ -147,3 +147,28 @@ def test_a_wrong_word_is_explained(run, trace, monkeypatch, words, said):
     assert ran.code != 0
     assert said in ran.err
     assert ran.out == ""
+
+
+def test_a_box_by_its_own_law_and_by_sunbox(run):
+    ran = run("bench", "smartevse", "--scenario", "load_step_10s", "--json")
+    assert ran.code == 0, ran.err
+    law, *ours = json.loads(ran.out)
+    assert (law["by"], law["used_pct"], law["failings"]) == ("box law", 60.0, [])
+    assert [(row["by"], row["used_pct"], row["failings"]) for row in ours] == [
+        ("sunbox", 100.0, []),
+        ("sunbox, NORMAL", 100.0, []),
+    ]
+    assert all(row["energy_wh"] > law["energy_wh"] and row["overload_s"] <= law["overload_s"] for row in ours)
+
+
+def test_the_box_in_a_table(run):
+    ran = run("bench", "smartevse", "--scenario", "solar_drop_in_delay")
+    assert ran.code == 0, ran.err
+    assert "imported Wh" in ran.out
+    assert ran.out.count("solar_drop_in_delay") == 3
+
+
+def test_a_scenario_that_is_not_there(run):
+    ran = run("bench", "smartevse", "--scenario", "night")
+    assert ran.code == 2
+    assert "load_step_10s" in ran.err

@@ -7,7 +7,19 @@ from dataclasses import replace
 import pytest
 from tests.core.bench import CARPORT, TESLA, facts_of
 
-from sunbox.core.circuits import Amps, Cap, Circuits, Fuse, Load, Want, available_a, device_cap, grant, others_of
+from sunbox.core.circuits import (
+    Amps,
+    Cap,
+    Circuits,
+    Fuse,
+    Load,
+    Want,
+    available_a,
+    device_cap,
+    grant,
+    others_of,
+    others_w_of,
+)
 from sunbox.core.model import Charging, VehicleFacts
 
 OUT = Charging.DISCONNECTED
@@ -162,3 +174,18 @@ def test_the_nearest_limit_counts_where_phases_may_not_differ_by_much() -> None:
         circuits = behind(left_a=left_a)
         circuits.unbalanced_a = 20.0
         assert circuits.room_for("a", car(0.0, first_phase=1)) == room
+
+
+@pytest.mark.parametrize(
+    ("grid_w", "load", "before_w", "expected"),
+    [
+        (4600.0, car(16.0), None, (920.0, True)),
+        (-500.0, car(0.0), None, (-500.0, True)),
+        (4600.0, car(0.0, 16.0), None, (4600.0, False)),
+        (4600.0, car(0.0, 16.0), 920.0, (920.0, False)),  # the rise is the car's
+        (6900.0, car(0.0, 16.0), 920.0, (3220.0, False)),  # as far as it can be
+        (500.0, car(0.0, 16.0), 920.0, (500.0, False)),
+    ],
+)
+def test_what_others_take_in_w(grid_w: float, load: Load, before_w: float | None, expected: tuple[float, bool]) -> None:
+    assert others_w_of(grid_w, load.low_a * V, load.high_a * V, before_w) == expected

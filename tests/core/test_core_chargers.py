@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.core.bench import (
@@ -219,6 +220,62 @@ def test_who_goes_on_by_itself_after_holding_back_was_started_by_nobody() -> Non
     bench.advance(30)
     assert bench.shown.is_flowing
     assert bench.shown.override is Override.NONE
+
+
+class Follower(Box):
+    """A box without a meter, whose car comes down some seconds after the offer."""
+
+    before_a, left_s = 0.0, 0.0
+
+    @property
+    def current_a(self) -> float:
+        return self.before_a if self.left_s > 0.0 else super().current_a
+
+    def do(self, command: Command, at: datetime) -> tuple[Outcome, Cause | None]:
+        if command.name is AMPS:
+            self.before_a, self.left_s = self.current_a, 3.0
+        return super().do(command, at)
+
+    def pass_time(self, at: datetime, seconds: float) -> None:
+        super().pass_time(at, seconds)
+        self.left_s = max(0.0, self.left_s - seconds)
+
+
+def test_a_car_that_comes_down_late_is_not_taken_for_the_house() -> None:
+    """What a charger without a meter offers is not yet what flows."""
+    settings = box_settings(mode=Mode.NOW)
+    settings = replace(settings, site=replace(settings.site, main_fuse_a=25.0))
+    settings = replace(settings, meters=(replace(settings.meters[0], interval_s=1.0),))
+    box = Follower(told=False, has_meter=False)
+    bench = box_bench(box, settings, pv_w=0.0, load_w=690.0)
+    bench.until(lambda: bench.shown.is_flowing)
+    bench.advance(60)
+    assert box.amps_a == 16
+    bench.load_w = 15 * 230.0
+    for _ in range(60):
+        bench.advance(1)
+        bench.poll()
+        assert bench.shown.set_point.charge
+    assert box.current_a == 10
+    assert bench.commands(STOP, "box") == []
+
+
+def test_who_goes_on_by_itself_is_not_taken_for_the_house() -> None:
+    settings = box_settings(mode=Mode.NOW)
+    settings = replace(settings, site=replace(settings.site, main_fuse_a=25.0))
+    bench = box_bench(settings=settings, pv_w=0.0, load_w=690.0)
+    box = bench.boxes["box"]
+    bench.until(lambda: bench.shown.is_flowing)
+    box.holds = "its own guard"
+    bench.advance(120)
+    assert bench.code is ReasonCode.CHARGER_HOLDS
+    before = len(bench.sent)
+    box.holds, box.waits_s = None, 0.0
+    assert box.current_a == 16
+    bench.meter()  # before it says so itself
+    assert (bench.shown.set_point.charge, bench.shown.set_point.amps_a) == (True, 16)
+    bench.advance(60)
+    assert len(bench.sent) == before
 
 
 def test_why_a_box_holds_back_may_be_unsaid() -> None:

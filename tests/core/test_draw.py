@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.bench import NOON, after_s
 
-from sunbox.core.draw import KEEP_S, Step, became, changing, draw_at, settles
+from sunbox.core.draw import KEEP_S, Step, became, changing, draw_at, follows, settles
 from sunbox.core.model import Draw
 
 
@@ -75,3 +75,13 @@ def test_an_interval_is_never_upside_down(dealings: list[tuple[str, float, float
             steps = settles(steps, at, to_w, 12.0)
     assert all(step.low_w <= step.high_w for step in steps)
     assert [step.from_at for step in steps] == sorted(step.from_at for step in steps)
+
+
+def test_another_offer_is_followed_within_the_time_to_settle() -> None:
+    steps = became((), NOON, 3680.0, 3680.0)
+    down = follows(steps, after_s(10), 2300.0, 10.0)
+    assert draw_at(down, after_s(12)) == Draw(2300.0, 3680.0)
+    assert draw_at(down, after_s(20)) == Draw(2300.0, 2300.0)
+    assert follows(down, after_s(15), 2300.0, 10.0) == down  # seen again it settles no later
+    assert draw_at(follows(down, after_s(15), 1380.0, 10.0), after_s(16)) == Draw(1380.0, 3680.0)
+    assert draw_at(follows((), NOON, 1380.0, 10.0), after_s(5)) == Draw(0.0, 1380.0)

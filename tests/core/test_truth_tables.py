@@ -516,6 +516,20 @@ def test_a_circuits_meter_counts_what_others_draw(
     assert bench.car.current_a == amps_a
 
 
+def test_a_start_is_the_cars_and_not_the_houses_where_a_circuit_is_limited_in_w() -> None:
+    circuit = CircuitSettings(id="yard", max_w=4600.0, meter="sub")
+    settings = settings_of(circuits=(circuit,), circuit="yard", first_phase=1)
+    settings = replace(settings, meters=(HOUSE, MeterSettings(id="sub", interval_s=1.0, is_site=False)))
+    bench = bench_of(settings, mode=Mode.NOW)
+    for _ in range(120):
+        bench.circuit("sub", (4.0, 0.0, 0.0), 1)
+        bench.advance(1)
+        bench.circuit("sub", (4.0, 0.0, 0.0), 1)
+    assert bench.car.current_a == 16
+    assert bench.commands(STOP) == []
+    assert {command.value for command in bench.commands(CommandName.SET_AMPS)} <= {16}
+
+
 # Priorities and the battery -------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from sunbox.core.model import ChargerStatus, MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.dialects.smartevse.profiles import PROFILES
 from sunbox.dialects.smartevse.wire import document_from_wire
-from sunbox.dialects.smartevse.words import Access, Contactor, Meter, Regime
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter, Regime, State
 from sunbox.drivers.smartevse.meter import SmartEvseMeterDriver
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings
 from sunbox.errors import SunboxError
@@ -574,6 +575,86 @@ def test_a_meter_of_power_alone_is_told_in_thirds() -> None:
         assert place.wire.told("/currents")[0] == {"L1": "-30", "L2": "-30", "L3": "-30"}
 
     play(act, feeds_currents=True)
+
+
+def test_it_hears_what_its_car_takes_as_soon_as_it_obeys() -> None:
+    """Told of the current from before a change, its law would count the change twice, and fall to the minimum."""
+
+    async def act(place: Place) -> None:
+        def measure(*house_a: float) -> None:
+            place.box.sync()
+            drawn_a = place.box.car.current_da / 10
+            one, two, three = (amps + drawn_a for amps in house_a)
+            place.balance = measured(place, (one, two, three))
+
+        place.box.feeds_mains = False
+        async with place.polling():
+            await place.send(amps(16))
+            measure(2, 1, 0)
+            await place.send(START)
+            for _ in range(30):
+                await asyncio.sleep(2)
+                measure(2, 1, 0)
+            await asyncio.sleep(10)
+            assert place.box.car.current_da == 160
+            measure(15, 1, 0)
+            await place.send(amps(10))
+            assert place.wire.told("/currents")[-1] == {"L1": "250", "L2": "110", "L3": "100"}
+            for _ in range(4):
+                measure(15, 1, 0)
+                await asyncio.sleep(10)
+            assert {row["L1"] for row in place.wire.told("/currents")[-4:]} == {"250"}
+            assert place.box.car.current_da == 100
+            measure(23, 1, 0)  # a step of the house alone is the house's
+            await asyncio.sleep(3)
+            assert place.wire.told("/currents")[-1] == {"L1": "330", "L2": "110", "L3": "100"}
+
+    play(act, feeds_currents=True, changes={"ev_meter": Meter.DISABLED, "current_main": 25})
+
+
+def test_it_is_told_what_flows_before_it_starts() -> None:
+    """With old news it may find no power, and waits for a minute."""
+
+    async def act(place: Place) -> None:
+        place.box.feeds_mains = False
+        async with place.polling():
+            place.balance = measured(place, (24, 0, 0))
+            await asyncio.sleep(5)
+            place.balance = measured(place, (2, 0, 0))
+            await place.send(START)
+            await asyncio.sleep(10)
+            assert place.box.car.current_da >= 60
+        paths = [(path, *query) for _, method, path, query in place.wire.asked if method == "POST"]
+        assert paths[paths.index(("/settings", "mode")) - 1] == ("/currents", "L1", "L2", "L3")
+
+    play(act, feeds_currents=True)
+
+
+@pytest.mark.parametrize("power", [False, True])
+def test_a_car_that_goes_on_by_itself_is_not_taken_for_the_house(*, power: bool) -> None:
+    async def act(place: Place) -> None:
+        place.box.feeds_mains = False
+        async with place.polling():
+            place.box.car.is_full = True
+            place.balance = measured(place, (6, 6, 6))
+            await place.send(amps(16))
+            await place.send(START)
+            for _ in range(4):
+                await asyncio.sleep(8)
+                place.balance = measured(place, (6, 6, 6))
+            place.box.sync()
+            place.box.car.is_full = False
+            await asyncio.sleep(3)
+            drawn_a = place.box.car.current_da / 10
+            assert drawn_a >= 6
+            found = measured(place, (6 + drawn_a,) * 3)
+            place.balance = replace(found, grid_phases_a=None) if power else found
+            await asyncio.sleep(2.5)
+            assert max(int(row["L1"]) for row in place.wire.told("/currents")) <= 60 + 160
+            await asyncio.sleep(20)
+            assert place.box.device.state is State.C
+
+    play(act, feeds_currents=True, changes={"ev_meter": Meter.DISABLED, "current_main": 25})
 
 
 def test_a_box_that_does_not_listen_says_why() -> None:

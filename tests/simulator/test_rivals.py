@@ -1,8 +1,22 @@
 """The peers' published rules as truth tables: thresholds, delays, first current, steps."""
 
+from random import Random
+
 import pytest
 
-from sunbox.simulator.rivals import OFF, RIVALS, ChargeHQ, Evcc, OpenEms, OpenWB, Plain, Seen, TeslaSolarCharger
+from sunbox.simulator.rivals import (
+    OFF,
+    RIVALS,
+    ChargeHQ,
+    Evcc,
+    OpenEms,
+    OpenWB,
+    Plain,
+    Seen,
+    SmartEvseSolar,
+    TeslaSolarCharger,
+    currents_of,
+)
 
 PHASE_V = 230.0
 
@@ -172,3 +186,44 @@ def test_chargehq_forgets_a_shortage_that_ended():
 @pytest.mark.parametrize(("surplus_w", "amps_a"), [(1379, OFF), (1380, 6), (1609, 6), (1610, 7), (9000, 32)])
 def test_plain_takes_the_whole_amps_that_fit(surplus_w, amps_a):
     assert Play(Plain()).see(surplus_w) == amps_a
+
+
+# A SmartEVSE: its law itself
+
+
+@pytest.mark.parametrize(("phases", "max_a"), [(1, 32), (3, 16)])
+def test_a_smartevse_waits_a_minute_begins_with_the_minimum_and_imports_for_ten(phases, max_a):
+    play = Play(SmartEvseSolar(), phases=phases, max_a=max_a)
+    assert set(play.for_s(600, 900)) == {OFF}  # 4 A of export are asked for
+    assert play.until(is_on, 1000) == pytest.approx(60, abs=6)
+    assert play.set_a == 6
+    rising = play.for_s(600, 5000 * phases)
+    assert rising == sorted(rising)
+    assert rising[-1] == max_a if phases == 3 else 20 <= rising[-1] <= 22
+    assert play.until(is_off, -500) == pytest.approx(600, abs=40)
+    assert play.until(is_on, 5000 * phases) == pytest.approx(70, abs=10)
+
+
+class Sleepless(SmartEvseSolar):
+    """The same, which lives through every second."""
+
+    def _is_waiting(self):
+        return False
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_smartevse_that_waits_for_the_sun_may_be_skipped(phases, seed):
+    random = Random(seed)
+    plays = [Play(rule(), phases=phases, max_a=16) for rule in (SmartEvseSolar, Sleepless)]
+    for _ in range(40):
+        surplus_w, seconds = random.choice([-2000, 0, 900, 1000, 1500, 4000, 12000]), random.choice([10, 60, 300, 900])
+        one, other = (play.for_s(seconds, surplus_w) for play in plays)
+        assert one == other
+
+
+@pytest.mark.parametrize("grid_w", [-3000.0, -1.0, 0.0, 700.0, 12345.0])
+def test_a_power_as_currents_of_three_phases(grid_w):
+    told = currents_of(grid_w, 230.0)
+    assert sum(told) == round(grid_w / 23)
+    assert max(told) - min(told) <= 2

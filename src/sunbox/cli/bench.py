@@ -1,4 +1,4 @@
-"""`sunbox bench pv`: sunbox, the rules of its peers and the best that was possible, on the same days."""
+"""`sunbox bench`: sunbox, the rules of its peers and the best that was possible, on the same days."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from sunbox.cli.bench_smartevse import smartevse
 from sunbox.cli.options import Within, count_or_unlimited
 from sunbox.cli.output import print_table, say
 from sunbox.core.commands import RequestKind
@@ -133,9 +134,12 @@ def run_rows(
     return rows
 
 
-@click.group(epilog="\b\nExample:\n  sunbox bench pv --trace june.csv.gz --kwp 10")
+@click.group(epilog="\b\nExamples:\n  sunbox bench pv --trace june.csv.gz --kwp 10\n  sunbox bench smartevse")
 def bench() -> None:
-    """Measure on recorded days."""
+    """Measure sunbox beside others: on recorded days, or at a SmartEVSE."""
+
+
+bench.add_command(smartevse)
 
 
 @bench.command(

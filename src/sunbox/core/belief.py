@@ -69,6 +69,17 @@ def draw_w(facts: VehicleFacts | None, phases: int, voltage_v: float) -> float:
     return power_w(current_a, phases, voltage_v)
 
 
+def holds_itself(facts: VehicleFacts) -> bool:
+    """Return whether a charger that was told to charge does not, for a reason of its own: telling it again changes nothing."""
+    charger = facts.charger
+    return charger is not None and charger.told is True and charger.is_enabled is False
+
+
+def is_offer(facts: VehicleFacts) -> bool:
+    """Return whether what flows is not measured, but what a charger offers: a car takes its time to follow."""
+    return facts.charger is not None and facts.charging is Charging.CHARGING and facts.charger.power_w is None
+
+
 def after(facts: VehicleFacts, command: Command) -> VehicleFacts:
     """Return the facts once a command has been proven done."""
     match command.name:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sunbox.core.belief import draw_w, phases_of, voltage_of
+from sunbox.core.belief import draw_w, holds_itself, is_offer, phases_of, voltage_of
 from sunbox.core.commands import Cause
-from sunbox.core.draw import became, settles
+from sunbox.core.draw import became, follows, settles
 from sunbox.core.model import Availability, Charging
 from sunbox.core.resilience import DELIVERY
 from sunbox.core.units import power_w
@@ -71,8 +71,15 @@ def draw_as_believed(draft: Draft, vehicle_id: str) -> None:
     settings = draft.settings_of(vehicle_id)
     phases = phases_of(draft.settings, None, settings, vehicle.memory)
     now_w = draw_w(facts, phases, voltage_of(draft.settings, vehicle.memory))
+    capabilities = settings.capabilities
     if facts.charging is Charging.STARTING:
-        steps = settles(vehicle.steps, draft.at, now_w, settings.capabilities.start_settle_s)
+        steps = settles(vehicle.steps, draft.at, now_w, capabilities.start_settle_s)
+    elif facts.is_plugged and holds_itself(facts):  # it goes on when it likes, and is read later
+        amps = facts.amps_requested_a or capabilities.max_a
+        most_w = power_w(amps, phases, voltage_of(draft.settings, vehicle.memory))
+        steps = became(vehicle.steps, draft.at, now_w, max(now_w, most_w))
+    elif is_offer(facts):
+        steps = follows(vehicle.steps, draft.at, now_w, capabilities.settle_s)
     else:
         steps = became(vehicle.steps, draft.at, now_w, now_w)
     draft.vehicle(vehicle_id, steps=steps)

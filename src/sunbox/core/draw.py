@@ -64,3 +64,9 @@ def settles(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
     """Return the steps once a command to draw `to_w` was proven at `at`: settled `settle_s` later."""
     spanning = changing(steps, at, to_w)
     return (*spanning, Step(at + timedelta(seconds=settle_s), to_w, to_w))
+
+
+def follows(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
+    """Return the steps once `to_w` was seen to be offered at `at`: a change that is being settled to it already goes on."""
+    is_expected = bool(steps) and at < steps[-1].from_at and (steps[-1].low_w, steps[-1].high_w) == (to_w, to_w)
+    return steps if is_expected else settles(steps, at, to_w, settle_s)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sunbox.core import orders, target
 from sunbox.core import vehicle as contact
 from sunbox.core.behind import is_at_charger, needs_a_start
-from sunbox.core.belief import after, draw_w, is_charging, is_on, phases_of, voltage_of
+from sunbox.core.belief import after, draw_w, holds_itself, is_charging, is_on, phases_of, voltage_of
 from sunbox.core.charger import FAULTS
 from sunbox.core.circuits import available_a, device_cap
 from sunbox.core.commands import Cause, Command, CommandName
@@ -184,7 +184,7 @@ def next_action(draft: Draft, lp: LoadpointState, vehicle: VehicleState, loadpoi
         # Never more on more phases than was decided: less current first, and more only once there are fewer phases.
         is_less = amps is not None and (amps.command.value or 0) < (facts.amps_requested_a or 0)
         return amps if phases is None or is_less else phases
-    if facts.charging is Charging.COMPLETE or _holds_itself(facts):
+    if facts.charging is Charging.COMPLETE or holds_itself(facts):
         return None
     if phases is not None:
         return phases
@@ -198,12 +198,6 @@ def _lock(vehicle: VehicleState, facts: VehicleFacts, wish: Wish) -> Action | No
     if charger is None or charger.is_enabled is not True or charger.told is False or _is_asked_for(wish):
         return None
     return _unless_refused(vehicle, Action(Command(CommandName.STOP), None))
-
-
-def _holds_itself(facts: VehicleFacts) -> bool:
-    """Return whether a charger that was told to charge does not, for a reason of its own: telling it again changes nothing."""
-    charger = facts.charger
-    return charger is not None and charger.told is True and charger.is_enabled is False
 
 
 def _is_asked_for(wish: Wish) -> bool:
@@ -386,7 +380,7 @@ def _standing(
     if lp.is_acting and lp.set_point.charge and facts is not None and not is_charging(facts):
         if facts.charger is not None and facts.charging is Charging.COMPLETE:
             return Reason(ReasonCode.CAR_IDLE, {"amps_a": facts.amps_requested_a or 0})
-        if facts.charger is not None and _holds_itself(facts):
+        if facts.charger is not None and holds_itself(facts):
             return Reason(ReasonCode.CHARGER_HOLDS, {"why": facts.charger.holds or "it does not say why"})
         if facts.charging is Charging.COMPLETE:
             return Reason(ReasonCode.COMPLETE, {"soc_pct": facts.soc_pct or 0, "limit_pct": facts.limit_soc_pct or 0})

@@ -158,7 +158,8 @@ class Polling:
             self._awaited = None
         reading = event.reading
         is_still = reading.status is ChargerStatus.A or (reading.status is ChargerStatus.B and not reading.is_enabled)
-        is_slow = is_still and not reading.is_switching
+        may_go_on = reading.told is True and reading.holds is not None
+        is_slow = is_still and not reading.is_switching and not may_go_on
         return max(self._interval_s, IDLE_S) if is_slow else self._interval_s
 
 
@@ -204,19 +205,20 @@ def doubt_of(failed: Failed) -> str:
     return "; whether it was done is not known: read it" if failed.is_maybe_done else ""
 
 
-def _is_flowing(reading: ChargerReading) -> bool:
+def is_flowing(reading: ChargerReading) -> bool:
+    """Return whether it measures a current."""
     return reading.current_a is not None and max(reading.current_a) >= FLOWING_A
 
 
 def _is_offered(reading: ChargerReading, value: int | None) -> bool:
-    return not _is_flowing(reading) or (
+    return not is_flowing(reading) or (
         value is not None and reading.current_a is not None and abs(max(reading.current_a) - value) < NEAR_A
     )
 
 
 _EFFECTS: Mapping[CommandName, Callable[[ChargerReading, int | None], bool]] = {
-    CommandName.START: lambda reading, _: reading.status is ChargerStatus.C and _is_flowing(reading),
-    CommandName.STOP: lambda reading, _: not _is_flowing(reading) and reading.status is not ChargerStatus.C,
+    CommandName.START: lambda reading, _: reading.status is ChargerStatus.C and is_flowing(reading),
+    CommandName.STOP: lambda reading, _: not is_flowing(reading) and reading.status is not ChargerStatus.C,
     CommandName.SET_AMPS: _is_offered,
     CommandName.SET_PHASES: lambda reading, value: not reading.is_switching and reading.phases == value,
 }

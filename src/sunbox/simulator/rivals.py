@@ -10,6 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple, Protocol
 
+from sunbox.dialects.smartevse.state import Setup
+from sunbox.dialects.smartevse.words import Access, Contactor, Fault, Meter, Regime, State
+from sunbox.simulator.smartevse_car import ToyCar
+from sunbox.simulator.smartevse_charger import CHARGE_DELAY_S, Currents, SmartEvse
+
 OFF = 0
 """No charging, as a current."""
 
@@ -243,6 +248,68 @@ class ChargeHQ:
         return seen.amps_a(seen.surplus_w)
 
 
+class SmartEvseSolar:
+    """A SmartEVSE in SOLAR: its law itself (`smartevse_law.py`), each 2 s, with the settings that it comes with.
+
+    It starts above 4 A of export 60 s after a stop, moves by 0.1 to 0.5 A a reading, and stops after 10 min of import at the
+    minimum. It hears each new reading once, as currents of three equal phases, and the same again before it would give up. It
+    offers tenths; the car takes the whole amps of them. Its mains' fuse is out of reach here.
+    """
+
+    interval_s: ClassVar[float] = 2.0
+    AGAIN_S = 10.0
+
+    def __init__(self) -> None:
+        self._box = SmartEvse()
+        self._car = ToyCar()
+        self._heard: tuple[float, float] | None = None
+        self._heard_s = 0.0
+        self._lived_s: float | None = None
+
+    def decide(self, seen: Seen) -> int:
+        """Live on to now, and return the whole amps of what is offered."""
+        if self._lived_s is None:
+            self._box = SmartEvse(self._setup(seen))
+            self._lived_s = seen.t_s
+        passed_s = round(seen.t_s - self._lived_s)
+        self._lived_s = seen.t_s
+        heard = seen.grid_w, seen.draw_w
+        if heard != self._heard or seen.t_s - self._heard_s >= self.AGAIN_S:
+            self._heard, self._heard_s = heard, seen.t_s
+            self._box.measure_mains(currents_of(seen.grid_w, seen.phase_v / seen.phases))
+        if not self._is_waiting():
+            for _ in range(passed_s):
+                self._box.feel(self._car.pilot(self._box.duty))
+                self._car.draw(self._box)
+                self._box.tick()
+        return max(seen.min_a, self._box.charge_da // 10) if self._box.state is State.C else OFF
+
+    def _is_waiting(self) -> bool:
+        """Return whether it waits for the sun, and a second more changes nothing."""
+        box = self._box
+        has_waited = box.state is State.B1 and box.charge_delay_s == CHARGE_DELAY_S
+        return has_waited and bool(box.faults & Fault.LESS_6A) and not box.law.has_room()
+
+    @staticmethod
+    def _setup(seen: Seen) -> Setup:
+        return Setup(
+            mains_meter=Meter.API,
+            access=Access.ON,
+            regime=Regime.SOLAR,
+            current_min=seen.min_a,
+            current_max=seen.max_a,
+            current_main=200,
+            contactor=Contactor.ALWAYS_OFF if seen.phases == 1 else Contactor.ALWAYS_ON,
+        )
+
+
+def currents_of(grid_w: float, voltage_v: float) -> Currents:
+    """Return a power as currents of three phases, 0.1 A, whose sum is exact."""
+    sum_da = round(10 * grid_w / voltage_v)
+    each_da = sum_da // 3
+    return sum_da - 2 * each_da, each_da, each_da
+
+
 RIVALS: dict[str, Callable[[], Rival]] = {
     "plain": Plain,
     "evcc": Evcc,
@@ -250,5 +317,6 @@ RIVALS: dict[str, Callable[[], Rival]] = {
     "openems": OpenEms,
     "teslasolarcharger": TeslaSolarCharger,
     "chargehq": ChargeHQ,
+    "smartevse": SmartEvseSolar,
 }
 """By the name of the policy."""

@@ -13,6 +13,7 @@ class ToyCar:
         self.is_plugged = True
         self.is_full = False
         self.current_da = 0
+        self.takes_da: int | None = None  #: the most that it takes of an offer; None = all
 
     def pilot(self, duty: int) -> Pilot:
         """Return what it makes of the pilot: it asks while there is an offer, and until its current has ended."""
@@ -25,7 +26,8 @@ class ToyCar:
     def draw(self, box: SmartEvse) -> None:
         """Take what is offered."""
         asks = self.is_plugged and not self.is_full and OFF < box.duty < NO_OFFER
-        self.current_da = box.charge_da if asks and box.phases else 0
+        most_da = box.charge_da if self.takes_da is None else min(box.charge_da, self.takes_da)
+        self.current_da = most_da if asks and box.phases else 0
 
     def phase_currents_da(self, box: SmartEvse) -> Currents:
         """Return what it takes, per phase."""

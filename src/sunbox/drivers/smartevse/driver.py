@@ -29,9 +29,9 @@ from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Access, Contactor, Meter, Mode, Regime, State
 from sunbox.drivers.base import Emit
 from sunbox.drivers.exchange import Failed
-from sunbox.drivers.polling import Polling, doubt_of, loop_s, read_back
+from sunbox.drivers.polling import Polling, doubt_of, is_flowing, loop_s, read_back
 from sunbox.drivers.smartevse.client import HttpLink, Link, Links
-from sunbox.drivers.smartevse.feeder import Feeder
+from sunbox.drivers.smartevse.feeder import Feeder, Taken
 from sunbox.drivers.smartevse.mqtt_link import MqttLink
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
 from sunbox.drivers.smartevse.words import advice_for, told_of
@@ -45,6 +45,7 @@ LETS_GO_S = 15.0
 """So long a car may take to stop: after 6 s the box opens its contactor anyway."""
 SWITCHES_S = 45.0
 """So long after a switch of phases, a car that does not charge yet is about to."""
+NOTHING_A = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,11 @@ class SmartEvseDriver:
         self._clock = clock
         self._link: Link = link or _link_of(device_id, settings, links or Links(clients))
         self._polling = Polling(device_id, clock, settings.interval_s)
-        self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_currents and balance else None
+        self._taken = Taken()
+        self._commanding = asyncio.Lock()
+        self._feeder: Feeder | None = None
+        if settings.feeds_currents and balance:
+            self._feeder = Feeder(device_id, balance, clock, self._link, self._taken, self._commanding)
         if isinstance(self._link, HttpLink):
             self._link.is_fed = settings.feeds_currents
         self._known: _Known | None = None
@@ -109,7 +114,8 @@ class SmartEvseDriver:
 
     async def send(self, effect: Send) -> CommandEnded:
         """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
-        ended = await self._tell(effect.command)
+        async with self._commanding:
+            ended = await self._tell(effect.command)
         self._polling.await_effect(effect.command, ended)
         return replace(ended, exchange_id=effect.exchange_id)
 
@@ -194,6 +200,8 @@ class SmartEvseDriver:
             wired_phases=self._settings.phases,
             has_charged=self._has_charged,
         )
+        may_begin = not is_flowing(reading) and word_of(document) is True and reading.status is not ChargerStatus.A
+        self._taken.note(now, reading.current_a or NOTHING_A, _told_a(document), may_begin=may_begin)
         before, self._before = self._before, reading
         was_charging = before is not None and before.status is ChargerStatus.C
         if reading.status is ChargerStatus.A:
@@ -255,6 +263,8 @@ class SmartEvseDriver:
         wanted = {"mode": str(int(base))}
         if self._next_a is not None:
             wanted["override_current"] = str(self._next_a * 10)
+        if self._feeder is not None:
+            await self._feeder.feed()  # started with old news of the mains it may find no power, and wait for a minute
         ended = await self._write(wanted)
         if ended.outcome is Outcome.APPLIED:
             self._next_a = None
@@ -357,6 +367,7 @@ class SmartEvseDriver:
 
     async def _write(self, parameters: Mapping[str, str], allowed: str = "") -> CommandEnded:
         """Tell parameters in one request, and read them back."""
+        self._taken.command(self._clock.now())
         sent = await self._link.tell(parameters)
         if isinstance(sent, Failed) and not sent.is_maybe_done:
             return self._polling.ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
@@ -365,6 +376,7 @@ class SmartEvseDriver:
             if refused:
                 self._known = None  # one request may have done a part: the next reading tells
                 return self._polling.ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused) + allowed)
+            await self._feed_with(parameters.get("override_current"))
         found = await read_back(
             self._read_told,
             lambda document: all(is_as_told(document, name, text) for name, text in parameters.items()),
@@ -384,6 +396,12 @@ class SmartEvseDriver:
             self._tell_reading(found)
         return found
 
+    async def _feed_with(self, override: str | None) -> None:
+        """Tell a box that is fed what flows at once: in SMART it obeys another current at its next news of the mains."""
+        if self._feeder is not None and override is not None:
+            self._taken.expect(self._clock.now(), int(override) / 10)
+            await self._feeder.feed()
+
     def _tell_reading(self, document: Document) -> None:
         self._polling.tell(self._reading(document))
 
@@ -392,6 +410,12 @@ def _link_of(device_id: str, settings: SmartEvseSettings, links: Links) -> Link:
     if settings.api == "mqtt":
         return MqttLink(device_id, settings)
     return links.to(settings.url or "", settings.timeout_s)
+
+
+def _told_a(document: Document) -> float | None:
+    """Return the current that it was told, which it offers at most; None where it was told none."""
+    told_da = document.read("settings.override_current")
+    return told_da / 10 if told_da else None
 
 
 def _allowed_amps(document: Document) -> str:
