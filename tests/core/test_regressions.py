@@ -15,6 +15,8 @@ from tests.core.bench import (
     Ending,
     after_s,
     charging_bench,
+    facts_of,
+    remembered,
     settings_of,
     two_cars,
     with_budget,
@@ -25,7 +27,7 @@ from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
 from sunbox.core.draw import draw_at
 from sunbox.core.economy import commands_today
 from sunbox.core.events import CommandEnded, LimitSet, MeterRead, Tick, VehicleRead
-from sunbox.core.model import Availability, Draw, Limit, MeterReading, Mode, Override
+from sunbox.core.model import Availability, Charging, Draw, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import MeterSettings
 from sunbox.core.surplus import stale_after_s
@@ -344,3 +346,45 @@ def test_a_command_whose_answer_a_restart_lost_is_on_the_bill():
     assert bench.vehicle.exchange is not None
     bench.restart()
     assert commands_today(bench.vehicle.memory.spend) == before + 1
+
+
+@pytest.mark.parametrize("interval_s", [1.0, 2.0, 5.0, 10.0])
+@pytest.mark.parametrize("phases", [1, 3])
+def test_a_start_on_more_phases_than_was_guessed_does_not_end_itself(interval_s: float, phases: int) -> None:
+    """A car that may take 32 A is taken for one of one phase; on three its rise looked like the house's, and it was stopped for it."""
+    settings = settings_of(
+        site=replace(SITE, main_fuse_a=25.0),
+        meters=(replace(HOUSE, interval_s=interval_s),),
+    )
+    memory = remembered(facts_of(), phases=None)
+    bench = Bench(settings=settings, memory=memory, car=Car(is_awake=True, phases=phases), load_w=500.0)
+    bench.advance(30)
+    bench.ask(mode=Mode.NOW)
+    bench.advance(300)
+    assert [command.name for command in bench.commands()] == [CommandName.SET_AMPS, CommandName.START]
+    assert bench.car.draw_w == 22 * phases * 230.0
+
+
+@pytest.mark.parametrize("phases", [3, None])
+def test_who_charges_over_a_restart_is_not_stopped_for_his_own_draw(phases: int | None) -> None:
+    settings = settings_of(site=replace(SITE, main_fuse_a=25.0))
+    before = facts_of(Charging.CHARGING, at=after_s(-600), phases=3, power_w=11000.0)
+    memory = remembered(before, mode=Mode.NOW, phases=phases, was_charging=True)
+    bench = Bench(settings=settings, memory=memory, car=Car(is_awake=True, phases=3, is_charging=True), load_w=500.0)
+    bench.advance(120)
+    assert [command.name for command in bench.commands()] == [CommandName.SET_AMPS]
+
+
+def test_a_start_that_nobody_could_look_at_counts_as_guessed_after_a_while() -> None:
+    """The house may not hide for ever behind what a car might draw."""
+    settings = replace(with_budget(per_month=0.05), site=replace(SITE, main_fuse_a=25.0))  # a look cannot be paid for
+    car = Car(is_awake=True, phases=3)
+    bench = Bench(settings=settings, memory=remembered(facts_of(), phases=None), car=car, load_w=500.0)
+    bench.advance(30)
+    bench.ask(mode=Mode.NOW)
+    bench.until(lambda: bench.car.is_charging)
+    bench.advance(60)
+    assert bench.car.is_charging
+    bench.load_w = 9000.0
+    bench.advance(120)
+    assert bench.code is ReasonCode.FUSE

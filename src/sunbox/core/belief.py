@@ -45,12 +45,25 @@ def own_phases_of(
         return vehicle.phases
     if loadpoint is not None and loadpoint.phases is not None:
         return loadpoint.phases
-    if memory.facts is None:
+    if memory.facts is None or _is_guessed_one(vehicle, memory.facts):
         return 1
-    most_a = memory.facts.amps_requested_max_a if memory.facts is not None else None
-    is_car = memory.facts.charger is None and vehicle.capabilities.phase_switch is None
-    if most_a is not None and most_a > 16 and is_car:  # above 16 A a European car charges on one phase only
-        return 1
+    return min(settings.site.phases, vehicle.capabilities.max_phases)
+
+
+def _is_guessed_one(vehicle: VehicleSettings, facts: VehicleFacts) -> bool:
+    """Return whether a car is taken for one of one phase because of its current: above 16 A most European cars are."""
+    is_car = facts.charger is None and vehicle.capabilities.phase_switch is None
+    return facts.amps_requested_max_a is not None and facts.amps_requested_max_a > 16 and is_car
+
+
+def phases_at_most(
+    settings: Settings, loadpoint: LoadpointSettings, vehicle: VehicleSettings, memory: VehicleMemory
+) -> int:
+    """Return the phases that it may turn out to use: more than is believed only where that is a guess."""
+    believed = phases_of(settings, loadpoint, vehicle, memory)
+    is_known = memory.phases or vehicle.phases or loadpoint.phases
+    if is_known or memory.facts is None or not _is_guessed_one(vehicle, memory.facts):
+        return believed
     return min(settings.site.phases, vehicle.capabilities.max_phases)
 
 

@@ -66,6 +66,12 @@ def settles(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
     return (*spanning, Step(at + timedelta(seconds=settle_s), to_w, to_w))
 
 
+def scaled(steps: Steps, factor: float) -> Steps:
+    """Return the steps once the draw turned out to be `factor` times what was believed: since when, nobody knows."""
+    low, high = min(1.0, factor), max(1.0, factor)
+    return tuple(Step(step.from_at, step.low_w * low, step.high_w * high) for step in steps)
+
+
 def follows(steps: Steps, at: datetime, to_w: float, settle_s: float) -> Steps:
     """Return the steps once `to_w` was seen to be offered at `at`: a change that is being settled to it already goes on."""
     is_expected = bool(steps) and at < steps[-1].from_at and (steps[-1].low_w, steps[-1].high_w) == (to_w, to_w)

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.behind import is_at_charger
-from sunbox.core.belief import phases_of, voltage_of
+from sunbox.core.belief import phases_at_most, phases_of, voltage_of
 from sunbox.core.circuits import NO_AMPS, Amps, Circuits, Fuse, Load, least_a, others_of, others_w_of
 from sunbox.core.connection import whereabouts
 from sunbox.core.draw import NOTHING, draw_at
-from sunbox.core.model import Draw
+from sunbox.core.model import Charging, Draw
 from sunbox.core.surplus import stale_after_s
 
 if TYPE_CHECKING:
@@ -136,8 +136,27 @@ def draw_here(draft: Draft, loadpoint: LoadpointSettings, at: datetime) -> Draw:
         return draw
     if is_at_charger(draft, loadpoint):
         return NOTHING  # it counts there
+    draw = _as_it_may_start(draft, loadpoint, draw, at)
     is_here = whereabouts(draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
     return Draw(draw.low_w if is_here else 0.0, 0.0 if is_here is False else draw.high_w)
+
+
+GUESSED_S = 60.0
+"""How long after a start should have shown a car may still turn out to use more phases than was guessed."""
+
+
+def _as_it_may_start(draft: Draft, loadpoint: LoadpointSettings, draw: Draw, at: datetime) -> Draw:
+    """Return the draw of a car that starts, on all phases that it may use: its rise is not the house's, and no reason to stop it."""
+    vehicle_id = loadpoint.device_id
+    vehicle = draft.vehicles[vehicle_id]
+    facts, settings = vehicle.memory.facts, draft.settings_of(vehicle_id)
+    if facts is None or facts.charging is not Charging.STARTING:
+        return draw
+    if at > vehicle.steps[-1].from_at + timedelta(seconds=GUESSED_S):
+        return draw
+    believed = phases_of(draft.settings, loadpoint, settings, vehicle.memory)
+    most = phases_at_most(draft.settings, loadpoint, settings, vehicle.memory)
+    return Draw(draw.low_w, draw.high_w * most / believed)
 
 
 def _others_at_the_grid(draft: Draft, loadpoints: list[LoadpointSettings], draws: dict[str, Draw]) -> Amps | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from sunbox.core import session
 from sunbox.core import vehicle as contact
-from sunbox.core.belief import LOADED_V, draw_w, is_charging, is_flowing, phases_of, voltage_of
+from sunbox.core.belief import LOADED_V, draw_w, is_charging, is_flowing, own_phases_of, phases_of, voltage_of
 from sunbox.core.commands import Cause, ReadKind
 from sunbox.core.dealings import draw_as_believed, hold_off, note_asleep_answer
-from sunbox.core.draw import became, draw_at
+from sunbox.core.draw import became, draw_at, scaled
 from sunbox.core.model import Availability, Charging, VehicleDetails, VehicleFacts, VehicleMemory
 from sunbox.core.resilience import START
 from sunbox.core.state import LowAmps
@@ -152,8 +152,13 @@ def note_facts(draft: Draft, vehicle_id: str, facts: VehicleFacts, *, may_be_han
         facts = replace(facts, actual_a=expected_a, power_w=None)
         draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
     else:
+        read_at = vehicle.memory.read_at
         draft.remember_vehicle(vehicle_id, facts=facts, read_at=draft.at)
         draw_as_believed(draft, vehicle_id)
+        if is_flowing(before) and is_flowing(facts) and read_at is not None and read_at < draft.began_at:
+            # It charged before the gateway began and does so now: what the grid showed in between had its draw in it.
+            now = draw_at(draft.vehicles[vehicle_id].steps, draft.at)
+            draft.vehicle(vehicle_id, steps=became((), draft.began_at, now.low_w, now.high_w))
     note_target(draft, vehicle_id)
     draft.vehicle(
         vehicle_id,
@@ -253,7 +258,10 @@ def _learn(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
         if not phases and facts.voltage_v != memory.voltage_v:
             draft.remember_vehicle(vehicle_id, voltage_v=facts.voltage_v)
     if phases and (phases, facts.voltage_v) != (memory.phases, memory.voltage_v):
+        believed = own_phases_of(draft.settings, None, draft.settings_of(vehicle_id), memory)
         draft.remember_vehicle(vehicle_id, phases=phases, voltage_v=facts.voltage_v)
+        if phases != believed and facts.phases_offered is None:  # what it drew until now may have been believed as wrongly
+            draft.vehicle(vehicle_id, steps=scaled(draft.vehicles[vehicle_id].steps, phases / believed))
 
 
 def _note_failed_start(draft: Draft, vehicle_id: str, before: VehicleFacts | None, facts: VehicleFacts) -> None:
