@@ -26,7 +26,7 @@ from tests.core.bench import (
 
 from sunbox.core.commands import CommandName, ReadKind
 from sunbox.core.model import Charging, Mode, Override
-from sunbox.core.reasons import ReasonCode
+from sunbox.core.reasons import ReasonCode, render
 from sunbox.core.resilience import WAKE as WAKE_BACKOFF
 from sunbox.core.session import CAR_APP
 from sunbox.core.surplus import stale_after_s
@@ -551,7 +551,34 @@ def test_the_fuse_lowers_and_stops_a_wish_at_once() -> None:
     bench.until(lambda: not bench.car.is_charging, 40)
     assert bench.code is ReasonCode.FUSE
     bench.load_w = 230.0
-    bench.until(lambda: bench.car.is_charging, 60)
+    bench.until(lambda: bench.car.is_charging, 90)
+
+
+def test_after_a_stop_at_the_fuse_it_pauses_and_longer_each_time_and_whoever_asks_does_not_wait() -> None:
+    settings = settings_of(site=replace(SITE, main_fuse_a=20.0))
+    bench = Bench(settings=settings, memory=remembered(facts_of(), mode=Mode.NOW), car=Car(is_awake=True), load_w=500.0)
+    bench.advance(60)
+
+    def cook(minutes: int) -> int:
+        before = len(bench.commands(CommandName.START))
+        for _ in range(minutes):
+            bench.load_w = 4000.0
+            bench.advance(30)
+            bench.load_w = 500.0
+            bench.advance(30)
+        return len(bench.commands(CommandName.START)) - before
+
+    assert cook(20) <= 10
+    assert cook(60) <= 5
+    bench.load_w = 4000.0
+    bench.advance(30)
+    bench.load_w = 500.0
+    bench.advance(30)
+    assert not bench.car.is_charging
+    assert "it was stopped for that, and goes on at " in render(bench.lp.reason)
+    bench.ask(override=Override.CHARGE)
+    bench.advance(20)
+    assert bench.car.is_charging
 
 
 # Places ---------------------------------------------------------------------------------------------------------------

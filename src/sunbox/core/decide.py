@@ -17,7 +17,7 @@ from sunbox.core.follow import follow, on_all_phases
 from sunbox.core.foresight import observed
 from sunbox.core.headroom import circuits_now, load_of
 from sunbox.core.model import Draw
-from sunbox.core.placing import hold, less, no_room, place, set_down, shown, unpaid
+from sunbox.core.placing import hold, less, place, set_down, shown, unpaid, without_room
 from sunbox.core.reasons import Reason
 from sunbox.core.regulator import Range
 from sunbox.core.stance import Stance, off, stance_of
@@ -122,9 +122,9 @@ def _full(draft: Draft, lp: LoadpointState, stance: Stance, can: Range, base: Re
     """Charge with what was asked, or with all there is, within the hard caps."""
     if (why := unpaid(draft, stance, can)) is not None:
         return off(lp, why)
+    if (stopped := without_room(draft, lp, stance, can)) is not None:
+        return stopped
     amps = safe_a(draft, lp, can)
-    if amps < can.min_a:
-        return off(lp, no_room(can))
     asked_a = stance.wish.amps_a
     numbers = {"amps_a": amps, **base.numbers}
     if asked_a is not None and asked_a != amps:

@@ -225,6 +225,7 @@ def _on_requested(draft: Draft, event: Requested) -> None:
         is_stop = is_stop or (request.override is Override.NONE and request.mode is Mode.OFF)
         session = replace(session, was_stopped=is_stop)
     draft.remember_loadpoint(loadpoint.id, wish=replace(wish, version=wish.version + 1), session=session)
+    draft.loadpoint(loadpoint.id, no_room_at=None)
     if has_target:
         _set_target(draft, car_id, request.target_soc_pct)
     vehicle = draft.vehicles[vehicle_id]

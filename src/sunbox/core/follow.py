@@ -13,7 +13,7 @@ from sunbox.core.blind import follow_blindly, stale_s
 from sunbox.core.circuits import Circuits
 from sunbox.core.model import Draw
 from sunbox.core.phases import Rules, is_worth, leaning, phases_to_start
-from sunbox.core.placing import less, no_room, place, shown, unpaid, within_room
+from sunbox.core.placing import less, place, shown, unpaid, within_room, without_room
 from sunbox.core.prices import budget_reason
 from sunbox.core.regulator import Range, decide_from_surplus
 from sunbox.core.stance import Stance, off
@@ -79,8 +79,8 @@ def _from_sun(
     can = _fitting(draft, circuits, stance)
     if (why := unpaid(draft, stance, can)) is not None:
         return off(lp, why)
-    if can.max_a < can.min_a:
-        return off(lp, no_room(can))
+    if (stopped := without_room(draft, lp, stance, can)) is not None:
+        return stopped
     if stance.fixed_a is not None:
         can = replace(can, min_a=stance.fixed_a, max_a=stance.fixed_a)
     blind_s = stale_s(draft)

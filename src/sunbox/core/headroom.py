@@ -205,7 +205,7 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSett
 
 def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads: list[Load]) -> Amps:
     others, is_certain = others_of(grid_w, phases_a, draft.settings.site.voltage_v, loads, draft.others.get(key))
-    if is_certain and draft.others.get(key) != others:
+    if (is_certain or key not in draft.others) and draft.others.get(key) != others:  # at first the most that it can be
         draft.others[key] = others
     return others
 
@@ -213,6 +213,6 @@ def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads:
 def _others_w(draft: Draft, key: str, grid_w: float, cars: list[Draw]) -> float:
     low_w, high_w = sum(draw.low_w for draw in cars), sum(draw.high_w for draw in cars)
     others_w, is_certain = others_w_of(grid_w, low_w, high_w, draft.others_w.get(key))
-    if is_certain and draft.others_w.get(key) != others_w:
+    if (is_certain or key not in draft.others_w) and draft.others_w.get(key) != others_w:
         draft.others_w = {**draft.others_w, key: others_w}
     return others_w

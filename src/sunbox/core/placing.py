@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sunbox.core.circuits import Cap
 from sunbox.core.headroom import draw_here, load_of
 from sunbox.core.model import Draw
 from sunbox.core.prices import budget_reason
-from sunbox.core.reasons import Reason, ReasonCode
-from sunbox.core.stance import within
+from sunbox.core.reasons import Numbers, Reason, ReasonCode
+from sunbox.core.stance import off, within
 from sunbox.core.values import replace
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def unpaid(draft: Draft, stance: Stance, can: Range) -> Reason | None:
     return budget_reason(draft, stance.vehicle.id)
 
 
-def no_room(can: Range) -> Reason:
-    """Return why not even the minimum fits."""
-    return Reason(ReasonCode.FUSE, {"what": can.cap_why or "the circuit", "left_a": can.max_a, "amps_a": can.min_a})
+def without_room(draft: Draft, lp: LoadpointState, stance: Stance, can: Range) -> LoadpointState | None:
+    """Return the loadpoint stopped where not even the minimum fits, or has just not fitted; None where it may charge.
+
+    After such a stop it pauses as after one for want of sun, and longer after many starts: a cooker that comes and goes does
+    not wear its contactor. Whoever asks anew does not wait.
+    """
+    numbers: Numbers = {"what": can.cap_why or "the circuit", "left_a": can.max_a, "amps_a": can.min_a}
+    if can.max_a < can.min_a:
+        was_charging = lp.set_point.charge and stance.runs and not draft.vehicles[stance.vehicle.id].is_doubtful
+        return replace(
+            off(lp, Reason(ReasonCode.FUSE, numbers)), no_room_at=draft.at if was_charging else lp.no_room_at
+        )
+    if lp.set_point.charge or lp.no_room_at is None:
+        return None
+    ends_at = lp.no_room_at + timedelta(seconds=can.patience * stance.settings.min_pause_s)
+    if draft.at >= ends_at:
+        return None
+    clock = ends_at.astimezone(draft.settings.site.timezone).strftime("%H:%M:%S")
+    numbers = {**numbers, "cap": f"; it was stopped for that, and goes on at {clock}"}
+    return off(lp, Reason(ReasonCode.FUSE, numbers, ends_at))

@@ -260,7 +260,9 @@ def _learn(draft: Draft, vehicle_id: str, facts: VehicleFacts) -> None:
     if phases and (phases, facts.voltage_v) != (memory.phases, memory.voltage_v):
         believed = own_phases_of(draft.settings, None, draft.settings_of(vehicle_id), memory)
         draft.remember_vehicle(vehicle_id, phases=phases, voltage_v=facts.voltage_v)
-        if phases != believed and facts.phases_offered is None:  # what it drew until now may have been believed as wrongly
+        if (
+            phases != believed and facts.phases_offered is None
+        ):  # what it drew until now may have been believed as wrongly
             draft.vehicle(vehicle_id, steps=scaled(draft.vehicles[vehicle_id].steps, phases / believed))
 
 

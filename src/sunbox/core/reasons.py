@@ -141,7 +141,7 @@ TEMPLATES: dict[ReasonCode, Template] = {
     ReasonCode.SUN_DOWN: Template(_W, "paused: the sun is down, the meter is asked again when it is up"),
     ReasonCode.OFF_GRID: Template(_W, "paused: there is no grid, and the battery is for the house"),
     ReasonCode.GRID_STALE_HOLD: Template(_C, "charging {amps_a} A, not raised: no grid reading for {age_s} s{cap}"),
-    ReasonCode.FUSE: Template(_W, "paused: {what} leaves {left_a} A, {amps_a} A are needed"),
+    ReasonCode.FUSE: Template(_W, "paused: {what} leaves {left_a} A, {amps_a} A are needed{cap}"),
     ReasonCode.WAKING: Template(_S, "waking the car (since {since_s} s)"),
     ReasonCode.WAKE_FAILED: Template(_F, "the car did not wake up; next try in {retry_s} s"),
     ReasonCode.STARTING: Template(_S, "starting with {amps_a} A"),

@@ -152,6 +152,7 @@ class LoadpointState:
     pending: Pending | None = None
     missed_wh: float = 0.0  #: of surplus that a start would have used
     switched_at: datetime | None = None  #: of the last start or stop from the sun
+    no_room_at: datetime | None = None  #: when it was last stopped because not even the minimum fitted
     import_wh: float = 0.0  #: imported at the minimum since the surplus fell short
     short_since_at: datetime | None = None  #: since when it has fallen short
     scores: Scores = field(default_factory=dict)
