@@ -40,7 +40,7 @@ CHANGES: dict[ReasonCode, str] = {
     ReasonCode.CHARGING_NOW: "another mode, a stop, or the car being full",
     ReasonCode.CHARGING_BY: "lifting the start (override none), a stop, or unplugging",
     ReasonCode.CHARGING_PV: "another ampere of surplus, more or less",
-    ReasonCode.CHARGING_MINIMUM: "more surplus; or a stop after {stop_wh} Wh of import at the minimum",
+    ReasonCode.CHARGING_MINIMUM: "more surplus; or a stop, once it has been at the minimum for as long as it says",
     ReasonCode.CHARGING_GUARANTEED: "a surplus above {used_w} W",
     ReasonCode.CHARGING_HELD: "{price_wh} Wh lost: then a command to {best_a} A pays",
     ReasonCode.SURPLUS_LOW: "a surplus of {needed_w} W that lasts",
