@@ -77,14 +77,14 @@ def test_killed_it_leaves_its_will_and_what_it_was_told_outlives_it(tmp_path: Pa
                     assert site["grid_w"] == pytest.approx(12 * 230)
                     reply = ask(first, "/currents?L1=10&L2=0&L3=0", "POST")
                     assert reply["TOTAL"] == 10
-                    assert ask(first, "/settings?stop_timer=7", "POST") == {"stop_timer": True}
-                    assert ask(second, "/settings?stop_timer=8", "POST") == {"stop_timer": True}
+                    assert ask(first, "/settings?max_sum_mains_timer=7", "POST") == {"max_sum_mains_time": 7}
+                    assert ask(second, "/settings?max_sum_mains_timer=8", "POST") == {"max_sum_mains_time": 8}
+                    assert ask(second, "/settings?stop_timer=9", "POST") == {"stop_timer": True}
                     await asyncio.to_thread(
                         sunbox.until,
-                        lambda: (
-                            b'"solar_stop_time":7' in stored(tmp_path) and b'"solar_stop_time":8' in stored(tmp_path)
-                        ),
+                        lambda: all(f'"max_sum_mains_time":{number}'.encode() in stored(tmp_path) for number in (7, 8)),
                     )
+                    assert ask(first, "/settings")["settings"]["solar_stop_time"] == 9  # both are one loadpoint
                     sunbox.kill()
                     await until("connected", "offline")
                 async with watching(broker) as until_late:
@@ -92,13 +92,11 @@ def test_killed_it_leaves_its_will_and_what_it_was_told_outlives_it(tmp_path: Pa
                 with started(tmp_path, "run") as sunbox:
                     await until("connected", "online")
                     told = await asyncio.to_thread(ask, first, "/settings")
-                    assert (told["settings"]["solar_stop_time"], told["mqtt"]["host"]) == (7, "127.0.0.1")
+                    assert (told["settings"]["max_sum_mains_time"], told["mqtt"]["host"]) == (7, "127.0.0.1")
+                    assert told["settings"]["solar_stop_time"] == 9
                     older = await asyncio.to_thread(ask, second, "/settings")
-                    assert (older["settings"]["solar_stop_time"], older["serialnr"], older["version"]) == (
-                        8,
-                        7,
-                        "v3.6.10",
-                    )
+                    assert (older["settings"]["max_sum_mains_time"], older["settings"]["solar_stop_time"]) == (8, 9)
+                    assert (older["serialnr"], older["version"]) == (7, "v3.6.10")
                     assert sunbox.interrupt() == 0
                     await until("connected", "offline")
                     assert no_traceback(sunbox.printed)
