@@ -39,8 +39,9 @@ clients: $(CLIENTS:%=.clients/%/.made)  ## the environments of other people's cl
 demo: $(VENV)/.run  ## a whole simulated home on http://127.0.0.1:5000
 	$(BIN)/sunbox demo $(ARGS)
 
+# Three processes for two cores: those of tests with processes of their own mostly wait.
 test: $(VENV)/.dev clients  ## every test
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-quick: $(VENV)/.dev clients  ## without whole days and real processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)

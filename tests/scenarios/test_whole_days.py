@@ -31,9 +31,9 @@ def test_a_client_that_reads_every_second_changes_nothing_on_the_bill() -> None:
     for watched in (False, True):
 
         async def main(watched: bool = watched) -> None:
-            scenario = Scenario(cars=(CarScenario(never_full=True),))
+            scenario = Scenario(start="08:00", cars=(CarScenario(never_full=True),))
             async with living(scenario=scenario, trace=build_trace(scenario), start_at=scenario.start_at()) as home:
-                bills.append(await _day(home, 86400, watched=watched))
+                bills.append(await _day(home, 8 * 3600, watched=watched))
                 states.append(home.truth())
 
         live(main)
