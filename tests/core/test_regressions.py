@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 from tests.core.bench import (
+    CARPORT,
     HOUSE,
+    NOON,
     SITE,
     TESLA,
     WORK,
@@ -24,9 +26,11 @@ from tests.core.bench import (
 from tests.simulator.simple_worlds import steady
 
 from sunbox.core.commands import Cause, CommandName, Outcome, ReadKind
-from sunbox.core.draw import draw_at
+from sunbox.core.draft import Draft
+from sunbox.core.draw import draw_at, settles
 from sunbox.core.economy import commands_today
 from sunbox.core.events import CommandEnded, LimitSet, MeterRead, Tick, VehicleRead
+from sunbox.core.headroom import draw_here
 from sunbox.core.model import Availability, Charging, Draw, Limit, MeterReading, Mode, Override
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.settings import MeterSettings
@@ -388,3 +392,13 @@ def test_a_start_that_nobody_could_look_at_counts_as_guessed_after_a_while() -> 
     bench.load_w = 9000.0
     bench.advance(120)
     assert bench.code is ReasonCode.FUSE
+
+
+@pytest.mark.parametrize(("after_start_s", "factor"), [(30.0, 3.0), (79.0, 3.0), (81.0, 1.0)])
+def test_phases_are_a_guess_for_so_long_only(after_start_s: float, factor: float) -> None:
+    settings = settings_of(site=replace(SITE, main_fuse_a=25.0))
+    starting = facts_of(Charging.STARTING, actual_a=16.0, power_w=None)
+    draft = Draft(Bench(settings=settings, memory=remembered(starting, phases=None)).state, NOON)
+    draft.vehicle("car", steps=settles((), NOON, 3680.0, TESLA.start_settle_s))
+    draw = draw_here(draft, CARPORT, after_s(after_start_s))
+    assert draw.high_w == pytest.approx(factor * 3680.0)
