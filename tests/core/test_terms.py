@@ -267,6 +267,7 @@ def test_lifting_the_limit_lifts_its_grace() -> None:
     ask(bench, terms=AS_THE_FILE_SAYS)
     bench.advance(30)
     assert (bench.state.grid_over_since_at, lp_of(bench).set_point.amps_a) == (None, 16)
+    assert bench.state.others_w == {}
 
 
 def test_the_smallest_limit_of_several_holds_for_those_who_have_one() -> None:

@@ -35,6 +35,8 @@ def circuits_now(draft: Draft, draws: dict[str, Draw]) -> Circuits | None:
     held = {row.id for row in loadpoints if terms_of(draft, row).grid_max_w is not None}
     if not held:
         draft.grid_over_since_at = None
+        if MAIN in draft.others_w:  # what is not kept up does not count when somebody asks again
+            draft.others_w = {key: others_w for key, others_w in draft.others_w.items() if key != MAIN}
     if (
         site.main_fuse_a is None
         and limit is None
