@@ -33,7 +33,7 @@ import goe
 import tlwb
 from sunbox.app import running
 from sunbox.cli.day import DayOptions, run_days
-from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, write_config
+from sunbox.cli.home import METER_PORT, TESLA_PORT, build_home, config_document, write_config
 from sunbox.core.engine import step
 from sunbox.core.events import Event, MeterRead
 from sunbox.gateway.gateway import Gateway
@@ -142,7 +142,8 @@ async def _commands(wall_s: float) -> list[float]:
     listeners = [Listener(app=app, host="127.0.0.1", port=0) for app in (cloud, apps[METER_PORT])]
     with tempfile.TemporaryDirectory(prefix="sunbox-bench-") as folder:
         async with serving(listeners, speed=240.0) as (tesla, meter):
-            config = write_config(Path(folder), home, tesla_url=tesla.url, meter_url=meter.url)
+            document = config_document(home, tesla_url=tesla.url, meter_url=meter.url)
+            config = write_config(Path(folder), document)
             async with running(config, client_factory(speed=240.0), clock) as gateway:
                 _watch(gateway, asked)
                 await asyncio.sleep(wall_s * 240.0)

@@ -14,7 +14,16 @@ from typing import Any
 import httpx2
 
 from sunbox.app import Composed, compose
-from sunbox.cli.home import METER_PORT, TESLA_PORT, WORLD_PORT, SimulatedHome, build_home, local_url, write_config
+from sunbox.cli.home import (
+    METER_PORT,
+    TESLA_PORT,
+    WORLD_PORT,
+    SimulatedHome,
+    build_home,
+    config_document,
+    local_url,
+    write_config,
+)
 from sunbox.core.commands import RequestKind
 from sunbox.core.wallbox import LoadpointSnapshot
 from sunbox.faces.main import create_main_app
@@ -176,8 +185,7 @@ async def living(
         apps = simulated.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=WORLD_PORT)
 
         def make() -> Composed:
-            config = write_config(
-                folder,
+            document = config_document(
                 simulated,
                 tesla_url=local_url(TESLA_PORT),
                 meter_url=local_url(METER_PORT),
@@ -188,6 +196,7 @@ async def living(
                 powerwall=powerwall,
                 site=site,
             )
+            config = write_config(folder, document)
             if edit is not None:
                 from sunbox.app import REGISTRY
                 from sunbox.config.loader import load

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sunbox.cli.options import config_option
 from sunbox.cli.output import GOOD, WARNING, say
 from sunbox.errors import SunboxError
 
@@ -92,15 +93,7 @@ def _example(*lines: str) -> str:
 
 
 @click.group(epilog=_example("status", "reserve 30", "mode self", "hold", "release"))
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    default="sunbox.yaml",
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file.",
-)
+@config_option()
 @click.option("--meter", metavar="NAME", help="Which of several Powerwalls: its id in the configuration.")
 @click.pass_context
 def battery(ctx: click.Context, path: Path, meter: str | None) -> None:

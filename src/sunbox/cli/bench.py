@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from sunbox.cli.bench_smartevse import smartevse
-from sunbox.cli.options import Within, count_or_unlimited
+from sunbox.cli.options import Within, count_or_unlimited, kwp_option, traces_option
 from sunbox.cli.output import print_table, say
 from sunbox.core.commands import RequestKind
 from sunbox.core.settings import Capabilities
@@ -150,15 +150,8 @@ Examples:
   sunbox bench pv --trace june.csv.gz --solar-share 100 --solar-share 50 --policy sunbox --policy evcc
 """
 )
-@click.option(
-    "--trace",
-    "traces",
-    multiple=True,
-    required=True,
-    type=click.Path(dir_okay=False),
-    help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.",
-)
-@click.option("--kwp", default=10.0, show_default=True, type=Within(0.1, 1000), help="Size of the solar plant.")
+@traces_option(is_required=True)
+@kwp_option
 @click.option(
     "--phases",
     default="1",

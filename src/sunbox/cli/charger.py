@@ -14,6 +14,7 @@ import click
 
 from sunbox.cli import charger_smartevse
 from sunbox.cli.gateway import call, with_gateway
+from sunbox.cli.options import config_option
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
 from sunbox.cli.status import COLOURS, loadpoint_row, read_site
 from sunbox.errors import SunboxError
@@ -165,15 +166,7 @@ Examples:
   sunbox charger garage set 'fna="Garage"' lbr=100
 """,
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    default="sunbox.yaml",
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file.",
-)
+@config_option()
 @with_gateway
 @click.pass_context
 def charger(ctx: click.Context, path: Path, url: str, password: str | None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sunbox.cli.options import config_option
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
 from sunbox.drivers.base import Driver
 from sunbox.errors import ConfigError, SunboxError
@@ -78,15 +79,7 @@ Examples:
   sunbox check -c home.yaml --offline  the file alone, no device is contacted
 """
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    default="sunbox.yaml",
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file.",
-)
+@config_option()
 @click.option("--offline", is_flag=True, help="Check the file alone; contact no device.")
 @click.option(
     "--timeout", "timeout_s", default=PROBE_TIMEOUT_S, show_default=True, type=click.FloatRange(1, 300), help="Seconds."

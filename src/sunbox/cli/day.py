@@ -23,11 +23,12 @@ from sunbox.cli.home import (
     TESLA_PORT,
     SimulatedHome,
     build_home,
+    config_document,
     local_url,
     write_config,
 )
 from sunbox.cli.live import set_up_logs
-from sunbox.cli.options import Within, count_or_unlimited, phases_or_auto
+from sunbox.cli.options import Within, count_or_unlimited, kwp_option, phases_or_auto, traces_option
 from sunbox.core.commands import RequestKind
 from sunbox.core.wallbox import SiteSnapshot
 from sunbox.net.http import client_factory
@@ -223,8 +224,7 @@ async def _live(
     home = build_home(scenario, clock, trace=trace)
     apps = home.apps(tesla_port=TESLA_PORT, meter_port=METER_PORT, world_port=0)
     clients = client_factory(apps={local_url(port): app for port, app in apps.items() if port})
-    config = write_config(
-        folder,
+    document = config_document(
         home,
         tesla_url=local_url(TESLA_PORT),
         meter_url=local_url(METER_PORT),
@@ -234,6 +234,7 @@ async def _live(
         vehicle=WAYS[options.way],
         powerwall=options.powerwall_meter,
     )
+    config = write_config(folder, document)
     async with running(config, clients, clock, is_virtual=True) as gateway:
         loop = asyncio.get_running_loop()
         trouble = asyncio.create_task(home.trouble(options.kinds_of_trouble, options.seed))
@@ -284,16 +285,8 @@ Examples:
   sunbox day --battery powerwall --battery-meter local --trace june.csv.gz
 """
 )
-@click.option(
-    "--trace",
-    "traces",
-    multiple=True,
-    type=click.Path(dir_okay=False),
-    help="CSV or CSV.gz: time, then pv_w_per_kwp or pv_w, load_w. May be given again.",
-)
-@click.option(
-    "--kwp", default=10.0, show_default=True, type=click.FloatRange(0.1, 1000), help="Size of the solar plant."
-)
+@traces_option(is_required=False)
+@kwp_option
 @click.option(
     "--charger",
     type=click.Choice([kind.value for kind in ChargerKind]),

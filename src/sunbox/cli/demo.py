@@ -21,10 +21,12 @@ from sunbox.cli.home import (
     SimulatedHome,
     build_home,
     charger_urls_of,
+    config_document,
     local_url,
     write_config,
 )
 from sunbox.cli.live import run_until_stopped, set_up_logs
+from sunbox.cli.options import port_option, speed_option
 from sunbox.cli.smartevse import smartevse
 from sunbox.net.http import client_factory
 from sunbox.net.serving import Bound, Listener, serving
@@ -42,9 +44,6 @@ from sunbox.simulator.scenario import (
 )
 from sunbox.simulator.scenario_file import load_scenario
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS, FIRST_REFRESH
-
-MOST_SPEED = 600.0
-"""Above this an answer over loopback takes seconds of simulated time."""
 
 DEMO_BUDGET = {"per_month": 10.0}
 """What a demo may spend: Tesla's monthly discount."""
@@ -90,28 +89,10 @@ Examples:
     type=click.Path(dir_okay=False),
     help="CSV or CSV.gz instead of the generated summer: time, pv_w_per_kwp or pv_w, load_w.",
 )
-@click.option(
-    "--speed",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(0.1, MOST_SPEED),
-    help="How many times as fast as the wall.",
-)
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port of page and API.")
-@click.option(
-    "--port-base",
-    default=TESLA_PORT,
-    show_default=True,
-    type=click.IntRange(1, 65000),
-    help="Port of the simulated Tesla cloud; the meter is 4 above.",
-)
-@click.option(
-    "--world-port",
-    default=WORLD_PORT,
-    show_default=True,
-    type=click.IntRange(1, 65535),
-    help="Port of the world control.",
-)
+@speed_option(60.0)
+@port_option("--port", 5000, "Port of page and API.")
+@port_option("--port-base", TESLA_PORT, "Port of the simulated Tesla cloud; the meter is 4 above.", most=65000)
+@port_option("--world-port", WORLD_PORT, "Port of the world control.")
 @click.option(
     "--folder",
     default="sunbox-demo",
@@ -184,8 +165,7 @@ async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folde
     for name in ("tokens.json", "sunbox.db", "sunbox.db-wal", "sunbox.db-shm"):
         (folder / name).unlink(missing_ok=True)
     async with serving(ports.listeners(home), speed=speed):
-        config = write_config(
-            folder,
+        document = config_document(
             home,
             tesla_url=local_url(ports.tesla),
             meter_url=local_url(ports.meter),
@@ -194,6 +174,7 @@ async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folde
             journal=False,
             charger_urls=charger_urls_of(home, ports.tesla),
         )
+        config = write_config(folder, document)
         clients = client_factory(speed=speed)
         async with (
             running(config, clients, LoopClock(home.world.clock.now())) as gateway,
@@ -247,27 +228,14 @@ Examples:
     type=click.Choice([kind.value for kind in ChargerKind]),
     help="Which wallbox there is without a scenario; may be given again. Default: goe.",
 )
-@click.option(
+@port_option(
     "--port-base",
-    default=TESLA_PORT,
-    show_default=True,
-    type=click.IntRange(1, 65000),
-    help="Tesla's cloud here, the first go-e 1 above, the first SmartEVSE 2, a Powerwall's gateway 3, the meter 4, further wallboxes behind it.",
+    TESLA_PORT,
+    "Tesla's cloud here, the first go-e 1 above, the first SmartEVSE 2, a Powerwall's gateway 3, the meter 4, further wallboxes behind it.",
+    most=65000,
 )
-@click.option(
-    "--world-port",
-    default=WORLD_PORT,
-    show_default=True,
-    type=click.IntRange(1, 65535),
-    help="Port of the world control.",
-)
-@click.option(
-    "--speed",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0.1, MOST_SPEED),
-    help="How many times as fast as the wall.",
-)
+@port_option("--world-port", WORLD_PORT, "Port of the world control.")
+@speed_option(1.0)
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
 @click.pass_context
 def simulate(

@@ -179,56 +179,12 @@ def charger_urls_of(home: SimulatedHome, tesla_port: int = TESLA_PORT) -> dict[s
     return {charger_id: local_url(port) for charger_id, port in zip(home.chargers, ports, strict=True)}
 
 
-def write_config(
-    folder: Path,
-    home: SimulatedHome,
-    *,
-    tesla_url: str,
-    meter_url: str,
-    port: int = 5000,
-    loadpoint: Mapping[str, Any] | None = None,
-    budget: Mapping[str, Any] | None = None,
-    journal: bool = True,
-    meter: Mapping[str, Any] | None = None,
-    vehicle: Mapping[str, Any] | None = None,
-    charger_urls: Mapping[str, str] | None = None,
-    powerwall: Mapping[str, Any] | None = None,
-    site: Mapping[str, Any] | None = None,
-) -> Config:
-    """Write the configuration that an owner of this home would have, and return it checked.
+def write_config(folder: Path, document: Mapping[str, Any]) -> Config:
+    """Write what `config_document` returned as the `sunbox.yaml` of a folder, and return it checked.
 
     The token file is written only if there is none: a restart goes on with the tokens that it has.
-
-    Args:
-        folder: gets `sunbox.yaml`, `tokens.json`, the store and the journal.
-        home: what the configuration is for.
-        tesla_url: where Tesla's cloud answers.
-        meter_url: where the meter answers.
-        port: of the faces.
-        loadpoint: further keys of each loadpoint.
-        budget: of the account; None = unlimited.
-        journal: whether a journal is written to files.
-        meter: further keys of the meter.
-        vehicle: further keys of each car.
-        charger_urls: where each charger answers, by id; default where it is served beside the standard ports.
-        powerwall: keys of the Powerwall as the home's only meter (`POWERWALL_METERS`); None = the plain meter is read.
-        site: further keys of the site.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    document = config_document(
-        home,
-        tesla_url=tesla_url,
-        meter_url=meter_url,
-        port=port,
-        loadpoint=loadpoint,
-        budget=budget,
-        journal=journal,
-        meter=meter,
-        vehicle=vehicle,
-        charger_urls=charger_urls,
-        powerwall=powerwall,
-        site=site,
-    )
     path = folder / "sunbox.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     tokens = folder / "tokens.json"
@@ -253,7 +209,22 @@ def config_document(
     powerwall: Mapping[str, Any] | None = None,
     site: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the configuration that `write_config` writes."""
+    """Return the configuration that an owner of this home would have.
+
+    Args:
+        home: what the configuration is for.
+        tesla_url: where Tesla's cloud answers.
+        meter_url: where the meter answers.
+        port: of the faces.
+        loadpoint: further keys of each loadpoint.
+        budget: of the account; None = unlimited.
+        journal: whether a journal is written to files.
+        meter: further keys of the meter.
+        vehicle: further keys of each car.
+        charger_urls: where each charger answers, by id; default where it is served beside the standard ports.
+        powerwall: keys of the Powerwall as the home's only meter (`POWERWALL_METERS`); None = the plain meter is read.
+        site: further keys of the site.
+    """
     place = home.world.place
     has_battery = home.world.battery is not None
     cars = [car for car in home.world.cars.values() if isinstance(car, TeslaCar)]

@@ -9,6 +9,7 @@ import click
 
 from sunbox.app import REGISTRY, running, serving_faces
 from sunbox.cli.live import run_until_stopped, set_up_logs
+from sunbox.cli.options import config_option
 from sunbox.clock import SystemClock
 from sunbox.config.loader import Config, load
 from sunbox.net.http import client_factory
@@ -21,15 +22,7 @@ Examples:
   sunbox run -c /etc/sunbox/sunbox.yaml
 """
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    default="sunbox.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The file.",
-)
+@config_option()
 @click.option("-v", "--verbose", is_flag=True, help="Log everything.")
 def run(path: Path, *, verbose: bool) -> None:
     """Run the gateway until Ctrl-C; what was wished for survives."""

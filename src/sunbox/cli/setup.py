@@ -20,6 +20,7 @@ import click
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from sunbox.cli.live import set_up_logs
+from sunbox.cli.options import config_option
 from sunbox.cli.output import BAD, GOOD, WARNING, say
 from sunbox.cli.paste import OwnersFile, Piece, missing_pieces, read_owners_file
 from sunbox.clock import SystemClock
@@ -193,15 +194,7 @@ Without a terminal: run it with all options and the address is printed, with exi
 hour with what the browser ended at on standard input. The client secret may be in the environment: {SECRET_VARIABLE}.
 """
 )
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    default="sunbox.yaml",
-    show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration; it is read, never changed, and need not be there yet.",
-)
+@config_option("The configuration; it is read, never changed, and need not be there yet.")
 @click.option(
     "--tokens",
     type=click.Path(dir_okay=False, path_type=Path),
