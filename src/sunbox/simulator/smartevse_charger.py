@@ -238,7 +238,7 @@ class SmartEvse:
     def _feel_b(self, pilot: Pilot) -> None:
         if pilot is Pilot.V12:
             self.enter(State.A)
-        elif pilot is Pilot.V6 and not self.faults and not self.charge_delay_s:
+        elif pilot is Pilot.V6 and not self.faults and not self.charge_delay_s and self.setup.access is Access.ON:
             if self.setup.is_node:
                 if self.state is not State.COMM_C:
                     self.enter(State.COMM_C)
@@ -259,7 +259,6 @@ class SmartEvse:
         if state is State.A:
             self.faults &= ~Fault.LESS_6A
             self.charge_delay_s, self.law.charging_s[0] = 0, 0
-            self.law.switch = Switch.NONE
         elif state is State.B1:
             self.charge_delay_s = self.charge_delay_s or WAIT_DELAY_S
             if before is not State.B1 and self.setup.access is Access.ON and not self._is_pilot_away:
@@ -292,7 +291,7 @@ class SmartEvse:
             return
         if state is State.C:
             self.enter(State.C1)
-        elif state is not State.C1:
+        elif state not in (State.C1, State.B1):
             self.enter(State.B1)
 
     # the clocks
