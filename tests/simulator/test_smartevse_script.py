@@ -78,6 +78,30 @@ def test_a_full_car_is_woken_once_after_half_a_minute() -> None:
     assert at(rows, 31)["pwm"] == 0
 
 
+def test_paused_while_it_wakes_a_car_it_does_not_charge_it() -> None:
+    rows = run(step(31, mode=1, ev_full=True), step(20, mode=4, ev_full=False), step(3, mode=1))
+    # the pause does not end the waking, and the offer that follows is no leave to charge
+    assert changes(rows[30:], "state") == [(34, "B"), (52, "C")]
+    assert {row["access"] for row in rows[31:51]} == {2}
+
+
+@pytest.mark.parametrize("told", [{"temp_c": 66}, {"feed_s": None}], ids=["hot", "unfed"])
+def test_an_error_while_it_waits_without_an_offer_starts_no_new_wait(told: dict[str, Any]) -> None:
+    rows = run(step(40, **SMART), step(60, mode=4), step(30, **told))
+    assert at(rows, 100)["state"] == "B1"
+    assert {(row["state"], row["charge_delay"]) for row in rows[100:]} == {("B1", 0)}
+    assert rows[-1]["error_flags"] != 0
+
+
+def test_a_pending_switch_of_phases_outlives_the_unplugging() -> None:
+    # told to be on one phase while it charges on three, then told to choose: NORMAL asks for three only where it finds one
+    one = step(1, settings={"enable_C2": 1}, mode=1)
+    auto = step(3, settings={"enable_C2": 4})
+    rows = run(step(20, **SMART), one, auto, step(5, plugged=False), step(20, plugged=True))
+    assert changes(rows, "state")[-3:] == [(25, "A"), (30, "B"), (32, "C")]
+    assert (rows[-1]["nr_phases"], rows[-1]["c2"]) == (1, 0)
+
+
 def test_smart_and_normal_go_back_to_three_phases() -> None:
     sunny = step(200, -40, settings={"enable_C2": 4}, **SOLAR)
     for mode in (1, 3):
@@ -209,6 +233,9 @@ def problems_of(text: str) -> list[str]:
     [
         ({"seconds": -1}, ["step 1", "'seconds'", "-1", "0 to 10000000"]),
         ({"seconds": True}, ["step 1", "'seconds'", "true"]),
+        ({"seconds": 10_000_001}, ["step 1", "'seconds'", "10000001", "0 to 10000000"]),
+        ({"seconds": float("nan")}, ["step 1", "'seconds'", "NaN", "whole numbers"]),
+        ({"temp_c": float("inf")}, ["step 1", "'temp_c'", "Infinity", "-50 to 125"]),
         ({"base_da": [1, 2]}, ["step 1", "'base_da'", "[1, 2]", "three"]),
         ({"feed_s": 0}, ["step 1", "'feed_s'", "0", "null"]),
         ({"mode": 5}, ["step 1", "'mode'", "5", "0 (OFF)", "4 (PAUSE)"]),
@@ -231,7 +258,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert len(problems_of('[{"seconds": "x", "mode": 9}, 3, {"temp_c": null}]')) == 4
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "3", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "{}", "3", "[]", "null", "[" * 100_000])
 def test_what_is_no_list_of_steps_is_told(text: str) -> None:
     assert len(problems_of(text)) == 1
 
@@ -242,8 +269,12 @@ def test_words_do_as_well_as_numbers() -> None:
     assert run(*by_words) == run(*by_numbers)
 
 
-def test_no_steps_are_no_rows() -> None:
-    assert run() == []
+def test_an_empty_script_is_told_what_is_allowed() -> None:
+    assert problems_of("[]") == ["the script is []: allowed is a list of at least one step, [{…}, {…}]"]
+
+
+def test_a_step_without_seconds_has_no_rows() -> None:
+    assert run({}) == []
     assert set(KEYS) == {
         *("seconds", "base_da", "feed_s", "settings", "mode", "plugged", "temp_c", "battery_da", "ev_full")
     }

@@ -81,6 +81,43 @@ def test_a_third_car_waits_until_there_is_room() -> None:
     assert garage.most_da <= 160
 
 
+def test_a_master_that_waits_for_room_lets_its_nodes_charge() -> None:
+    garage = Garage(3, circuit_a=16)
+    garage.cars[0].is_plugged = False
+    garage.live(60)
+    garage.cars[0].is_plugged = True
+    garage.live(60)
+    assert garage.currents_da == [0, 80, 80]
+    assert garage.boxes[0].faults == Fault.LESS_6A
+
+
+def test_the_stop_time_in_the_sun_ends_it_for_all() -> None:
+    garage = Garage(2, circuit_a=40, regime=Regime.SOLAR)
+    for box in garage.boxes:
+        box.change(solar_stop_time=1)
+    garage.base_da = (-200, -200, -200)
+    garage.live(240)
+    assert [box.state for box in garage.boxes] == [State.C, State.C]
+    garage.base_da = (0, 0, 0)
+    garage.live(90)
+    assert [box.state for box in garage.boxes] == [State.B1, State.B1]
+    assert [box.faults for box in garage.boxes] == [Fault.LESS_6A, Fault.LESS_6A]
+
+
+def test_a_node_waits_anew_when_the_sun_goes_while_it_waits() -> None:
+    garage = Garage(2, circuit_a=40, regime=Regime.SOLAR)
+    garage.cars[0].is_plugged = False
+    garage.live(30)
+    garage.base_da = (-80, -80, -80)
+    garage.live(30)
+    node = garage.boxes[1]
+    assert (node.faults, node.state) == (Fault.NONE, State.B1)
+    garage.base_da = (0, 0, 0)
+    garage.live(4)
+    assert node.faults == Fault.LESS_6A
+    assert node.charge_delay_s > 55
+
+
 def test_smart_shares_what_the_mains_have_left() -> None:
     garage = Garage(2, circuit_a=40, regime=Regime.SMART)
     garage.live(120)

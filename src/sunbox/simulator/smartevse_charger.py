@@ -68,6 +68,7 @@ class SmartEvse:
         self.battery_da, self.battery_left_s = 0, 0
         self.mains_left_s, self.circuit_left_s, self.ev_left_s = MAINS_LASTS_S, CIRCUIT_LASTS_S, EV_METER_LASTS_S
         self.new_regime: Regime | None = None  #: a node was switched to it, and the master does not know yet
+        self.must_all_stop = False  #: its latest turn found no power for anybody
         self.before_turn: Callable[[], None] = _nothing  #: where a master talks with its nodes
         self.after_turn: Callable[[], None] = _nothing
         self._c1_s = self._pilot_away_s = self._activated_s = 0
@@ -238,7 +239,7 @@ class SmartEvse:
     def _feel_b(self, pilot: Pilot) -> None:
         if pilot is Pilot.V12:
             self.enter(State.A)
-        elif pilot is Pilot.V6 and not self.faults and not self.charge_delay_s:
+        elif pilot is Pilot.V6 and not self.faults and not self.charge_delay_s and self.setup.access is Access.ON:
             if self.setup.is_node:
                 if self.state is not State.COMM_C:
                     self.enter(State.COMM_C)
@@ -259,7 +260,6 @@ class SmartEvse:
         if state is State.A:
             self.faults &= ~Fault.LESS_6A
             self.charge_delay_s, self.law.charging_s[0] = 0, 0
-            self.law.switch = Switch.NONE
         elif state is State.B1:
             self.charge_delay_s = self.charge_delay_s or WAIT_DELAY_S
             if before is not State.B1 and self.setup.access is Access.ON and not self._is_pilot_away:
@@ -292,7 +292,7 @@ class SmartEvse:
             return
         if state is State.C:
             self.enter(State.C1)
-        elif state is not State.C1:
+        elif state not in (State.C1, State.B1):
             self.enter(State.B1)
 
     # the clocks
@@ -344,7 +344,8 @@ class SmartEvse:
         if law.must_stop:
             self.enter(State.C1)
         is_overloaded = law.highest_da > 20 * setup.current_main
-        if setup.regime is not Regime.NORMAL and (law.short > MOST_SHORTAGES or is_overloaded):
+        self.must_all_stop = setup.regime is not Regime.NORMAL and (law.short > MOST_SHORTAGES or is_overloaded)
+        if self.must_all_stop:
             self.faults |= Fault.LESS_6A
             law.short = 0
         if self.state in (State.B, State.C) and not self.is_duty_held:

@@ -179,8 +179,8 @@ def steps_from_text(text: str) -> tuple[Step, ...]:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ScriptError([f"the script is no JSON: {error}"]) from None
-    if not isinstance(told, list):
-        raise ScriptError([f"the script is {_shown(told)}: allowed is a list of steps, [{{…}}, {{…}}]"])
+    if not isinstance(told, list) or not told:
+        raise ScriptError([f"the script is {_shown(told)}: allowed is a list of at least one step, [{{…}}, {{…}}]"])
     problems: list[str] = []
     steps: list[Step] = []
     now, limits = Step(), SCRIPT_SETUP
@@ -268,7 +268,8 @@ def _second(at_s: int, step: Step, box: SmartEvse, car: ToyCar) -> dict[str, Any
     currents_da = car.phase_currents_da(box)
     one, two, three = (base_da + car_da for base_da, car_da in zip(step.base_da, currents_da, strict=True))
     phases = box.phases
-    if step.feed_s is not None and at_s % step.feed_s == 0:
+    is_fed = step.feed_s is not None and at_s % step.feed_s == 0
+    if is_fed and box.setup.mains_meter is not Meter.DISABLED:
         box.measure_mains((one, two, three))
     box.tick()
     law = box.law

@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from sunbox.dialects.smartevse.pilot import duty_of
 from sunbox.dialects.smartevse.state import LOAD_MASTER, MAINS_LASTS_S, MOST_BOXES
-from sunbox.dialects.smartevse.words import Fault, State
+from sunbox.dialects.smartevse.words import Fault, Regime, State
 from sunbox.simulator.smartevse_charger import CHARGE_DELAY_S, SmartEvse
 
 MOST_MISSED = 5
+MOST_APART_S = 3
+"""By how much a node's stop timer may differ from the master's, before it is told."""
 
 
 class SharedCircuit:
@@ -80,6 +82,8 @@ class SharedCircuit:
         faults = node.faults
         if has_room:
             faults &= ~Fault.LESS_6A
+        elif master.setup.regime is Regime.SOLAR and node.state is State.B1:
+            faults |= Fault.LESS_6A  # the sun went while it waited
         if node.state is State.COMM_B:
             if has_room:
                 law.states[index], law.balanced_da[index] = State.B, master.setup.current_min * 10
@@ -100,15 +104,16 @@ class SharedCircuit:
         _tell_faults(node, faults)
         if node.setup.regime is not master.setup.regime:
             node.law.setup = replace(node.setup, regime=master.setup.regime)
-        node.law.solar_stop_s = law.solar_stop_s
+        if abs(law.solar_stop_s - node.law.solar_stop_s) > MOST_APART_S:
+            node.law.solar_stop_s = law.solar_stop_s
 
     def _tell_all(self) -> None:
-        """Broadcast the currents, and that there is no power for anybody."""
+        """Broadcast the currents, and once that there is no power for anybody; that it has none itself is no news for them."""
         law, master = self.master.law, self.master
         for number, node in enumerate(self.nodes):
             if self.is_cut[number]:
                 continue
-            if master.faults & Fault.LESS_6A:
+            if master.must_all_stop:
                 _tell_faults(node, node.faults | Fault.LESS_6A)
             if master.faults & Fault.CT_NOCOMM:
                 continue
