@@ -7,7 +7,6 @@ more; after a stop the contactor opens 3 s after the current is gone; a switch o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunbox.dialects.goe.box import Box, Readout
@@ -18,6 +17,7 @@ from sunbox.dialects.goe.words import Fault, Force, Logic, PhaseMode
 from sunbox.simulator import car_physics as physics
 from sunbox.simulator.goe_heat import MOST_A, heat_limit_a, warmed_c
 from sunbox.simulator.goe_surplus import SurplusLaw
+from sunbox.simulator.reach import Asked, Reach
 from sunbox.simulator.wallbox_car import BoxedCar, WallboxCar
 
 LOGIC_S = 1.0
@@ -31,15 +31,7 @@ SWITCH_BLIP_S = 2.0
 """How long it pretends to be unplugged at the end of a switch of phases, if it does."""
 
 
-@dataclass(slots=True)
-class Asked:
-    """How many requests it got."""
-
-    reads: int = 0
-    sets: int = 0
-
-
-class GoeCharger:
+class GoeCharger(Reach):
     """One charger with, perhaps, a car. The attributes are what is true; what it says is read through `read`."""
 
     def __init__(
@@ -89,7 +81,6 @@ class GoeCharger:
         self._last_flowing = 0
         self._pause: Pause | None = None
         self._pause_s = self._close_s = self._open_s = 0.0
-        self._down_s = self._no_wifi_s = self._busy_s = 0.0
         self._blip_s = 0.0
         self._logic_s = 0.0
         self._owed_s = 0.0  #: how long the car has lived on while the box only stood there
@@ -136,14 +127,6 @@ class GoeCharger:
         self._state = self.box.rebooted(self._state, self._state.at)
         self._fall_down()
 
-    def lose_wifi(self, seconds: float) -> None:
-        """Lose the network; charging goes on."""
-        self._no_wifi_s = seconds
-
-    def be_busy(self, seconds: float) -> None:
-        """Have no time for the API."""
-        self._busy_s = seconds
-
     def lose_force(self) -> None:
         """Forget start and stop, as real ones were seen to do."""
         self._settle()
@@ -154,16 +137,6 @@ class GoeCharger:
         """Return what the box knows now."""
         self._settle()
         return self._state
-
-    @property
-    def is_reachable(self) -> bool:
-        """Return whether requests arrive."""
-        return self._down_s <= 0 and self._no_wifi_s <= 0
-
-    @property
-    def api_is_busy(self) -> bool:
-        """Return whether it answers that it has no time."""
-        return self._busy_s > 0
 
     @property
     def draw_w(self) -> float:
@@ -180,7 +153,7 @@ class GoeCharger:
         """Return whether something moves quickly, so that steps must be short."""
         return bool(
             self._pause is not None
-            or self._down_s > 0
+            or self.is_down
             or self.car.is_plugged != self._state.behind.is_plugged
             or (self.car.is_plugged and self._is_moving)
         )
@@ -247,7 +220,7 @@ class GoeCharger:
 
     def _stand(self, dt_s: float) -> None:
         """Live on with nothing that moves: the car does it at once, the box now and then."""
-        self._run_down(dt_s)
+        self.recover(dt_s)
         self._feed(dt_s, self.draw_w)
         self._owed_s += dt_s
 
@@ -263,7 +236,7 @@ class GoeCharger:
         return logic_s if values["dwo"] is not None or values["lmo"] == Logic.TRIP else DRAWING_S
 
     def _step(self, dt_s: float) -> None:
-        self._run_down(dt_s)
+        self.recover(dt_s)
         flowing_w = self.draw_w
         self._think(dt_s)
         self._run_contactor(dt_s)
@@ -271,17 +244,12 @@ class GoeCharger:
         self._count_switches()
         self._count(dt_s)
 
-    def _run_down(self, dt_s: float) -> None:
-        self._down_s, self._no_wifi_s, self._busy_s = (
-            max(0.0, left_s - dt_s) for left_s in (self._down_s, self._no_wifi_s, self._busy_s)
-        )
-
     def _think(self, dt_s: float) -> None:
         """Run the logic, once a second at most."""
         self._logic_s += dt_s
         if self._logic_s >= LOGIC_S - 1e-9:
             self._logic_s = 0.0
-            if self._down_s <= 0:
+            if not self.is_down:
                 self.law.advance(self._state, max(dt_s, LOGIC_S))
                 self._look()
 
@@ -301,7 +269,7 @@ class GoeCharger:
     def _is_offering(self) -> bool:
         # the least pause is the box's to judge: a forced start overrules it
         is_held = self._pause not in (None, Pause.MIN_PAUSE)
-        return self._offer.is_allowed and not is_held and self._down_s <= 0 and self.fault is Fault.NONE
+        return self._offer.is_allowed and not is_held and not self.is_down and self.fault is Fault.NONE
 
     def _wanted_phases(self) -> int:
         mode = self._offer.phase_mode
@@ -349,7 +317,7 @@ class GoeCharger:
 
     def _fall_down(self) -> None:
         """Boot: the contactor drops, nothing is offered, nobody answers."""
-        self._down_s, self._pause = BOOT_S, None
+        self.down_s, self._pause = BOOT_S, None
         self._drop_contactor()
         self.law = SurplusLaw()
         self._settle_behind()
@@ -398,7 +366,7 @@ class GoeCharger:
             has_adapter=self.has_adapter,
             temperatures_c=(round(self.temperature_c, 3), round(self.temperature_c + 5.0, 3)),
             temperature_limit_a=heat_limit_a(self.temperature_c),
-            rssi_dbm=None if self._no_wifi_s > 0 else -60,
+            rssi_dbm=None if self.no_wifi_s > 0 else -60,
             pause=self._pause,
             eco=self.law.status,
             surplus_limit_a=self.law.amps_a if follows else None,

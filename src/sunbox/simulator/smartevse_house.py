@@ -7,7 +7,6 @@ transformers of a Sensorbox) sees what flows per phase every 2 s; one that is se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunbox.dialects.smartevse.box import Answer, Box
@@ -16,6 +15,7 @@ from sunbox.dialects.smartevse.state import ZERO, Setup, first_state
 from sunbox.dialects.smartevse.words import Access, Meter, Mode, State
 from sunbox.simulator import car_physics as physics
 from sunbox.simulator.mains import Amps, Supply
+from sunbox.simulator.reach import Asked, Reach
 from sunbox.simulator.smartevse_charger import Currents, Pilot, SmartEvse
 from sunbox.simulator.smartevse_life import FEED_S, SmartEvseLife
 from sunbox.simulator.wallbox_car import BoxedCar
@@ -31,15 +31,6 @@ FAR_S = 61.0
 
 BUTTON: Mapping[str, Mode] = {mode.name.lower(): mode for mode in Mode}
 """What a hand at the box itself may choose."""
-
-
-@dataclass(slots=True)
-class Asked:
-    """How many requests it got."""
-
-    reads: int = 0
-    sets: int = 0
-    feeds: int = 0  #: with what is measured
 
 
 class BoxGuest:
@@ -93,7 +84,7 @@ def power_w(guest: BoxGuest, box: SmartEvse, nominal_v: float = 230.0) -> float:
     return guest.flowing(box) * current_a * physics.sagged_v(nominal_v, current_a)
 
 
-class HouseSmartEvse(SmartEvseLife):
+class HouseSmartEvse(Reach, SmartEvseLife):
     """One box with a car. The attributes are what is true; what it says is read through `get`."""
 
     def __init__(
@@ -131,7 +122,7 @@ class HouseSmartEvse(SmartEvseLife):
         self.boots = 1
         self.phase_switches = 0
         self._last_flowing = 0
-        self._down_s = self._no_wifi_s = self._busy_s = self._no_mains_s = 0.0
+        self._no_mains_s = 0.0
         self._owed_s = 0.0  #: less than a second that is still to be lived
         self._moved_s = 0  #: for how long it is still seen as moving
         self.reach(start_at)
@@ -182,16 +173,8 @@ class HouseSmartEvse(SmartEvseLife):
         super().boot()
         self.device.temp_c = temp_c
         self.boots += 1
-        self._down_s = BOOT_S
+        self.down_s = BOOT_S
         self.car.lose_power()
-
-    def lose_wifi(self, seconds: float) -> None:
-        """Lose the network; charging goes on."""
-        self._no_wifi_s = seconds
-
-    def be_busy(self, seconds: float) -> None:
-        """Have no connection left for one more client."""
-        self._busy_s = seconds
 
     def lose_mains(self, seconds: float) -> None:
         """Hear nothing of its own meter of the mains."""
@@ -218,16 +201,6 @@ class HouseSmartEvse(SmartEvseLife):
         self.device.temp_c = temp_c
 
     @property
-    def is_reachable(self) -> bool:
-        """Return whether requests arrive."""
-        return self._down_s <= 0 and self._no_wifi_s <= 0
-
-    @property
-    def api_is_busy(self) -> bool:
-        """Return whether it turns clients away."""
-        return self._busy_s > 0
-
-    @property
     def has_own_mains_meter(self) -> bool:
         """Return whether a meter of its own measures the mains."""
         return self.device.setup.mains_meter not in (Meter.DISABLED, Meter.API)
@@ -245,7 +218,7 @@ class HouseSmartEvse(SmartEvseLife):
     @property
     def offered_a(self) -> float:
         """Return what it offers the car now, A per phase; 0 = nothing."""
-        return 0.0 if self._down_s > 0 else offered_a(self.device)
+        return 0.0 if self.is_down else offered_a(self.device)
 
     @property
     def power_w(self) -> float:
@@ -281,7 +254,7 @@ class HouseSmartEvse(SmartEvseLife):
     @property
     def is_busy(self) -> bool:
         """Return whether something moves quickly, so that steps must be short."""
-        if self._down_s > 0 or self._moved_s > 0 or self.car.is_plugged != self._was_plugged or self._is_due_soon:
+        if self.is_down or self._moved_s > 0 or self.car.is_plugged != self._was_plugged or self._is_due_soon:
             return True
         if not self.car.is_plugged:
             return False
@@ -299,7 +272,7 @@ class HouseSmartEvse(SmartEvseLife):
 
     def advance(self, dt_s: float) -> None:
         """Live for `dt_s` seconds."""
-        self._run_down(dt_s)
+        self.recover(dt_s)
         self._owed_s += dt_s
         while self._owed_s >= 1.0 - 1e-6:
             seconds = 1
@@ -312,15 +285,15 @@ class HouseSmartEvse(SmartEvseLife):
                 self._live()
             self._owed_s = max(0.0, self._owed_s - seconds)
 
-    def _run_down(self, dt_s: float) -> None:
-        self._down_s, self._no_wifi_s, self._busy_s, self._no_mains_s = (
-            max(0.0, left_s - dt_s) for left_s in (self._down_s, self._no_wifi_s, self._busy_s, self._no_mains_s)
-        )
+    def recover(self, dt_s: float) -> None:
+        """Let time pass for what is away."""
+        super().recover(dt_s)
+        self._no_mains_s = max(0.0, self._no_mains_s - dt_s)
 
     @property
     def _rests(self) -> bool:
         """Return whether seconds change nothing, but in the car."""
-        if self._down_s > 0:
+        if self.is_down:
             return False
         is_off = not self.car.is_plugged or self.device.setup.access is not Access.ON
         is_seen = self.car.is_plugged == self._was_plugged and self._reboot_in_s is None and not self._is_due_soon
@@ -329,7 +302,7 @@ class HouseSmartEvse(SmartEvseLife):
     def _live(self) -> None:
         """Live through one second."""
         self._moved_s = max(0, self._moved_s - 1)
-        if self._down_s > 0:
+        if self.is_down:
             self.car.advance(1.0, pilot_a=0, phases=0)
             return
         device = self.device
