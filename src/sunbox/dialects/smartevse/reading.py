@@ -257,7 +257,12 @@ def has_ev_meter(document: Document) -> bool:
     """Return whether a meter of the car is there and answers; without one everything of it reads 0."""
     kind = document.read("ev_meter.description")
     is_there = kind != METER_TEXTS[Meter.DISABLED] and kind != "" and isinstance(document.at("ev_meter"), dict)
-    return is_there and trouble_of(document) != _EV_METER_IS_SILENT
+    return is_there and not is_ev_meter_silent(document)
+
+
+def is_ev_meter_silent(document: Document) -> bool:
+    """Return whether it misses the word of the car's meter; ends as `is_mains_meter_silent` does."""
+    return trouble_of(document) == _EV_METER_IS_SILENT
 
 
 def currents_of(document: Document) -> tuple[float, float, float] | None:
@@ -310,7 +315,16 @@ def mains_problem(document: Document) -> str | None:
     kind = document.read("settings.mains_meter")
     if kind in (None, METER_TEXTS[Meter.DISABLED]) and not document.read("phase_currents.last_data_update"):
         return "it has no mains meter (MAINS MET in its menu)"
-    return "its mains meter does not answer" if trouble_of(document) == _MAINS_METER_IS_SILENT else None
+    return "its mains meter does not answer" if is_mains_meter_silent(document) else None
+
+
+def is_mains_meter_silent(document: Document) -> bool:
+    """Return whether it misses the word of its mains' meter, or as a node that of its master.
+
+    The fault ends with the next word alone: a switch to NORMAL, which goes without a meter, does not end it
+    (`main.cpp`, Timer1S_singlerun).
+    """
+    return trouble_of(document) == _MAINS_METER_IS_SILENT
 
 
 def circuit_of(document: Document) -> tuple[float, float, float] | None:
