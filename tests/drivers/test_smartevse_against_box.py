@@ -19,7 +19,7 @@ from sunbox.core.model import ChargerStatus, MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.dialects.smartevse.profiles import PROFILES
 from sunbox.dialects.smartevse.wire import document_from_wire
-from sunbox.dialects.smartevse.words import Access, Contactor, Fault, Meter, Regime, State
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter, Regime, State
 from sunbox.drivers.smartevse.meter import SmartEvseMeterDriver
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings
 from sunbox.errors import SunboxError
@@ -584,9 +584,9 @@ def test_a_meter_of_its_own_that_is_silent_is_told_nothing() -> None:
 
 def test_a_probe_says_that_the_meter_of_the_car_is_silent() -> None:
     async def act(place: Place) -> None:
-        place.box.sync()
-        place.box.device.faults |= Fault.EV_NOCOMM
-        place.box.device.ev_left_s = 0
+        document = place.document
+        document["evse"] |= {"error": "EV Meter Comm Error", "error_id": 4}
+        place.wire.instead = lambda *_: (200, "application/json", json.dumps(document).encode())
         assert "its meter of the car is silent" in await place.driver.probe()
 
     play(act)

@@ -63,6 +63,11 @@ def told_of(document: Document, reading: ChargerReading, settings: SmartEvseSett
     return "; ".join([f"{who}: {does}, mode {mode}", *problems_of(document, reading, settings)])
 
 
+_SILENT_MAINS = (
+    "its mains meter ({mains_meter}) is silent, an error that stays in NORMAL: sunbox tells it once what flows where the meter is API "
+    "and the site's grid is measured; else choose Disabled as MAINS MET and restart it"
+)
+
 Check = tuple[Callable[[Document, ChargerReading, SmartEvseSettings], bool], str]
 
 _CHECKS: tuple[Check, ...] = (
@@ -105,9 +110,7 @@ _CHECKS: tuple[Check, ...] = (
         lambda document, _, settings: (
             not settings.feeds_currents and settings.base_mode == "normal" and is_mains_meter_silent(document)
         ),
-        "its mains meter ({mains_meter}) is silent, and that error stays in NORMAL too, until it is told once what flows: where the "
-        "meter is API and the site's grid is measured, sunbox does so; else mend the meter, or choose Disabled as MAINS MET, and "
-        "restart the box",
+        _SILENT_MAINS,
     ),
     (
         lambda document, _, settings: (
