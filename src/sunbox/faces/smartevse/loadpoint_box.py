@@ -2,7 +2,7 @@
 
 The gateway forgets start, stop and amps of a face when the cable is taken out; a box on the wall does not. So whenever the car
 is here and the loadpoint does not do what the box is set to, it is told again. The last word counts: what somebody else wishes
-changes the box. Settings that the gateway has no counterpart for are kept and shown.
+changes the box, a start, stop or current of theirs until the cable is taken out (`lent.py`). Settings that the gateway has no counterpart for are kept and shown.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ from sunbox.dialects.smartevse.state import (
 )
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import integer_from_text
-from sunbox.dialects.smartevse.words import Access, Contactor, Meter
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter, Regime
 from sunbox.faces.keeping import Keeper
 from sunbox.faces.smartevse.counting import Counters, added_wh_of
 from sunbox.faces.smartevse.feeds import Feeds
+from sunbox.faces.smartevse.lent import Lent, lent_from_document
 from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
 from sunbox.faces.smartevse.translation import (
     MOST_A,
@@ -137,6 +138,7 @@ class LoadpointBox:
         self._changed = asyncio.Event()
         self._feeds, self._counters = Feeds(), Counters(added_wh=added_wh_of(loadpoint))
         self._names_set: frozenset[str] = frozenset()
+        self._lent = Lent()
         self._refused: tuple[Intent, int | None] | None = None
         self._reboots = False
         self._reboot_at: datetime | None = None
@@ -179,11 +181,25 @@ class LoadpointBox:
             )
             names = document.get("names_set")
             self._names_set = ONLY_IF_SET.intersection(names if isinstance(names, list) else ())
+            self._lent = lent_from_document(document.get("lent"))
         if not is_known:
+            state = self._lend(state, loadpoint, is_new=document is None)
             state = self._overruled(state, loadpoint)
             state = self._limited(state, loadpoint)
             state = self._on_terms(state, loadpoint)
         return state if is_known and loadpoint.can_switch_phases else self._with_phases(state, loadpoint)
+
+    def _lend(self, state: BoxState, loadpoint: LoadpointSnapshot, *, is_new: bool) -> BoxState:
+        """Return the box as it was before what others have started, stopped or limited by now, and take note of that."""
+        if loadpoint.override is Override.NONE or loadpoint.override_by == BY:
+            self._lent = self._lent.without_mode()
+        else:
+            if is_new:  # as out of its carton it is as the mode has it
+                state = self._overruled(state, replace(loadpoint, override=Override.NONE))
+            self._lent = self._lent.with_mode(state.setup)
+        if (limit_asked_a(loadpoint, most_a_of(loadpoint)) or 0) * 10 != state.setup.override_da:
+            self._lent = self._lent.with_limit(state.setup)
+        return state
 
     # what the face asks
 
@@ -291,6 +307,10 @@ class LoadpointBox:
                     self._reboots = True
                 case _:
                     pass
+        if is_explicit:
+            self._lent = self._lent.without_mode()
+        if "override_da" in names or (is_explicit and state.setup.regime is Regime.SOLAR):
+            self._lent = replace(self._lent, override_da=None)
         self._refused, refused, set_before = None, None, self._names_set
         self._names_set |= ONLY_IF_SET & names
         if is_explicit or has_duty or names & {"override_da", "contactor", *OF_TERMS}:
@@ -377,8 +397,10 @@ class LoadpointBox:
         state = replace(self._state, powers_w=(*self._state.powers_w, *ended_w)[-QUARTERS:])
         state = self._adopted(state, loadpoint)
         state = replace(state, setup=replace(state.setup, current_max=current_max_of(loadpoint)))
-        state = self._box.advanced(state, self._measured(state, site, loadpoint), site.at).state
-        state = self._rebooted(state, loadpoint)
+        told = self._box.advanced(state, self._measured(state, site, loadpoint), site.at)
+        if told.orders:  # a start or stop time of its own
+            self._lent = self._lent.without_mode()
+        state = self._rebooted(told.state, loadpoint)
         # what it shows goes by what it is set to now
         self._state = replace(state, behind=self._measured(state, site, loadpoint))
         self._seen = _Seen.of(loadpoint)
@@ -388,14 +410,23 @@ class LoadpointBox:
         """Return the box with what others wished since the last look; what the loadpoint forgot with the cable stays."""
         seen, now = self._seen, _Seen.of(loadpoint)
         if now.version == seen.version:  # each wish has a version of its own; forgetting has none
-            return state
+            is_forgotten = (now.override, now.amps_a) != (seen.override, seen.amps_a)
+            return self._given_back(state) if is_forgotten else state
         if (now.mode, now.override) != (seen.mode, seen.override):
+            lasts = now.override is Override.NONE
+            self._lent = self._lent.without_mode() if lasts else self._lent.with_mode(state.setup)
             state = self._overruled(state, loadpoint)
         if now.amps_a != seen.amps_a:
+            self._lent = self._lent.with_limit(state.setup)
             state = self._limited(state, loadpoint)
         if now.terms != seen.terms:
             state = self._on_terms(state, loadpoint)
         return self._with_phases(state, loadpoint) if now.phases != seen.phases else state
+
+    def _given_back(self, state: BoxState) -> BoxState:
+        """Return the box as it was before others started, stopped or limited it, which has ended with the cable."""
+        lent, self._lent = self._lent, Lent()
+        return replace(state, setup=lent.given_back(state.setup))
 
     def _overruled(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
         """Return the box after a start, stop or mode by somebody else: who starts it waits for no start time."""
@@ -465,5 +496,6 @@ class LoadpointBox:
             **document,
             "counters": {**document["counters"], **self._counters.document()},
             "names_set": sorted(self._names_set),
+            "lent": self._lent.document(),
             "wish_version": self._seen.version,
         }
