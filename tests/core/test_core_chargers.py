@@ -212,6 +212,19 @@ def test_a_hand_that_starts_it_is_seen_while_it_still_waits() -> None:
     assert bench.shown.is_flowing
 
 
+def test_a_hand_that_stops_what_cannot_charge_counts_too() -> None:
+    bench = charging()
+    box = bench.boxes["box"]
+    box.fault = "temperature high"
+    bench.advance(20)
+    box.told = False
+    bench.advance(20)
+    box.fault = None
+    bench.advance(60)
+    assert (bench.shown.override, bench.shown.override_by) == (Override.STOP, "the charger's own app")
+    assert box.told is False
+
+
 def test_who_sets_its_current_again_and_again_is_another_manager() -> None:
     bench = charging()
     for amps in (10, 8, 10):

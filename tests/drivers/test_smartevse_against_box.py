@@ -533,24 +533,26 @@ def test_a_probe_says_that_nobody_tells_it_what_flows() -> None:
     play(act)
 
 
-@pytest.mark.parametrize("told", ["by the driver", "by a hand", "a while after its start"])
+@pytest.mark.parametrize("told", ["by the driver", "by a hand", "left in smart", "a while after its start"])
 def test_what_was_silent_in_smart_is_told_once_for_normal(told: str) -> None:
     """In SMART it misses its meter; NORMAL goes without one, but the fault ends with the next word alone."""
 
     async def act(place: Place) -> None:
         place.box.feeds_mains = False
         place.by_hand(mode=3)
-        place.by_hand(mode=4)
+        if told != "left in smart":
+            place.by_hand(mode=4)
         async with place.polling():
             await asyncio.sleep(60)
             assert (place.last.status, place.last.fault) == (ChargerStatus.E, "communication error")
+            assert place.last.told is (None if told == "left in smart" else False), "a start is needed"
             assert "Disabled as MAINS MET" in await place.driver.probe()
-            if told == "by the driver":
+            if told in ("by the driver", "left in smart"):
                 place.balance = measured(place, (1.0, 0.0, 0.0))
             if told == "by a hand":
                 place.by_hand(mode=1)
             assert (await place.send(START)).outcome in (Outcome.APPLIED, Outcome.ALREADY_SET)
-            if told != "by the driver":
+            if told not in ("by the driver", "left in smart"):
                 await asyncio.sleep(60)
                 assert place.last.status is ChargerStatus.E
                 assert place.last.fault is not None

@@ -119,15 +119,16 @@ def _note_hand_at_charger(
 ) -> Session:
     """Take it as a person's word when a charger says that it was told otherwise than we told it; return the session with it.
 
-    Its word comes before its deed: what flows ends, or begins, some seconds later. What it forgets or does by its own rules is
-    nobody's word.
+    Its word comes before its deed: what flows ends, or begins, some seconds later, or cannot at all. What it forgets or does by its
+    own rules is nobody's word.
     """
     told = now.charger.told if now.charger is not None else None
-    if before.charger is not None and before.charger.told is told:
+    was_told = before.charger.told if before.charger is not None else None
+    if told is was_told:
         return session
-    if told is False and before.charging is Charging.CHARGING:
+    if told is False and (was_told is True or before.charging is Charging.CHARGING):
         return _overridden(draft, loadpoint, session, Override.STOP, CHARGER_APP)
-    if told is True and before.charging is Charging.STOPPED:
+    if told is True and (was_told is False or before.charging is Charging.STOPPED):
         return _overridden(draft, loadpoint, session, Override.CHARGE, CHARGER_APP)
     return session
 

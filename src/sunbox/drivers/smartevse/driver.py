@@ -216,6 +216,8 @@ class SmartEvseDriver:
             self._next_a = None  # somebody else has started it
         if reading.fault is not None and document.regime == Regime.NORMAL and is_mains_meter_silent(document):
             reading = replace(reading, fault=METER_FAULT_LEFT)
+        if document.mode is Mode.SMART and is_mains_meter_silent(document) and self._base(document) is Mode.NORMAL:
+            reading = replace(reading, told=None)  # a start in NORMAL is needed, and mends it
         if self._next_a is not None and reading.is_enabled is False:
             reading = replace(reading, amps_set_a=self._next_a)
         reading = replace(reading, started_at=self._polling.steady(reading.started_at))
