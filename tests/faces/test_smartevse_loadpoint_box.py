@@ -427,6 +427,18 @@ def test_currents_are_a_reading_of_the_site() -> None:
     assert len(wall.wallbox.readings) == 2
 
 
+def test_what_no_mains_carry_is_shown_and_is_no_reading_of_the_site() -> None:
+    wall = Wall()
+    for told in ("L1=30000&L2=1&L3=1", "L1=1&L2=-2000&L3=1"):
+        reply = wall.post(f"/currents?{told}")
+        assert reply["TOTAL"] == sum(int(part.partition("=")[2]) for part in told.split("&"))
+    assert wall.look("phase_currents.original_data.L2") == -2000
+    assert wall.wallbox.readings == []
+    assert wall.post("/currents?battery_current=-327680&L1=1&L2=1999&L3=1")["battery_current"] == -327680
+    ((_, reading),) = wall.wallbox.readings
+    assert (reading.grid_phases_a, reading.battery_w) == ((0.1, 199.9, 0.1), None)
+
+
 @pytest.mark.parametrize(
     ("own", "has_other", "name"),
     [

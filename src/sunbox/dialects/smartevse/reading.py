@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
-from sunbox.dialects.smartevse.state import LOAD_MASTER
+from sunbox.dialects.smartevse.state import LOAD_MASTER, MOST_MAINS_DA
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import (
@@ -28,8 +28,6 @@ FLOWING_A = 0.5
 """Less on a phase is noise of the measurement."""
 MOST_EV_DA = 1000
 """No box offers more than 80 A: a larger number is none of a car's."""
-MOST_MAINS_DA = 2000
-"""What the device itself believes of a mains' meter."""
 MOST_POWER_W = 60_000.0
 MOST_RUN_S = 20 * 366 * 86_400
 

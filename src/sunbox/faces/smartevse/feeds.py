@@ -12,11 +12,15 @@ from sunbox.dialects.smartevse.state import (
     BATTERY_LASTS_S,
     EV_METER_LASTS_S,
     MAINS_LASTS_S,
+    MOST_MAINS_DA,
     Behind,
     BoxState,
     TellEv,
 )
 from sunbox.faces.smartevse.translation import NOMINAL_V, currents_of, draw_da_of
+
+MOST_BATTERY_DA = 3 * MOST_MAINS_DA
+"""Feeders were seen to tell -327680, an overflow."""
 
 
 @dataclass(slots=True)
@@ -30,11 +34,16 @@ class Feeds:
     ev: TellEv = field(default_factory=TellEv)
     ev_at: datetime | None = None
 
-    def tell_mains(self, currents_da: tuple[int, int, int], at: datetime) -> MeterReading:
-        """Take the currents of the mains; return them as a reading of the site's."""
+    def tell_mains(self, currents_da: tuple[int, int, int], at: datetime) -> MeterReading | None:
+        """Take the currents of the mains; return them as a reading of the site's, None if no mains carry that much.
+
+        They are shown in any case, as the device does, which believes less over MQTT than over REST.
+        """
         self.mains_da, self.mains_at = currents_da, at
+        if any(abs(current_da) >= MOST_MAINS_DA for current_da in currents_da):
+            return None
         one, two, three = (current_da / 10 for current_da in currents_da)
-        has_battery = _is_fresh(self.battery_at, at, BATTERY_LASTS_S)
+        has_battery = _is_fresh(self.battery_at, at, BATTERY_LASTS_S) and abs(self.battery_da) < MOST_BATTERY_DA
         return MeterReading(
             measured_at=at,
             grid_w=(one + two + three) * NOMINAL_V,
