@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,29 @@ def test_settings_as_json_are_the_whole_document(tell, profile):
     answer = box.get("/settings")
     assert answer is not None
     assert told.keys() == dict(answer.reply).keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("mode=smart", "override_current=5"), "override_current: 5: Value not allowed!"),
+        (("current_min=8", "override_current=70"), "override_current: 70: Value not allowed!"),
+        (("mode=solar", "override_current=100"), "in SOLAR it is not heard"),
+        (("mode=1", "starttime=2020-01-01T00:00"), "that is past"),
+        (("mode=1", "starttime=2090-01-01T00:00", "stoptime=2089-01-01T00:00"), "not after the start"),
+    ],
+)
+def test_a_bundle_is_tried_as_a_whole_before_it_is_sent(tell, words, problem):
+    box, ran = tell("set", *words)
+    assert ran.code == 1
+    assert problem in ran.err
+    assert box.device.setup == SETUP
+
+
+def test_a_bundle_is_good_by_what_it_switches_to(tell):
+    box, ran = tell("set", "override_current=100", "mode=normal", setup=replace(SETUP, regime=Regime.SOLAR))
+    assert ran.code == 0, ran.err
+    assert (box.device.setup.mode, box.device.setup.override_da) == (Mode.NORMAL, 100)
 
 
 def test_set_sets_and_reads_back(tell):

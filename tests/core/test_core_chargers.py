@@ -189,6 +189,42 @@ def test_a_hand_in_the_chargers_app_is_respected_until_it_is_unplugged(runs: boo
     assert bench.shown.override is Override.NONE
 
 
+def test_a_hand_that_stops_it_is_seen_while_the_current_still_ends() -> None:
+    """It says that it was told to stop before the car has let go: what is read next is no news any more."""
+    bench = charging()
+    box = bench.boxes["box"]
+    box.told, box.status = False, ChargerStatus.C
+    bench.advance(6)
+    box.status = None
+    bench.advance(60)
+    assert (bench.shown.override, bench.shown.override_by) == (Override.STOP, "the charger's own app")
+    assert box.told is False
+
+
+def test_a_hand_that_starts_it_is_seen_while_it_still_waits() -> None:
+    bench = box_bench()
+    box = bench.boxes["box"]
+    box.told, box.holds = True, "it waits before it goes on"
+    bench.advance(20)
+    box.holds = None
+    bench.advance(60)
+    assert (bench.shown.override, bench.shown.override_by) == (Override.CHARGE, "the charger's own app")
+    assert bench.shown.is_flowing
+
+
+def test_a_hand_that_stops_what_cannot_charge_counts_too() -> None:
+    bench = charging()
+    box = bench.boxes["box"]
+    box.fault = "temperature high"
+    bench.advance(20)
+    box.told = False
+    bench.advance(20)
+    box.fault = None
+    bench.advance(60)
+    assert (bench.shown.override, bench.shown.override_by) == (Override.STOP, "the charger's own app")
+    assert box.told is False
+
+
 def test_who_sets_its_current_again_and_again_is_another_manager() -> None:
     bench = charging()
     for amps in (10, 8, 10):

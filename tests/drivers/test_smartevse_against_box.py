@@ -533,6 +533,67 @@ def test_a_probe_says_that_nobody_tells_it_what_flows() -> None:
     play(act)
 
 
+@pytest.mark.parametrize("told", ["by the driver", "by a hand", "left in smart", "a while after its start"])
+def test_what_was_silent_in_smart_is_told_once_for_normal(told: str) -> None:
+    """In SMART it misses its meter; NORMAL goes without one, but the fault ends with the next word alone."""
+
+    async def act(place: Place) -> None:
+        place.box.feeds_mains = False
+        place.by_hand(mode=3)
+        if told != "left in smart":
+            place.by_hand(mode=4)
+        async with place.polling():
+            await asyncio.sleep(60)
+            assert (place.last.status, place.last.fault) == (ChargerStatus.E, "communication error")
+            assert place.last.told is (None if told == "left in smart" else False), "a start is needed"
+            assert "Disabled as MAINS MET" in await place.driver.probe()
+            if told in ("by the driver", "left in smart"):
+                place.balance = measured(place, (1.0, 0.0, 0.0))
+            if told == "by a hand":
+                place.by_hand(mode=1)
+            assert (await place.send(START)).outcome in (Outcome.APPLIED, Outcome.ALREADY_SET)
+            if told not in ("by the driver", "left in smart"):
+                await asyncio.sleep(60)
+                assert place.last.status is ChargerStatus.E
+                assert place.last.fault is not None
+                assert "tell it once" in place.last.fault
+                place.balance = measured(place, (1.0, 0.0, 0.0))
+            await asyncio.sleep(30)
+            assert (place.last.status, place.last.fault) == (ChargerStatus.C, None)
+            await asyncio.sleep(300)
+            assert place.last.status is ChargerStatus.C
+            assert place.wire.told("/currents") == [{"L1": "10", "L2": "0", "L3": "0"}]
+
+    play(act, base_mode="normal")
+
+
+def test_a_meter_of_its_own_that_is_silent_is_told_nothing() -> None:
+    async def act(place: Place) -> None:
+        place.box.feeds_mains = False
+        place.by_hand(mode=3)
+        place.by_hand(mode=4)
+        async with place.polling():
+            await asyncio.sleep(60)
+            place.balance = measured(place, (1.0, 0.0, 0.0))
+            await place.send(START)
+            await asyncio.sleep(60)
+            assert place.last.status is ChargerStatus.E
+            assert place.wire.told("/currents") == []
+            assert "its mains meter (Sensorbox) is silent" in await place.driver.probe()
+
+    play(act, base_mode="normal", changes={"mains_meter": Meter.SENSORBOX})
+
+
+def test_a_probe_says_that_the_meter_of_the_car_is_silent() -> None:
+    async def act(place: Place) -> None:
+        document = place.document
+        document["evse"] |= {"error": "EV Meter Comm Error", "error_id": 4}
+        place.wire.instead = lambda *_: (200, "application/json", json.dumps(document).encode())
+        assert "its meter of the car is silent" in await place.driver.probe()
+
+    play(act)
+
+
 # --- feeding ---------------------------------------------------------------------------------------------------------
 
 

@@ -69,11 +69,20 @@ class Port:
         self.state = found[0].state
         return found[1]
 
-    def ask(self, path: str, query: str | bytes = b"", method: str = "GET", **headers: str) -> Got:
-        return asyncio.run(self.asked(path, query, method, **headers))
+    def ask(
+        self, path: str, query: str | bytes = b"", method: str = "GET", *, http: str = "1.1", **headers: str
+    ) -> Got:
+        return asyncio.run(self.asked(path, query, method, http=http, **headers))
 
     async def asked(
-        self, path: str, query: str | bytes = b"", method: str = "GET", *, wait: Any = None, **headers: str
+        self,
+        path: str,
+        query: str | bytes = b"",
+        method: str = "GET",
+        *,
+        wait: Any = None,
+        http: str = "1.1",
+        **headers: str,
     ) -> Got:
         sent: list[dict[str, Any]] = []
 
@@ -88,6 +97,7 @@ class Port:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         scope = {
             "type": "http",
+            "http_version": http,
             "method": method,
             "path": path,
             "raw_path": path.encode(),
@@ -111,6 +121,12 @@ def test_newer_firmware_answers_in_pieces_and_older_with_a_length() -> None:
     old = Port("3.10").ask("/settings")
     assert old.headers["content-length"] == str(len(old.body))
     assert old.body.endswith(b"}\r\n")
+
+
+def test_a_client_of_http_1_0_knows_no_pieces() -> None:
+    got = Port().ask("/settings", http="1.0")
+    assert got.headers["content-length"] == str(len(got.body))
+    assert got.body.endswith(b"}")
 
 
 @pytest.mark.parametrize(

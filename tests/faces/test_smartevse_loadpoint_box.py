@@ -228,9 +228,68 @@ def test_what_others_wish_is_shown_and_not_overruled() -> None:
     wall.become(amps_asked_a=48, version=version + 5)
     assert wall.look("settings.override_current") == 0
     assert len(wall.asked) == before
-    # a start of somebody else ends with the cable, as the gateway has it: the box does not forget what it shows
     wall.become(override=Override.STOP, override_by="tlwb", version=version + 6)
     assert wall.look("mode_id") == 4
+
+
+def test_what_others_start_stop_or_limit_ends_with_the_cable() -> None:
+    """As the gateway has it: the next car finds the box as its own clients left it."""
+    wall = Wall(**{**PLUGGED, "mode": Mode.PV})
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(override=Override.STOP, override_by="car_app", amps_asked_a=10, version=version + 1)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (4, 100)
+    wall.become(**FORGOTTEN)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (2, 0)
+    before = len(wall.asked)
+    wall.become(**PLUGGED)
+    assert len(wall.asked) == before
+    # what its own clients set is told again, although somebody stopped it and took the current away meanwhile
+    wall.post("/settings?mode=1&override_current=80")
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(override=Override.STOP, override_by="car_app", amps_asked_a=None, version=version + 1)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (4, 0)
+    wall.become(**FORGOTTEN)
+    before = len(wall.asked)
+    wall.become(**PLUGGED)
+    assert wall.asked[before:] == [{"override": Override.CHARGE, "amps_a": 8}]
+    # a client that says the same as somebody else before makes it the box's own
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(override=Override.STOP, override_by="car_app", amps_asked_a=10, version=version + 1)
+    wall.post("/settings?mode=4&override_current=100")
+    wall.become(**FORGOTTEN)
+    before = len(wall.asked)
+    wall.become(**PLUGGED)
+    assert wall.asked[before:] == [{"override": Override.STOP, "amps_a": 10}]
+
+
+@pytest.mark.parametrize("is_stopped_while_away", [False, True])
+def test_what_is_lent_outlives_a_restart(*, is_stopped_while_away: bool) -> None:
+    async def main() -> None:
+        wall = Wall(**{**PLUGGED, "mode": Mode.OFF})
+        following = asyncio.create_task(wall.box.follow())
+        wall.post("/settings?mode=3&override_current=90")
+        version = wall.wallbox.loadpoint("carport").version
+        stop = {"override": Override.STOP, "override_by": "tlwb", "amps_asked_a": 12, "version": version + 1}
+        if not is_stopped_while_away:
+            wall.become(**stop)
+        await wall.wallbox.notebook("box").saved.wait()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        if is_stopped_while_away:
+            wall.wallbox.change("carport", **stop)
+        wall.box = wall.again()
+        assert (wall.look("mode_id"), wall.look("settings.override_current")) == (4, 120)
+        wall.become(**FORGOTTEN)
+        assert (wall.look("mode_id"), wall.look("settings.override_current")) == (3, 90)
+
+    run_in(VirtualTimeLoop, main())
+
+
+def test_a_box_out_of_its_carton_begins_with_what_others_lent_it() -> None:
+    wall = Wall(**{**PLUGGED, "mode": Mode.PV, "override": Override.STOP, "override_by": "tlwb", "amps_asked_a": 9})
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (4, 90)
+    wall.become(**FORGOTTEN)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (2, 0)
 
 
 def test_an_older_firmware_knows_no_pause() -> None:
@@ -366,6 +425,18 @@ def test_currents_are_a_reading_of_the_site() -> None:
     for bad in ("L1=1&L2=2", "", "L1=1"):
         assert wall.post(f"/currents?{bad}") is None
     assert len(wall.wallbox.readings) == 2
+
+
+def test_what_no_mains_carry_is_shown_and_is_no_reading_of_the_site() -> None:
+    wall = Wall()
+    for told in ("L1=30000&L2=1&L3=1", "L1=1&L2=-2000&L3=1"):
+        reply = wall.post(f"/currents?{told}")
+        assert reply["TOTAL"] == sum(int(part.partition("=")[2]) for part in told.split("&"))
+    assert wall.look("phase_currents.original_data.L2") == -2000
+    assert wall.wallbox.readings == []
+    assert wall.post("/currents?battery_current=-327680&L1=1&L2=1999&L3=1")["battery_current"] == -327680
+    ((_, reading),) = wall.wallbox.readings
+    assert (reading.grid_phases_a, reading.battery_w) == ((0.1, 199.9, 0.1), None)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sunbox.cli.output import BAD, GOOD, WARNING, print_table, say
+from sunbox.clock import SystemClock
 from sunbox.errors import SunboxError
 
 if TYPE_CHECKING:
@@ -87,12 +88,10 @@ def set_parameters(own: Charger, words: tuple[str, ...], *, force: bool) -> None
         from sunbox.dialects.smartevse.asked import problem_at, requests_of
 
         if not force:
-            document = await driver.read_document()
-            for name, text in told.items():
-                # what the same bundle switches to counts first
-                problem = None if name == "override_current" and "mode" in told else problem_at(document, name, text)
-                if problem is not None:
-                    raise SunboxError(f"{own.name}: {problem} (--force sends it all the same)")
+            zone = own.config().settings.site.timezone
+            problem = problem_at(await driver.read_document(), told, SystemClock().now(), zone)
+            if problem is not None:
+                raise SunboxError(f"{own.name}: {problem} (--force sends it all the same)")
         results: dict[str, str | None] = {}
         for request in requests_of(told):
             results |= await driver.set_parameters(request)

@@ -104,17 +104,32 @@ def _note_hand(
 
     Only where the facts leave no other reading: it flowed and was stopped below its limit, or it had been stopped and charges.
     """
-    by, told = CAR_APP, None
-    if (
-        now.charger is not None
-    ):  # it says what it was told anew; what it forgets or does by its own rules is nobody's word
-        by = CHARGER_APP
-        told = None if before.charger is not None and before.charger.told is now.charger.told else now.charger.told
-    if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED and (by is CAR_APP or told is False):
-        return _overridden(draft, loadpoint, session, Override.STOP, by)
-    is_started = before.charging is Charging.STOPPED and is_charging(now) and (by is CAR_APP or told is True)
+    if now.charger is not None:
+        return _note_hand_at_charger(draft, loadpoint, session, before, now)
+    if before.charging is Charging.CHARGING and now.charging is Charging.STOPPED:
+        return _overridden(draft, loadpoint, session, Override.STOP, CAR_APP)
+    is_started = before.charging is Charging.STOPPED and is_charging(now)
     if is_started and before.limit_soc_pct == now.limit_soc_pct:
-        return _overridden(draft, loadpoint, session, Override.CHARGE, by)
+        return _overridden(draft, loadpoint, session, Override.CHARGE, CAR_APP)
+    return session
+
+
+def _note_hand_at_charger(
+    draft: Draft, loadpoint: LoadpointSettings, session: Session, before: VehicleFacts, now: VehicleFacts
+) -> Session:
+    """Take it as a person's word when a charger says that it was told otherwise than we told it; return the session with it.
+
+    Its word comes before its deed: what flows ends, or begins, some seconds later, or cannot at all. What it forgets or does by its
+    own rules is nobody's word.
+    """
+    told = now.charger.told if now.charger is not None else None
+    was_told = before.charger.told if before.charger is not None else None
+    if told is was_told:
+        return session
+    if told is False and (was_told is True or before.charging is Charging.CHARGING):
+        return _overridden(draft, loadpoint, session, Override.STOP, CHARGER_APP)
+    if told is True and (was_told is False or before.charging is Charging.STOPPED):
+        return _overridden(draft, loadpoint, session, Override.CHARGE, CHARGER_APP)
     return session
 
 

@@ -141,7 +141,15 @@ def test_only_the_first_of_a_name_counts_and_it_comes_from_the_query() -> None:
     assert tell("current_min=7&current_min=9")[1] == {"current_min": 7}
     assert parameters_from_query("a=%20b+c&d&e=") == {"a": " b c", "e": ""}
     assert parameters_from_query("e=&f=1", empty_counts=False) == {"f": "1"}
-    assert parameters_from_query("a=" + "x" * 2048) == {}
+    assert parameters_from_query("a=" + "x" * 2048 + "&a=1") == {}
+    assert parameters_from_query("MODE=4&mode=1&Enable_c2=3&l1=5&r=1") == {
+        "mode": "4",
+        "enable_C2": "3",
+        "L1": "5",
+        "R": "1",
+    }
+    assert parameters_from_query("mode=%zz&a=%4&b=%41%20%") == {}
+    assert parameters_from_query("=1&&=&x") == {"": "1"}
 
 
 def test_all_of_a_bundle_in_one_order_whatever_the_query() -> None:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 
 from sunbox.dialects.smartevse.profiles import STANDARD, Profile
 from sunbox.dialects.smartevse.replies import NOT_HEARD, SHOWN, results_from_reply
@@ -43,7 +43,6 @@ _TIMES = frozenset({"starttime", "stoptime"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 _SECRETS = frozenset({"ocpp.auth_key"})
 _HIDDEN = "***"
-_LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 def problem_with_name(name: str) -> str | None:
@@ -86,24 +85,35 @@ def problem_with_text(name: str, text: str, others: Mapping[str, str]) -> str | 
     return None
 
 
-def problem_at(document: Document, name: str, text: str) -> str | None:
-    """Return why a box as this document shows it would not take a parameter, None if it would."""
-    if name in _TIMES or name == "repeat" or name.startswith(("mqtt_", "ocpp_")):
-        return None  # hangs together with others
-    if name == "enable_C2" and text not in {str(int(each)) for each in Contactor}:
-        return f"enable_C2: {text} is not allowed; allowed: {_allowed(name)}"
+def problem_at(document: Document, told: Mapping[str, str], now: datetime, zone: tzinfo) -> str | None:
+    """Return why a box as this document shows it would not take the parameters of one request, None if it would.
+
+    They are tried together, for what a mode or a limit among them allows or forbids counts for the others.
+
+    Args:
+        document: what the box says.
+        told: the parameters.
+        now: the instant; a start that is past delays nothing.
+        zone: by whose clock start and stop are told.
+    """
+    tried = {name: text for name, text in told.items() if not name.startswith(("mqtt_", "ocpp_"))}
+    contactor = tried.get("enable_C2")
+    if contactor is not None and contactor not in {str(int(each)) for each in Contactor}:
+        return f"enable_C2: {contactor} is not allowed; allowed: {_allowed('enable_C2')}"
     setup = _setup_of(document)
-    if name == "intervals":
-        told = tell_settings(first_state(_LONG_AGO, setup), {name: text}, Identity(), STANDARD)
-        return (
-            None if told.state.intervals or text.replace(" ", "") == "[]" else f"intervals; allowed: {_allowed(name)}"
-        )
-    told = tell_settings(first_state(_LONG_AGO, setup), {name: text}, Identity(), _profile_of(document))
-    word = results_from_reply(told.reply or {}, {name: text})[name]
-    if word is None:
-        return None
-    reason = "in SOLAR it is not heard" if name == "override_current" and word == NOT_HEARD else word
-    return f"{name}: {text}: {reason}; allowed: {_allowed(name)}"
+    if (intervals := tried.pop("intervals", None)) is not None:
+        heard = tell_settings(first_state(now, setup), {"intervals": intervals}, Identity(), STANDARD)
+        if not heard.state.intervals and intervals.replace(" ", "") != "[]":
+            return f"intervals; allowed: {_allowed('intervals')}"
+    heard = tell_settings(first_state(now, setup, zone=zone), tried, Identity(), _profile_of(document))
+    reply = heard.reply or {}
+    results = results_from_reply(reply, tried)
+    for name, text in tried.items():
+        word = "that is past, or not after the start" if name in _TIMES and reply.get(name) == 0 else results[name]
+        if word is not None:
+            reason = "in SOLAR it is not heard" if name == "override_current" and word == NOT_HEARD else word
+            return f"{name}: {text}: {reason}; allowed: {_allowed(name)}"
+    return None
 
 
 def _allowed(name: str) -> str:

@@ -15,6 +15,7 @@ from sunbox.dialects.smartevse.profiles import Profile
 from sunbox.dialects.smartevse.readout import View, topic_fault_text, topic_state_text
 from sunbox.dialects.smartevse.settings import Telling, set_access, switch_to
 from sunbox.dialects.smartevse.state import (
+    MOST_MAINS_DA,
     BoxState,
     Identity,
     SetDuty,
@@ -46,7 +47,6 @@ CONNECTED = "connected"
 """Topic of the last will."""
 ONLINE, OFFLINE = "online", "offline"
 SET = "Set/"
-MOST_MAINS_DA = 2000
 MOST_EV_DA = 1000
 MOST_PREFIX_BYTES = 200
 

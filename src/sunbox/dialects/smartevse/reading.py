@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
-from sunbox.dialects.smartevse.state import LOAD_MASTER
+from sunbox.dialects.smartevse.state import LOAD_MASTER, MOST_MAINS_DA
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import (
@@ -28,8 +28,6 @@ FLOWING_A = 0.5
 """Less on a phase is noise of the measurement."""
 MOST_EV_DA = 1000
 """No box offers more than 80 A: a larger number is none of a car's."""
-MOST_MAINS_DA = 2000
-"""What the device itself believes of a mains' meter."""
 MOST_POWER_W = 60_000.0
 MOST_RUN_S = 20 * 366 * 86_400
 
@@ -257,7 +255,12 @@ def has_ev_meter(document: Document) -> bool:
     """Return whether a meter of the car is there and answers; without one everything of it reads 0."""
     kind = document.read("ev_meter.description")
     is_there = kind != METER_TEXTS[Meter.DISABLED] and kind != "" and isinstance(document.at("ev_meter"), dict)
-    return is_there and trouble_of(document) != _EV_METER_IS_SILENT
+    return is_there and not is_ev_meter_silent(document)
+
+
+def is_ev_meter_silent(document: Document) -> bool:
+    """Return whether it misses the word of the car's meter; ends as `is_mains_meter_silent` does."""
+    return trouble_of(document) == _EV_METER_IS_SILENT
 
 
 def currents_of(document: Document) -> tuple[float, float, float] | None:
@@ -310,7 +313,16 @@ def mains_problem(document: Document) -> str | None:
     kind = document.read("settings.mains_meter")
     if kind in (None, METER_TEXTS[Meter.DISABLED]) and not document.read("phase_currents.last_data_update"):
         return "it has no mains meter (MAINS MET in its menu)"
-    return "its mains meter does not answer" if trouble_of(document) == _MAINS_METER_IS_SILENT else None
+    return "its mains meter does not answer" if is_mains_meter_silent(document) else None
+
+
+def is_mains_meter_silent(document: Document) -> bool:
+    """Return whether it misses the word of its mains' meter, or as a node that of its master.
+
+    The fault ends with the next word alone: a switch to NORMAL, which goes without a meter, does not end it
+    (`main.cpp`, Timer1S_singlerun).
+    """
+    return trouble_of(document) == _MAINS_METER_IS_SILENT
 
 
 def circuit_of(document: Document) -> tuple[float, float, float] | None:

@@ -26,6 +26,8 @@ MOST_BOXES = 8
 """A master and seven nodes."""
 MAINS_LASTS_S, CIRCUIT_LASTS_S, EV_METER_LASTS_S, BATTERY_LASTS_S = 11, 20, 64, 60
 """How long what a meter said counts."""
+MOST_MAINS_DA = 2000
+"""What the device itself believes of a mains' meter."""
 MOST_DA = 800
 """No more is offered, whatever is set."""
 

@@ -18,7 +18,9 @@ from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
 from sunbox.dialects.smartevse.reading import (
     PHASE_CONTACTORS,
+    is_mains_meter_silent,
     is_override,
+    listening_problem,
     phases_set_of,
     reading_from_document,
     word_of,
@@ -34,7 +36,7 @@ from sunbox.drivers.smartevse.client import HttpLink, Link, Links
 from sunbox.drivers.smartevse.feeder import Feeder, Taken
 from sunbox.drivers.smartevse.mqtt_link import MqttLink
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
-from sunbox.drivers.smartevse.words import advice_for, told_of
+from sunbox.drivers.smartevse.words import METER_FAULT_LEFT, advice_for, told_of
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory
 
@@ -79,7 +81,7 @@ class SmartEvseDriver:
             clock: the time of day.
             link: another way than the settings'.
             links: those to boxes over HTTP, which their meters use too.
-            balance: tells what flows at the site, for a box that is fed with it (`feeds_currents`).
+            balance: tells what flows at the site, for a box that is fed with it (`feeds_currents`), or waits for it in NORMAL.
         """
         self._device_id = device_id
         self._settings = settings
@@ -88,9 +90,9 @@ class SmartEvseDriver:
         self._polling = Polling(device_id, clock, settings.interval_s)
         self._taken = Taken()
         self._commanding = asyncio.Lock()
-        self._feeder: Feeder | None = None
-        if settings.feeds_currents and balance:
-            self._feeder = Feeder(device_id, balance, clock, self._link, self._taken, self._commanding)
+        feeder = Feeder(device_id, balance, clock, self._link, self._taken, self._commanding) if balance else None
+        self._feeder = feeder if settings.feeds_currents else None
+        self._waker = None if settings.feeds_currents else feeder  #: for one that is told once only, to end a fault
         if isinstance(self._link, HttpLink):
             self._link.is_fed = settings.feeds_currents
         self._known: _Known | None = None
@@ -187,6 +189,8 @@ class SmartEvseDriver:
             return self._polling.failed(found)
         if self._feeder is not None:
             self._feeder.look_at(found)
+        elif found.regime == Regime.NORMAL:
+            await self._end_meter_fault(found)
         return self._polling.read(self._reading(found))
 
     def _reading(self, document: Document) -> ChargerReading:
@@ -210,6 +214,10 @@ class SmartEvseDriver:
             self._has_charged = True  # its counter begins anew with state C, a moment before or after it is told
         if reading.told is True:
             self._next_a = None  # somebody else has started it
+        if reading.fault is not None and document.regime == Regime.NORMAL and is_mains_meter_silent(document):
+            reading = replace(reading, fault=METER_FAULT_LEFT)
+        if document.mode is Mode.SMART and is_mains_meter_silent(document) and self._base(document) is Mode.NORMAL:
+            reading = replace(reading, told=None)  # a start in NORMAL is needed, and mends it
         if self._next_a is not None and reading.is_enabled is False:
             reading = replace(reading, amps_set_a=self._next_a)
         reading = replace(reading, started_at=self._polling.steady(reading.started_at))
@@ -263,12 +271,20 @@ class SmartEvseDriver:
         wanted = {"mode": str(int(base))}
         if self._next_a is not None:
             wanted["override_current"] = str(self._next_a * 10)
+        if base is Mode.NORMAL:
+            await self._end_meter_fault(document)
         if self._feeder is not None:
             await self._feeder.feed()  # started with old news of the mains it may find no power, and wait for a minute
         ended = await self._write(wanted)
         if ended.outcome is Outcome.APPLIED:
             self._next_a = None
         return ended
+
+    async def _end_meter_fault(self, document: Document) -> None:
+        """Tell a box that nobody feeds what flows, if that is known: NORMAL goes without it, but does not end a fault for want of it."""
+        is_waiting = is_mains_meter_silent(document) and listening_problem(document) is None
+        if self._waker is not None and is_waiting:
+            await self._waker.feed()
 
     def _base(self, document: Document) -> Mode:
         """Return the mode in which it charges: SMART keeps its own guard of the fuses."""

@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from sunbox.core.commands import Cause
 from sunbox.core.model import ChargerReading, ChargerStatus
-from sunbox.dialects.smartevse.reading import has_ev_meter, listening_problem, mains_problem
+from sunbox.dialects.smartevse.reading import (
+    has_ev_meter,
+    is_ev_meter_silent,
+    is_mains_meter_silent,
+    listening_problem,
+    mains_problem,
+)
 from sunbox.dialects.smartevse.state import LOAD_MASTER
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, RFID_READERS, Contactor, Meter, Mode
@@ -20,6 +26,13 @@ _ADVICE: dict[Cause, str] = {
     Cause.NOT_FOUND: "check `url` in a browser: /settings answers JSON",
     Cause.SERVER_ERROR: "restart the box",
 }
+
+
+METER_FAULT_LEFT = (
+    "communication error of its mains meter, which NORMAL does not end: tell it once what flows "
+    "(`sunbox charger NAME currents`), or restart it"
+)
+"""The fault of a box in NORMAL whose meter was silent in another mode."""
 
 
 def advice_for(cause: Cause) -> str | None:
@@ -49,6 +62,11 @@ def told_of(document: Document, reading: ChargerReading, settings: SmartEvseSett
     mode = document.mode.name if isinstance(document.mode, Mode) else "unknown"
     return "; ".join([f"{who}: {does}, mode {mode}", *problems_of(document, reading, settings)])
 
+
+_SILENT_MAINS = (
+    "its mains meter ({mains_meter}) is silent, an error that stays in NORMAL: sunbox tells it once what flows where the meter is API "
+    "and the site's grid is measured; else choose Disabled as MAINS MET and restart it"
+)
 
 Check = tuple[Callable[[Document, ChargerReading, SmartEvseSettings], bool], str]
 
@@ -90,6 +108,12 @@ _CHECKS: tuple[Check, ...] = (
     ),
     (
         lambda document, _, settings: (
+            not settings.feeds_currents and settings.base_mode == "normal" and is_mains_meter_silent(document)
+        ),
+        _SILENT_MAINS,
+    ),
+    (
+        lambda document, _, settings: (
             settings.can_switch_phases and document.contactor in (Contactor.SOLAR_OFF, Contactor.AUTO)
         ),
         "its second contactor ({contactor}) is switched by its own rules only in its solar mode; sunbox sets Always On or Always Off",
@@ -97,6 +121,10 @@ _CHECKS: tuple[Check, ...] = (
     (
         lambda document, _, __: document.at("ev_meter") is not None and not has_ev_meter(document),
         "it has no meter of the car: what it offers counts as what the car takes",
+    ),
+    (
+        lambda document, _, __: is_ev_meter_silent(document),
+        "its meter of the car is silent: mend it, or choose Disabled as EV METER and restart the box",
     ),
     (lambda document, _, __: bool(document.read("settings.starttime")), "a start time is set; a start now ends it"),
     (
@@ -113,6 +141,7 @@ def problems_of(document: Document, reading: ChargerReading, settings: SmartEvse
         "current_min": document.read("settings.current_min"),
         "contactor": document.read("settings.enable_C2"),
         "current_max_sum_mains": document.read("settings.current_max_sum_mains"),
+        "mains_meter": document.read("settings.mains_meter") or "unknown",
     }
     found = [text.format(**words) for applies, text in _CHECKS if applies(document, reading, settings)]
     deaf = listening_problem(document) if settings.feeds_currents else None

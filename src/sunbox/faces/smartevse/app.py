@@ -144,14 +144,16 @@ class SmartEvseEndpoint:
             answer = self._served.post(path, parameters)
         else:
             answer = self._served.get(path) if scope["method"] == "GET" else None
-        return Response(NOT_FOUND, 404, media_type=_TEXT) if answer is None else self._written(path, answer)
+        if answer is None:
+            return Response(NOT_FOUND, 404, media_type=_TEXT)
+        return self._written(path, answer, knows_pieces=scope.get("http_version") != "1.0")
 
-    def _written(self, path: str, answer: Answer) -> Response:
+    def _written(self, path: str, answer: Answer, *, knows_pieces: bool) -> Response:
         if isinstance(answer.reply, str):
             return Response(answer.reply, answer.code, media_type=_TEXT)
         body = document_to_wire(answer.reply)
         if self._served.profile.is_chunked and not path.startswith(ENDS_WITH_LINE):
-            return _Pieces(body)
+            return _Pieces(body) if knows_pieces else Response(body, answer.code, media_type=_JSON)
         return Response(body + LINE_END, answer.code, media_type=_JSON)
 
 

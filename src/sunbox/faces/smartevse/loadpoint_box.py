@@ -2,14 +2,14 @@
 
 The gateway forgets start, stop and amps of a face when the cable is taken out; a box on the wall does not. So whenever the car
 is here and the loadpoint does not do what the box is set to, it is told again. The last word counts: what somebody else wishes
-changes the box. Settings that the gateway has no counterpart for are kept and shown.
+changes the box, a start, stop or current of theirs until the cable is taken out (`lent.py`). Settings that the gateway has no counterpart for are kept and shown.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -19,13 +19,10 @@ from sunbox.core.model import MeterReading, Mode, Override, Terms
 from sunbox.core.wallbox import Accepted, LoadpointSnapshot, Notebook, Rejected, Request, SiteSnapshot, Wallbox
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.flash import document_from_state, is_worth_keeping_soon, restored
-from sunbox.dialects.smartevse.posts import QUARTER_S, without_battery
 from sunbox.dialects.smartevse.profiles import PROFILES, Profile
 from sunbox.dialects.smartevse.settings import NOT_ALLOWED
 from sunbox.dialects.smartevse.state import (
-    BATTERY_LASTS_S,
-    EV_METER_LASTS_S,
-    MAINS_LASTS_S,
+    QUARTERS,
     Behind,
     BoxState,
     Configure,
@@ -43,12 +40,14 @@ from sunbox.dialects.smartevse.state import (
 )
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import integer_from_text
-from sunbox.dialects.smartevse.words import Access, Contactor, Meter
+from sunbox.dialects.smartevse.words import Access, Contactor, Meter, Regime
 from sunbox.faces.keeping import Keeper
+from sunbox.faces.smartevse.counting import Counters, added_wh_of
+from sunbox.faces.smartevse.feeds import Feeds
+from sunbox.faces.smartevse.lent import Lent, lent_from_document
 from sunbox.faces.smartevse.settings import NONE, SmartEvseFaceSettings, ev_meter_of, mains_meter_of
 from sunbox.faces.smartevse.translation import (
     MOST_A,
-    NOMINAL_V,
     OF_TERMS,
     ONLY_IF_SET,
     SUN_MODES,
@@ -58,8 +57,6 @@ from sunbox.faces.smartevse.translation import (
     counts_now,
     current_main_of,
     current_max_of,
-    currents_of,
-    draw_da_of,
     intent_of,
     is_plugged_here,
     limit_asked_a,
@@ -101,32 +98,6 @@ class _Seen:
         )
 
 
-@dataclass(slots=True)
-class _Fed:
-    """What feeders told of the meters, and when."""
-
-    mains_da: tuple[int, int, int] = (0, 0, 0)
-    mains_at: datetime | None = None
-    battery_da: int = 0
-    battery_at: datetime | None = None
-    ev: TellEv = field(default_factory=TellEv)
-    ev_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Counters:
-    """Energies that the box counts itself."""
-
-    total_wh: float = 0.0
-    charged_wh: float = 0.0
-    not_counted_wh: float = 0.0  #: what the car got in this session before the last reboot
-    power_w: float = 0.0  #: since the last look
-    has_started: bool = False
-    at: datetime | None = None
-    quarter_wh: float = 0.0  #: through the mains, in this quarter of an hour
-    mains_w: float = 0.0
-
-
 REFUSABLE = {"amps_a": ("override_current", "override_da"), "terms.min_a": ("current_min", "current_min")}
 """What the gateway may refuse: the parameter of a request and the setting behind it."""
 
@@ -165,12 +136,12 @@ class LoadpointBox:
             PROFILES[own.profile], own.identity_of(loadpoint.id), has_modem=own.modem, follows_document=True
         )
         self._changed = asyncio.Event()
-        self._fed, self._counters = _Fed(), _Counters()
+        self._feeds, self._counters = Feeds(), Counters(added_wh=added_wh_of(loadpoint))
         self._names_set: frozenset[str] = frozenset()
+        self._lent = Lent()
         self._refused: tuple[Intent, int | None] | None = None
         self._reboots = False
         self._reboot_at: datetime | None = None
-        self._added_wh = _added_wh(loadpoint)
         mains = Meter.API if self._mains_meter else Meter.CUSTOM if has_other_meter else Meter.DISABLED
         setup = Setup(
             mains_meter=mains,
@@ -203,21 +174,32 @@ class LoadpointBox:
                 log.warning("smartevse_not_restored", loadpoint=self._id, why=problem)
             is_known = not found.problems and document.get("wish_version") == loadpoint.version
             state = replace(found.state, mqtt={**found.state.mqtt, **state.mqtt})
-            behind, added_wh = state.behind, _part_of(document, "counters").get("added_wh")
-            is_same = isinstance(added_wh, int | float) and (_added_wh(loadpoint) or added_wh) >= added_wh
-            not_counted_wh = _part_of(document, "counters").get("not_counted_wh")
-            if is_same and isinstance(not_counted_wh, int | float):
-                self._counters.not_counted_wh = not_counted_wh
-            self._counters.total_wh = behind.ev_total_wh
-            self._counters.charged_wh = behind.ev_charged_wh if is_same or not loadpoint.has_started else 0.0
-            self._counters.has_started = loadpoint.has_started
+            kept = document.get("counters")
+            total_wh, charged_wh = state.behind.ev_total_wh, state.behind.ev_charged_wh
+            self._counters.restore(
+                kept if isinstance(kept, dict) else {}, loadpoint, total_wh=total_wh, charged_wh=charged_wh
+            )
             names = document.get("names_set")
             self._names_set = ONLY_IF_SET.intersection(names if isinstance(names, list) else ())
+            self._lent = lent_from_document(document.get("lent"))
         if not is_known:
+            state = self._lend(state, loadpoint, is_new=document is None)
             state = self._overruled(state, loadpoint)
             state = self._limited(state, loadpoint)
             state = self._on_terms(state, loadpoint)
         return state if is_known and loadpoint.can_switch_phases else self._with_phases(state, loadpoint)
+
+    def _lend(self, state: BoxState, loadpoint: LoadpointSnapshot, *, is_new: bool) -> BoxState:
+        """Return the box as it was before what others have started, stopped or limited by now, and take note of that."""
+        if loadpoint.override is Override.NONE or loadpoint.override_by == BY:
+            self._lent = self._lent.without_mode()
+        else:
+            if is_new:  # as out of its carton it is as the mode has it
+                state = self._overruled(state, replace(loadpoint, override=Override.NONE))
+            self._lent = self._lent.with_mode(state.setup)
+        if (limit_asked_a(loadpoint, most_a_of(loadpoint)) or 0) * 10 != state.setup.override_da:
+            self._lent = self._lent.with_limit(state.setup)
+        return state
 
     # what the face asks
 
@@ -316,15 +298,19 @@ class LoadpointBox:
         for order in told.orders:
             match order:
                 case TellMains(currents_da):
-                    self._tell_mains(currents_da)
+                    self._report(self._mains_meter, self._feeds.tell_mains(currents_da, state.at))
                 case TellBattery(current_da):
-                    self._fed.battery_da, self._fed.battery_at = current_da, state.at
+                    self._feeds.tell_battery(current_da, state.at)
                 case TellEv():
-                    self._tell_ev(order)
+                    self._report(self._ev_meter, self._feeds.tell_ev(order, state.at))
                 case Reboot():
                     self._reboots = True
                 case _:
                     pass
+        if is_explicit:
+            self._lent = self._lent.without_mode()
+        if "override_da" in names or (is_explicit and state.setup.regime is Regime.SOLAR):
+            self._lent = replace(self._lent, override_da=None)
         self._refused, refused, set_before = None, None, self._names_set
         self._names_set |= ONLY_IF_SET & names
         if is_explicit or has_duty or names & {"override_da", "contactor", *OF_TERMS}:
@@ -391,34 +377,10 @@ class LoadpointBox:
         self._seen = _Seen.of(self._snapshot()[1])
         return verdict
 
-    def _tell_mains(self, currents_da: tuple[int, int, int]) -> None:
-        """Take what a feeder measured as a reading of the site's."""
-        fed, at = self._fed, self._state.at
-        fed.mains_da, fed.mains_at = currents_da, at
-        if self._mains_meter is None:
+    def _report(self, meter: str | None, reading: MeterReading | None) -> None:
+        """Tell the gateway what a feeder measured, where it is a meter of the site."""
+        if meter is None or reading is None:
             return
-        one, two, three = (current_da / 10 for current_da in currents_da)
-        has_battery = _is_fresh(fed.battery_at, at, BATTERY_LASTS_S)
-        reading = MeterReading(
-            measured_at=at,
-            grid_w=(one + two + three) * NOMINAL_V,
-            grid_phases_a=(one, two, three),
-            battery_w=-fed.battery_da / 10 * NOMINAL_V if has_battery else None,
-        )
-        self._report(self._mains_meter, reading)
-
-    def _tell_ev(self, told: TellEv) -> None:
-        fed, at = self._fed, self._state.at
-        news = {name: getattr(told, name) for name in ("currents_da", "power_w", "imported_wh", "exported_wh")}
-        fed.ev = replace(fed.ev, **{name: value for name, value in news.items() if value is not None})
-        fed.ev_at = at
-        if self._ev_meter is not None and told.currents_da is not None:
-            one, two, three = (current_da / 10 for current_da in told.currents_da)
-            power_w = told.power_w if told.power_w is not None else (one + two + three) * NOMINAL_V
-            reading = MeterReading(measured_at=at, grid_w=float(power_w), grid_phases_a=(one, two, three))
-            self._report(self._ev_meter, reading)
-
-    def _report(self, meter: str, reading: MeterReading) -> None:
         try:
             self._wallbox.report(meter, reading)
         except KeyError:
@@ -431,28 +393,40 @@ class LoadpointBox:
         return site, next(row for row in site.loadpoints if row.id == self._id)
 
     def _look(self, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> None:
-        self._count(site, loadpoint)
-        state = self._adopted(self._state, loadpoint)
+        ended_w = self._counters.count(site, loadpoint, self._feeds.counted_wh(site.at))
+        state = replace(self._state, powers_w=(*self._state.powers_w, *ended_w)[-QUARTERS:])
+        state = self._adopted(state, loadpoint)
         state = replace(state, setup=replace(state.setup, current_max=current_max_of(loadpoint)))
-        state = self._box.advanced(state, self._measured(state, site, loadpoint), site.at).state
-        state = self._rebooted(state, loadpoint)
+        told = self._box.advanced(state, self._measured(state, site, loadpoint), site.at)
+        if told.orders:  # a start or stop time of its own
+            self._lent = self._lent.without_mode()
+        state = self._rebooted(told.state, loadpoint)
         # what it shows goes by what it is set to now
         self._state = replace(state, behind=self._measured(state, site, loadpoint))
         self._seen = _Seen.of(loadpoint)
-        self._added_wh = _added_wh(loadpoint)
+        self._counters.added_wh = added_wh_of(loadpoint)
 
     def _adopted(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
         """Return the box with what others wished since the last look; what the loadpoint forgot with the cable stays."""
         seen, now = self._seen, _Seen.of(loadpoint)
         if now.version == seen.version:  # each wish has a version of its own; forgetting has none
-            return state
+            is_forgotten = (now.override, now.amps_a) != (seen.override, seen.amps_a)
+            return self._given_back(state) if is_forgotten else state
         if (now.mode, now.override) != (seen.mode, seen.override):
+            lasts = now.override is Override.NONE
+            self._lent = self._lent.without_mode() if lasts else self._lent.with_mode(state.setup)
             state = self._overruled(state, loadpoint)
         if now.amps_a != seen.amps_a:
+            self._lent = self._lent.with_limit(state.setup)
             state = self._limited(state, loadpoint)
         if now.terms != seen.terms:
             state = self._on_terms(state, loadpoint)
         return self._with_phases(state, loadpoint) if now.phases != seen.phases else state
+
+    def _given_back(self, state: BoxState) -> BoxState:
+        """Return the box as it was before others started, stopped or limited it, which has ended with the cable."""
+        lent, self._lent = self._lent, Lent()
+        return replace(state, setup=lent.given_back(state.setup))
 
     def _overruled(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
         """Return the box after a start, stop or mode by somebody else: who starts it waits for no start time."""
@@ -478,73 +452,16 @@ class LoadpointBox:
 
     def _measured(self, state: BoxState, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> Behind:
         """Return what stands behind the box, with what its meters say."""
-        behind, fed, counters, at = behind_of(loadpoint, site, state), self._fed, self._counters, site.at
-        told_da, mains_at = fed.mains_da, fed.mains_at
-        is_fed = self._mains_meter is not None and (site.is_grid_stale or _is_fresh(mains_at, at, MAINS_LASTS_S))
-        if not is_fed and site.grid_w is not None:
-            told_da = currents_of(site.grid_w, site.grid_phases_a)
-            mains_at = at - timedelta(seconds=site.grid_age_s or 0.0)
-        battery_da, battery_at = fed.battery_da, fed.battery_at
-        if not _is_fresh(battery_at, at, BATTERY_LASTS_S) and site.battery_w is not None and not fed.battery_at:
-            battery_da, battery_at = round(-site.battery_w / NOMINAL_V * 10), at if site.battery_w else None
-        ev_da, power_w = draw_da_of(loadpoint), round(counters.power_w)
-        exported_wh = 0
-        if _is_fresh(fed.ev_at, at, EV_METER_LASTS_S):
-            ev_da = ev_da if fed.ev.currents_da is None else fed.ev.currents_da
-            power_w = power_w if fed.ev.power_w is None else fed.ev.power_w
-            exported_wh = fed.ev.exported_wh or 0
-        at_state = replace(state, at=at)
-        return replace(
-            behind,
-            told_mains_da=told_da,
-            mains_da=without_battery(at_state, told_da, battery_da, battery_at),
-            mains_at=mains_at,
-            battery_da=battery_da,
-            battery_at=battery_at,
-            ev_da=ev_da,
-            ev_power_w=power_w,
-            ev_total_wh=int(counters.total_wh),
-            ev_charged_wh=int(counters.charged_wh),
-            ev_exported_wh=exported_wh,
-        )
-
-    def _count(self, site: SiteSnapshot, loadpoint: LoadpointSnapshot) -> None:
-        """Count what flowed since the last look; what the car says that it got is more than that if nobody looked."""
-        counters, fed = self._counters, self._fed
-        passed_h = 0.0 if counters.at is None else max(0.0, (site.at - counters.at).total_seconds()) / 3600
-        if loadpoint.has_started and not counters.has_started:
-            counters.charged_wh = counters.not_counted_wh = 0.0
-        counted_wh = counters.power_w * passed_h
-        if loadpoint.has_started and is_plugged_here(loadpoint):
-            counted_wh = max(
-                counted_wh, (loadpoint.energy_added_wh or 0.0) - counters.not_counted_wh - counters.charged_wh
-            )
-        counters.charged_wh += counted_wh
-        counters.total_wh += counted_wh
-        if loadpoint.energy_total_wh is not None:
-            counters.total_wh = loadpoint.energy_total_wh
-        if fed.ev.imported_wh is not None and _is_fresh(fed.ev_at, site.at, EV_METER_LASTS_S):
-            counters.total_wh = float(fed.ev.imported_wh - (fed.ev.exported_wh or 0))
-        self._count_quarter(site, passed_h)
-        counters.has_started, counters.at = loadpoint.has_started, site.at
-        flows = is_plugged_here(loadpoint) and loadpoint.is_flowing
-        counters.power_w = (loadpoint.draw_w or 0.0) if flows else 0.0
-        counters.mains_w = site.grid_w or 0.0
-
-    def _count_quarter(self, site: SiteSnapshot, passed_h: float) -> None:
-        """Keep the power of each quarter of an hour, of which the day has 96."""
         counters = self._counters
-        before = counters.at or site.at
-        ended = int(site.at.timestamp()) // QUARTER_S - int(before.timestamp()) // QUARTER_S
-        counters.quarter_wh += counters.mains_w * passed_h
-        if ended > 0:
-            powers_w = (
-                *self._state.powers_w,
-                round(counters.quarter_wh * 3600 / QUARTER_S),
-                *(0,) * min(ended - 1, 96),
-            )
-            self._state = replace(self._state, powers_w=powers_w[-len(self._state.powers_w) :])
-            counters.quarter_wh = 0.0
+        behind = self._feeds.shown(
+            behind_of(loadpoint, site, state),
+            state,
+            site,
+            loadpoint,
+            counters.power_w,
+            is_meter=self._mains_meter is not None,
+        )
+        return replace(behind, ev_total_wh=int(counters.total_wh), ev_charged_wh=int(counters.charged_wh))
 
     def _rebooted(self, state: BoxState, loadpoint: LoadpointSnapshot) -> BoxState:
         """Return the box after a reboot that is due: some seconds after it was told to, or after the car has stopped."""
@@ -556,8 +473,8 @@ class LoadpointBox:
         if state.at < self._reboot_at:
             return state
         self._reboots, self._reboot_at = False, None
-        self._fed, self._counters.charged_wh = _Fed(), 0.0
-        self._counters.not_counted_wh = _added_wh(loadpoint) or 0.0
+        self._feeds = Feeds()
+        self._counters.begin_anew(loadpoint)
         return self._box.rebooted(state)
 
     def _looks_in_s(self) -> float:
@@ -575,28 +492,10 @@ class LoadpointBox:
 
     def _document(self) -> dict[str, Json]:
         document = document_from_state(self._state)
-        counters = {
-            **document["counters"],
-            "added_wh": self._added_wh,  # a session that has got less is another one
-            "not_counted_wh": self._counters.not_counted_wh,
-        }
         return {
             **document,
-            "counters": counters,
+            "counters": {**document["counters"], **self._counters.document()},
             "names_set": sorted(self._names_set),
+            "lent": self._lent.document(),
             "wish_version": self._seen.version,
         }
-
-
-def _is_fresh(at: datetime | None, now: datetime, lasts_s: float) -> bool:
-    return at is not None and (now - at).total_seconds() < lasts_s
-
-
-def _added_wh(loadpoint: LoadpointSnapshot) -> float | None:
-    """Return what the car says that it got since it was plugged in."""
-    return loadpoint.energy_added_wh if loadpoint.has_started else 0.0
-
-
-def _part_of(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    part = document.get(name)
-    return part if isinstance(part, dict) else {}
