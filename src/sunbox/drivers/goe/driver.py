@@ -6,7 +6,6 @@ core's. A key is written only where it is not so already.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from datetime import datetime, timedelta
 
 from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
-from sunbox.core.effects import Read, Send
 from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
 from sunbox.dialects.goe.answers import FORCED, PHASE_MODES, SWITCH_ON_V2
@@ -23,15 +21,14 @@ from sunbox.dialects.goe.quirks import Quirk
 from sunbox.dialects.goe.reading import IDENTITY, POLLED, PRECONDITIONS, reading_from_status
 from sunbox.dialects.goe.wire import Status
 from sunbox.dialects.goe.words import Access, ModelStatus
-from sunbox.drivers.base import Emit
+from sunbox.drivers.charger import ChargerDriver
 from sunbox.drivers.exchange import Failed
 from sunbox.drivers.goe.client import HttpLink, Link
 from sunbox.drivers.goe.feeder import Feeder
 from sunbox.drivers.goe.mqtt_link import MqttLink
 from sunbox.drivers.goe.settings import GoeChargerSettings
-from sunbox.drivers.goe.words import advice_for, told_of
-from sunbox.drivers.polling import Polling, doubt_of, read_back
-from sunbox.errors import SunboxError
+from sunbox.drivers.goe.words import ADVICE, told_of
+from sunbox.drivers.polling import read_back
 from sunbox.net.http import ClientFactory
 
 LOGIC_S = 1.2
@@ -58,8 +55,11 @@ class _Known:
     at: datetime
 
 
-class GoeDriver:
+class GoeDriver(ChargerDriver):
     """One charger."""
+
+    _link: Link
+    _feeder: Feeder | None
 
     def __init__(
         self,
@@ -81,40 +81,13 @@ class GoeDriver:
             link: another way than HTTP.
             balance: tells what flows at the site, for a charger that is fed with it (`feeds_surplus`).
         """
-        self._device_id = device_id
+        super().__init__(device_id, clock, interval_s=settings.interval_s, address=settings.address, advice=ADVICE)
         self._settings = settings
-        self._clock = clock
-        self._link: Link = link or (
-            MqttLink(device_id, settings) if settings.api == "mqtt" else HttpLink(settings, clients)
-        )
-        self._polling = Polling(device_id, clock, settings.interval_s)
+        self._link = link or (MqttLink(device_id, settings) if settings.api == "mqtt" else HttpLink(settings, clients))
         self._feeder = Feeder(device_id, balance, clock, self._link) if settings.feeds_surplus and balance else None
         self._polled = POLLED if self._feeder is None else (*POLLED, *PRECONDITIONS)
         self._known: _Known | None = None
         self._switch_at: datetime | None = None
-
-    @property
-    def device_id(self) -> str:
-        """Return the id of the charger in the configuration."""
-        return self._device_id
-
-    async def run(self, emit: Emit) -> None:
-        """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
-        async with asyncio.TaskGroup() as group:
-            if self._feeder is not None:
-                group.create_task(self._feeder.run(), name=self._device_id)
-            await self._polling.run(emit, self._poll)
-
-    async def send(self, effect: Send) -> CommandEnded:
-        """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
-        ended = await self._tell(effect.command)
-        self._polling.await_effect(effect.command, ended)
-        return replace(ended, exchange_id=effect.exchange_id)
-
-    async def read(self, effect: Read) -> ChargerRead | ReadFailed:
-        """Read once."""
-        event = await self._poll()
-        return replace(event, exchange_id=effect.exchange_id) if isinstance(event, ReadFailed) else event
 
     async def probe(self) -> str:
         """Read once, and return who it is and what it does.
@@ -125,10 +98,6 @@ class GoeDriver:
         status = await self.read_keys((*POLLED, *IDENTITY))
         return told_of(status, self._reading(status), self._settings, self._link)
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     # --- keys, for people ----------------------------------------------------------------------------------------
 
     async def read_keys(self, names: tuple[str, ...] = ()) -> Status:
@@ -137,10 +106,7 @@ class GoeDriver:
         Raises:
             SunboxError: they cannot be read; the text says why and what to do.
         """
-        found = await self._link.read(names)
-        if isinstance(found, Failed):
-            raise SunboxError(self._why(found))
-        return found
+        return self._brought(await self._link.read(names))
 
     async def set_keys(self, values: Mapping[str, str]) -> dict[str, str | None]:
         """Set keys to JSON texts; return by key None where it was taken, else why not, in the charger's words.
@@ -148,15 +114,7 @@ class GoeDriver:
         Raises:
             SunboxError: it cannot be told, or it is not known whether it was; the text says why and what to do.
         """
-        found = await self._link.set(values)
-        if isinstance(found, Failed):
-            raise SunboxError(self._why(found) + doubt_of(found))
-        return found
-
-    def _why(self, failed: Failed) -> str:
-        advice = advice_for(failed.cause)
-        text = f"{self._device_id} at {self._settings.address}: {failed.detail}"
-        return f"{text}: {advice}" if advice else text
+        return self._brought(await self._link.set(values), is_set=True)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -210,7 +168,7 @@ class GoeDriver:
         if known is None or (not is_fresh and not self._open(known.status, command, wanted)):
             found = await self._read_told()
             if isinstance(found, Failed):
-                return self._polling.ended(Outcome.NOT_DELIVERED, found.cause, found.detail)
+                return self._not_told(found)
             known = self._known
         open_values = wanted if known is None else self._open(known.status, command, wanted)
         if not open_values:
@@ -230,7 +188,7 @@ class GoeDriver:
     async def _write(self, values: Mapping[str, Json]) -> CommandEnded:
         sent = await self._link.set({name: json.dumps(value) for name, value in values.items()})
         if isinstance(sent, Failed) and not sent.is_maybe_done:
-            return self._polling.ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
+            return self._not_told(sent)
         if not isinstance(sent, Failed):
             refused = [words for words in sent.values() if words is not None]
             if refused:

@@ -6,24 +6,21 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sunbox.core.commands import Cause
-from sunbox.core.model import ChargerReading, ChargerStatus
+from sunbox.core.model import ChargerReading
 from sunbox.dialects.goe.reading import preconditions_of
 from sunbox.dialects.goe.wire import Status
 from sunbox.dialects.goe.words import Access, Logic
+from sunbox.drivers.charger import does_of
 from sunbox.drivers.goe.settings import GoeChargerSettings
 
-_ADVICE: dict[Cause, str] = {
+ADVICE: dict[Cause, str] = {
     Cause.UNREACHABLE: "check `url`, and that the charger is on and in this network (`sunbox charger discover` finds it)",
     Cause.NO_ANSWER: "if it stays so, restart the charger (its web server is known to hang), or allow more with `timeout_s`",
     Cause.BUSY: "wait, and let fewer programs ask it",
     Cause.BAD_ANSWER: "check `url` in a browser: /api/status?filter=car answers JSON",
     Cause.SERVER_ERROR: "restart the charger",
 }
-
-
-def advice_for(cause: Cause) -> str | None:
-    """Return what to do about a failure, None where its text says it."""
-    return _ADVICE.get(cause)
+"""What to do about a failure, where its text does not say it."""
 
 
 class _Way(Protocol):
@@ -31,26 +28,12 @@ class _Way(Protocol):
     def name(self) -> str: ...
 
 
-_DOES: dict[ChargerStatus | None, str] = {
-    ChargerStatus.A: "no car is plugged in",
-    ChargerStatus.B: "a car is plugged in and does not charge",
-    ChargerStatus.C: "charging",
-    ChargerStatus.E: "a fault",
-    None: "it does not know what is plugged in",
-}
-
-
 def told_of(status: Status, reading: ChargerReading, settings: GoeChargerSettings, way: _Way) -> str:
     """Return one line about a charger: who it is, what it does, and what its owner should know."""
     name, serial = status.read("fna") or "go-eCharger", status.read("sse")
     firmware = status.read("fwv") or "unknown"
     who = f"{name}{f' {serial}' if serial else ''}, firmware {firmware}, {way.name}"
-    does = _DOES.get(reading.status, "")
-    if reading.status is ChargerStatus.C and reading.power_w is not None:
-        phases = f" on {reading.phases} phase{'' if reading.phases == 1 else 's'}" if reading.phases else ""
-        does = f"charging with {reading.power_w / 1000:.1f} kW{phases}"
-    if reading.fault is not None:
-        does += f" ({reading.fault})"
+    does = does_of(reading)
     return "; ".join([f"{who}: {does}", *problems_of(status, reading, settings)])
 
 

@@ -13,7 +13,6 @@ from datetime import datetime
 
 from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
-from sunbox.core.effects import Read, Send
 from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
 from sunbox.dialects.smartevse.reading import (
@@ -29,14 +28,14 @@ from sunbox.dialects.smartevse.replies import is_as_told
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Access, Contactor, Meter, Mode, Regime, State
-from sunbox.drivers.base import Emit
+from sunbox.drivers.charger import ChargerDriver
 from sunbox.drivers.exchange import Failed
-from sunbox.drivers.polling import Polling, doubt_of, is_flowing, loop_s, read_back
+from sunbox.drivers.polling import is_flowing, loop_s, read_back
 from sunbox.drivers.smartevse.client import HttpLink, Link, Links
 from sunbox.drivers.smartevse.feeder import Feeder, Taken
 from sunbox.drivers.smartevse.mqtt_link import MqttLink
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
-from sunbox.drivers.smartevse.words import METER_FAULT_LEFT, advice_for, told_of
+from sunbox.drivers.smartevse.words import ADVICE, METER_FAULT_LEFT, told_of
 from sunbox.errors import SunboxError
 from sunbox.net.http import ClientFactory
 
@@ -58,8 +57,11 @@ class _Known:
     at: datetime
 
 
-class SmartEvseDriver:
+class SmartEvseDriver(ChargerDriver):
     """One box."""
+
+    _link: Link
+    _feeder: Feeder | None
 
     def __init__(
         self,
@@ -83,13 +85,10 @@ class SmartEvseDriver:
             links: those to boxes over HTTP, which their meters use too.
             balance: tells what flows at the site, for a box that is fed with it (`feeds_currents`), or waits for it in NORMAL.
         """
-        self._device_id = device_id
+        super().__init__(device_id, clock, interval_s=settings.interval_s, address=settings.address, advice=ADVICE)
         self._settings = settings
-        self._clock = clock
-        self._link: Link = link or _link_of(device_id, settings, links or Links(clients))
-        self._polling = Polling(device_id, clock, settings.interval_s)
+        self._link = link or _link_of(device_id, settings, links or Links(clients))
         self._taken = Taken()
-        self._commanding = asyncio.Lock()
         feeder = Feeder(device_id, balance, clock, self._link, self._taken, self._commanding) if balance else None
         self._feeder = feeder if settings.feeds_currents else None
         self._waker = None if settings.feeds_currents else feeder  #: for one that is told once only, to end a fault
@@ -102,30 +101,6 @@ class SmartEvseDriver:
         self._is_switching = False
         self._switch_until_s = float("-inf")
 
-    @property
-    def device_id(self) -> str:
-        """Return the id of the charger in the configuration."""
-        return self._device_id
-
-    async def run(self, emit: Emit) -> None:
-        """Poll for ever: faster while the effect of a command is awaited, slower without a car or an answer."""
-        async with asyncio.TaskGroup() as group:
-            if self._feeder is not None:
-                group.create_task(self._feeder.run(), name=self._device_id)
-            await self._polling.run(emit, self._poll)
-
-    async def send(self, effect: Send) -> CommandEnded:
-        """Tell it something and say how that ended, proven by reading back. Nothing is written that is so already."""
-        async with self._commanding:
-            ended = await self._tell(effect.command)
-        self._polling.await_effect(effect.command, ended)
-        return replace(ended, exchange_id=effect.exchange_id)
-
-    async def read(self, effect: Read) -> ChargerRead | ReadFailed:
-        """Read once."""
-        event = await self._poll()
-        return replace(event, exchange_id=effect.exchange_id) if isinstance(event, ReadFailed) else event
-
     async def probe(self) -> str:
         """Read once, and return who it is and what it does.
 
@@ -135,10 +110,6 @@ class SmartEvseDriver:
         document = await self.read_document()
         return told_of(document, self._reading(document), self._settings, self._link.name)
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
-
     # --- for people ----------------------------------------------------------------------------------------------
 
     async def read_document(self) -> Document:
@@ -147,10 +118,7 @@ class SmartEvseDriver:
         Raises:
             SunboxError: it cannot be read; the text says why and what to do.
         """
-        found = await self._link.read()
-        if isinstance(found, Failed):
-            raise SunboxError(self._why(found))
-        return found
+        return self._brought(await self._link.read())
 
     async def set_parameters(self, parameters: Mapping[str, str]) -> dict[str, str | None]:
         """Tell parameters; return by name None where it was taken, else why not.
@@ -158,10 +126,7 @@ class SmartEvseDriver:
         Raises:
             SunboxError: it cannot be told, or it is not known whether it was; the text says why and what to do.
         """
-        found = await self._link.tell(parameters)
-        if isinstance(found, Failed):
-            raise SunboxError(self._why(found) + doubt_of(found))
-        return found
+        return self._brought(await self._link.tell(parameters), is_set=True)
 
     async def post(self, path: str, parameters: Mapping[str, str]) -> Json:
         """Send a POST, and return its answer.
@@ -171,15 +136,7 @@ class SmartEvseDriver:
         """
         if not isinstance(self._link, HttpLink):
             raise SunboxError(f"{self._device_id}: that needs HTTP; write its `url`, and leave api out")
-        found = await self._link.post(path, parameters)
-        if isinstance(found, Failed):
-            raise SunboxError(self._why(found) + doubt_of(found))
-        return found
-
-    def _why(self, failed: Failed) -> str:
-        advice = advice_for(failed.cause)
-        text = f"{self._device_id} at {self._settings.address}: {failed.detail}"
-        return f"{text}: {advice}" if advice else text
+        return self._brought(await self._link.post(path, parameters), is_set=True)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -244,7 +201,7 @@ class SmartEvseDriver:
                 return ended
         found = await self._read_told()
         if isinstance(found, Failed):
-            return self._polling.ended(Outcome.NOT_DELIVERED, found.cause, found.detail)
+            return self._not_told(found)
         return await self._tell_at(found, command)
 
     async def _tell_at(self, document: Document, command: Command) -> CommandEnded:
@@ -386,7 +343,7 @@ class SmartEvseDriver:
         self._taken.command(self._clock.now())
         sent = await self._link.tell(parameters)
         if isinstance(sent, Failed) and not sent.is_maybe_done:
-            return self._polling.ended(Outcome.NOT_DELIVERED, sent.cause, sent.detail)
+            return self._not_told(sent)
         if not isinstance(sent, Failed):
             refused = [f"{name}: {words}" for name, words in sent.items() if words is not None]
             if refused:

@@ -31,7 +31,7 @@ from sunbox.drivers.exchange import Failed, refused_by_meter
 from sunbox.drivers.outage import Outage
 from sunbox.drivers.smartevse.client import Links
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings
-from sunbox.drivers.smartevse.words import advice_for
+from sunbox.drivers.smartevse.words import ADVICE
 from sunbox.errors import SunboxError
 
 CLOCKS_AGREE_S = 30.0
@@ -85,7 +85,7 @@ class SmartEvseMeterDriver:
         """
         event = await self._poll()
         if isinstance(event, ReadFailed):
-            advice = advice_for(event.cause) if event.cause is not Cause.INVALID else None
+            advice = ADVICE.get(event.cause) if event.cause is not Cause.INVALID else None
             text = f"{self._meter.id} at {self._settings.url}: {event.detail}"
             raise SunboxError(f"{text}: {advice}" if advice else text)
         phases = event.reading.grid_phases_a or ()

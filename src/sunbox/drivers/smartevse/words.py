@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sunbox.core.commands import Cause
-from sunbox.core.model import ChargerReading, ChargerStatus
+from sunbox.core.model import ChargerReading
 from sunbox.dialects.smartevse.reading import (
     has_ev_meter,
     is_ev_meter_silent,
@@ -16,9 +16,10 @@ from sunbox.dialects.smartevse.reading import (
 from sunbox.dialects.smartevse.state import LOAD_MASTER
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, RFID_READERS, Contactor, Meter, Mode
+from sunbox.drivers.charger import does_of
 from sunbox.drivers.smartevse.settings import SmartEvseSettings
 
-_ADVICE: dict[Cause, str] = {
+ADVICE: dict[Cause, str] = {
     Cause.UNREACHABLE: "check `url`, and that the box is on and in this network (`sunbox charger discover` finds it)",
     Cause.NO_ANSWER: "if it stays so, restart the box, or allow more with `timeout_s`",
     Cause.BUSY: "wait, and let fewer programs ask it",
@@ -26,6 +27,7 @@ _ADVICE: dict[Cause, str] = {
     Cause.NOT_FOUND: "check `url` in a browser: /settings answers JSON",
     Cause.SERVER_ERROR: "restart the box",
 }
+"""What to do about a failure, where its text does not say it."""
 
 
 METER_FAULT_LEFT = (
@@ -35,30 +37,11 @@ METER_FAULT_LEFT = (
 """The fault of a box in NORMAL whose meter was silent in another mode."""
 
 
-def advice_for(cause: Cause) -> str | None:
-    """Return what to do about a failure, None where its text says it."""
-    return _ADVICE.get(cause)
-
-
-_DOES: dict[ChargerStatus | None, str] = {
-    ChargerStatus.A: "no car is plugged in",
-    ChargerStatus.B: "a car is plugged in and does not charge",
-    ChargerStatus.C: "charging",
-    ChargerStatus.E: "a fault",
-    None: "it does not know what is plugged in",
-}
-
-
 def told_of(document: Document, reading: ChargerReading, settings: SmartEvseSettings, way: str) -> str:
     """Return one line about a box: who it is, what it does, and what its owner should know."""
     serial, version = document.read("serialnr"), document.read("version")
     who = f"SmartEVSE{f' {serial}' if serial else ''}{f', firmware {version}' if version else ''}, {way}"
-    does = _DOES.get(reading.status, "")
-    if reading.status is ChargerStatus.C and reading.power_w is not None:
-        phases = f" on {reading.phases} phase{'' if reading.phases == 1 else 's'}" if reading.phases else ""
-        does = f"charging with {reading.power_w / 1000:.1f} kW{phases}"
-    if reading.fault is not None:
-        does += f" ({reading.fault})"
+    does = does_of(reading)
     mode = document.mode.name if isinstance(document.mode, Mode) else "unknown"
     return "; ".join([f"{who}: {does}, mode {mode}", *problems_of(document, reading, settings)])
 
