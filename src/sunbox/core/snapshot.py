@@ -108,9 +108,7 @@ def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: 
     return _spend_of(state, counted, settings.budget, now)
 
 
-def _spend_of(
-    state: State, spend: Spend, budget: Budget, now: datetime, *, is_meter: bool = False
-) -> SpendSnapshot:
+def _spend_of(state: State, spend: Spend, budget: Budget, now: datetime, *, is_meter: bool = False) -> SpendSnapshot:
     return SpendSnapshot(
         money_today=_money(spend.money_today),
         money_this_month=_money(spend.money_this_month),

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sunbox.clock import Clock, SystemClock
 from sunbox.core.commands import Cause
-from sunbox.dialects.powerwall.table import Request
+from sunbox.dialects.powerwall.table import BILLED_BELOW, Request, billed_at
 from sunbox.dialects.tesla.login import advice
 from sunbox.dialects.tesla.outcomes import WRONG_REGION, base_url_from_wire
 from sunbox.dialects.tesla.table import TOKEN
@@ -29,6 +29,7 @@ from sunbox.dialects.tesla.wire import (
     token_error_from_wire,
     tokens_from_wire,
 )
+from sunbox.drivers.tesla.by_hand import ByHandError, SentByHand
 from sunbox.drivers.tesla.settings import BaseUrl, may_follow
 from sunbox.fleetapi.config import ACCESS_TOKEN, AUDIENCE, CLIENT_ID, LOGGER, REFRESH_TOKEN, ConfigFile, FleetConfig
 from sunbox.fleetapi.errors import (
@@ -38,7 +39,7 @@ from sunbox.fleetapi.errors import (
     FleetLoginError,
     FleetUnreachableError,
 )
-from sunbox.net.http import BlockingClientFactory, describe, was_sent
+from sunbox.net.http import AnswerRefusedError, BlockingClientFactory, describe, was_sent
 
 UNREGISTERED = 412
 LOG_IN_AGAIN = "log in again with `fleetapi setup`"
@@ -58,6 +59,7 @@ class FleetClient:
         self._clock = clock or SystemClock()
         self._open: dict[str, httpx2.Client] = {}
         self._opening = threading.Lock()
+        self._by_hand = SentByHand(file.path)
         self.config: FleetConfig = file.read()
 
     def send(self, request: Request) -> dict[str, Any]:
@@ -122,18 +124,35 @@ class FleetClient:
     def _exchange(self, request: Request, token: str) -> httpx2.Response:
         row, base_url = request.row, self.config.audience
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        client = self._at(base_url)
+        is_billed = True  # of what is broken off on its way, too
         try:
-            response = self._at(base_url).request(
+            response = client.request(
                 row.method,
                 request.path,
                 params=dict(request.query) or None,
                 json=None if request.body is None else dict(request.body),
                 headers=headers,
             )
+            is_billed = response.status_code < BILLED_BELOW
         except httpx2.TransportError as error:
+            is_billed = error.status < BILLED_BELOW if isinstance(error, AnswerRefusedError) else was_sent(error)
             raise _unanswered(base_url, error, is_write=request.body is not None) from None
+        finally:
+            if is_billed:
+                self._note(request)
         LOGGER.debug("%s %s: HTTP %d", row.method, request.path, response.status_code)
         return response
+
+    def _note(self, request: Request) -> None:
+        """List what Tesla may charge for, where a gateway reckons with this login."""
+        about = billed_at(request.row.method, request.path)
+        if about is None:
+            return
+        try:
+            self._by_hand.add(*about, 1, self._clock.now())
+        except ByHandError as error:
+            LOGGER.warning("this request is not counted: %s", error)
 
     def _moved(self, response: httpx2.Response) -> bool:
         """Go where an answer 421 sends us, if tokens may be sent there, and keep it in the file."""

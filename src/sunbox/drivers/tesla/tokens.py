@@ -188,6 +188,11 @@ class TeslaAccount:
         self._moved_to: str | None = None
         self._auth: httpx2.AsyncClient | None = None
 
+    @property
+    def path(self) -> Path:
+        """Return the token file."""
+        return self._file.path
+
     def base_url(self) -> str:
         """Return where the vehicles of this account answer.
 
