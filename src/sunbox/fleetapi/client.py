@@ -42,6 +42,12 @@ from sunbox.fleetapi.errors import (
 from sunbox.net.http import AnswerRefusedError, BlockingClientFactory, describe, was_sent
 
 UNREGISTERED = 412
+DONE_PERHAPS = "; it may have been done all the same: read it back"
+ADVICE: Mapping[int, str] = {
+    404: "`fleetapi sites` lists the account's sites",
+    408: "the site was not reached; try again in some minutes",
+}
+"""What an HTTP code asks for here."""
 LOG_IN_AGAIN = "log in again with `fleetapi setup`"
 
 
@@ -71,7 +77,7 @@ class FleetClient:
         Raises:
             FleetApiError: there is none; its kinds say why.
         """
-        token, is_fresh = self.config.text(ACCESS_TOKEN), False
+        token, is_fresh = self.config.access_token, False
         if not token:
             token, is_fresh = self._renewed("")
         response = self._exchange(request, token)
@@ -79,14 +85,15 @@ class FleetClient:
             token, is_fresh = self._renewed(token)
             response = self._exchange(request, token)
         if response.status_code == WRONG_REGION and self._moved(response):
-            response = self._exchange(request, self.config.text(ACCESS_TOKEN))
+            response = self._exchange(request, self.config.access_token)
         if not response.is_success:
-            raise _failure(response)
+            raise _failure(response, is_write=request.body is not None)
         try:
             return dict(document_from_wire(response.content))
         except ValueError as error:
+            after = DONE_PERHAPS if request.body is not None else ""
             raise FleetApiError(
-                f"Tesla's answer is {error}; check {AUDIENCE} in {self._file.path}", status=response.status_code
+                f"Tesla's answer is {error}; check {AUDIENCE} in {self._file.path}{after}", status=response.status_code
             ) from None
 
     def close(self) -> None:
@@ -174,12 +181,12 @@ class FleetClient:
         """
         with self._file.locked():
             stored = self._file.read()
-            is_fresh = stored.text(ACCESS_TOKEN) in {"", refused}
+            is_fresh = stored.access_token in {"", refused}
             if is_fresh:
                 LOGGER.info("Token expired, refreshing token...")
                 stored = self._file.write(_with_tokens(stored, self._trade(stored), self._clock))
             self.config = stored
-        return stored.text(ACCESS_TOKEN), is_fresh
+        return stored.access_token, is_fresh
 
     def _trade(self, stored: FleetConfig) -> Tokens:
         client_id, refresh_token = stored.text(CLIENT_ID), stored.text(REFRESH_TOKEN)
@@ -221,26 +228,29 @@ def _is_token_refused(response: httpx2.Response) -> bool:
     return read_failure_from_wire(401, response.headers, response.content).cause is Cause.LOGIN_REQUIRED
 
 
-def _failure(response: httpx2.Response) -> FleetApiError:
+def _failure(response: httpx2.Response, *, is_write: bool) -> FleetApiError:
     """Return what an HTTP code other than 2xx says."""
     status = response.status_code
     failure = read_failure_from_wire(status, response.headers, response.content)
-    what = advice(failure.detail, status).replace("log in again with --region na, eu or cn", LOG_IN_AGAIN)
+    what = advice(failure.detail, status).replace(
+        "log in again with --region na, eu or cn", LOG_IN_AGAIN
+    ) or ADVICE.get(status, "")
     if status == UNREGISTERED:
         what = "run `fleetapi setup` again and answer y: it registers the application in this region"
     text = f"Code {status}: {failure.detail}" + (f"; {what}" if what else "")
     if failure.cause is Cause.RATE_LIMITED:
         after_s = failure.retry_after_s
-        wait = "" if after_s is None else f" (again in {after_s:g} s)"
+        wait = "" if after_s is None else f" (again in {after_s:.0f} s)"
         return FleetBusyError(f"{text}{wait}", status=status, retry_after_s=after_s)
     if failure.cause is Cause.LOGIN_REQUIRED:
         return FleetLoginError(f"Code {status}: {failure.detail}: {LOG_IN_AGAIN}", status=status)
-    return FleetApiError(text, status=status)
+    is_done_perhaps = is_write and (status >= BILLED_BELOW or failure.cause is Cause.NO_ANSWER)
+    return FleetApiError(f"{text}{DONE_PERHAPS}" if is_done_perhaps else text, status=status)
 
 
 def _unanswered(base_url: str, error: httpx2.TransportError, *, is_write: bool) -> FleetUnreachableError:
     is_sent = was_sent(error)
-    after = "; it may have been done all the same: read it back" if is_write and is_sent else ""
+    after = DONE_PERHAPS if is_write and is_sent else ""
     return FleetUnreachableError(f"{base_url}: {describe(error)}{after}", was_sent=is_sent)
 
 

@@ -62,7 +62,7 @@ class ByHandError(SunboxError):
 
 def list_path(account: Path) -> Path:
     """Return the list that belongs to a token file."""
-    return account.with_name(f"{account.name}.by-hand")
+    return account.parent / f"{account.name}.by-hand"
 
 
 class SentByHand:
