@@ -72,7 +72,7 @@ ENTERING: dict[str, Callable[[HeldHome], bool]] = {
 }
 GIVING_BACK: dict[str, Callable[[HeldHome], bool]] = {
     "noted": lambda held: aims_at(held, RESERVE),
-    "told": lambda held: len(held.writes) >= 2,
+    "told": lambda held: held.writes[-1][1] == {"backup_reserve_percent": RESERVE},
     "done": lambda held: held.reserve == RESERVE,
 }
 
