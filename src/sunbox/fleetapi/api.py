@@ -400,8 +400,9 @@ class FleetAPI:
 
 def _number(told: Mapping[str, Any], key: str) -> float | None:
     value = told.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _text(told: Mapping[str, Any], key: str) -> str | None:
