@@ -37,6 +37,7 @@ from sunbox.drivers.smartevse.driver import SmartEvseDriver
 from sunbox.drivers.smartevse.meter import SmartEvseMeterDriver
 from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings, SmartEvseSettings
 from sunbox.drivers.smartevse.settings import capabilities as smartevse_capabilities
+from sunbox.drivers.tesla.by_hand import SentByHand
 from sunbox.drivers.tesla.client import TeslaClient
 from sunbox.drivers.tesla.driver import TeslaDriver
 from sunbox.drivers.tesla.settings import TeslaAccountSettings, TeslaVehicleSettings, capabilities, needs_account
@@ -171,6 +172,7 @@ def _powerwall(
         holder=holder,
         clock=clock,
         tells_at_start=holder is not None and config.settings.site.battery_hold,
+        by_hand=None if site is None else SentByHand(account.path),
     )
 
 

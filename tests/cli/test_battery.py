@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from tests.powerwall_home import SITE, served_home
 
 from sunbox.cli import battery as command
+from sunbox.core.commands import RequestKind
 from sunbox.dialects.powerwall.facts import Mode
+from sunbox.drivers.tesla.by_hand import SentByHand
 from sunbox.simulator.tesla_tokens import FIRST_REFRESH
 
 CONFIG = """
@@ -77,6 +80,17 @@ def test_a_hold_is_noted_and_released(tell) -> None:
     assert (ran.code, ran.out.strip()) == (0, "as its owner has it"), ran.err
     assert home.battery.shown.reserve_pct == 20
     assert battery("release").out.strip() == "as its owner has it"
+
+
+def test_what_is_sent_is_listed_for_the_gateway_as_it_is_billed(tell, tmp_path) -> None:
+    home, battery = tell
+    for words in (["status"], ["reserve", "35"], ["mode", "auto"], ["mode", "self"], ["hold"], ["release"]):
+        assert battery(*words).code == 0
+        counts: Counter[RequestKind] = Counter()
+        for entry in SentByHand(tmp_path / "tokens.json").after(SITE, 0):
+            counts[entry.kind] += entry.count
+        assert counts == {kind: count for kind, count in home.cloud.bill.total.billed.items() if count}, words
+    assert counts[RequestKind.COMMAND] == 5
 
 
 def test_what_the_owner_set_meanwhile_is_left(tell) -> None:

@@ -317,6 +317,15 @@ async def _no_argument(pair: Pair) -> None:
     assert pair.requests() == []
 
 
+async def _options(pair: Pair) -> None:
+    words = ("setreserve", "--config", "cfg.json", "33")
+    theirs = await pair.theirs(*words)
+    assert (theirs.code, pair.requests()) == (2, [])
+    ours = await pair.ours(*words)
+    assert (ours.code, ours.err) == (0, "")
+    assert pair.home.battery.shown.reserve_pct == 33
+
+
 async def _vehicles(pair: Pair) -> None:
     from sunbox.simulator.car import TeslaCar
 
@@ -439,6 +448,7 @@ async def _keys(pair: Pair) -> None:
 TRIES: dict[str, Try] = {
     "json": _json,
     "no_argument": _no_argument,
+    "options": _options,
     "vehicles": _vehicles,
     "site": _site,
     "broken_config": _broken_config,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from sunbox.core.economy import (
     soft_line,
     spend_on,
     spend_with,
+    spend_with_late,
 )
 from sunbox.core.model import Spend
 from sunbox.core.settings import Budget
@@ -207,14 +209,61 @@ def test_what_a_month_will_have_cost(
     day: int, since: date | None, month: float, budget: Budget, expected: float
 ) -> None:
     spend = replace(spent(0.0, month, day), since=since)
-    assert projected(spend, budget) == pytest.approx(expected)
+    assert projected(spend, budget, spend.day_ends_at, BERLIN) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget(per_month=2.0)])
+@pytest.mark.parametrize("since", [None, date(2026, 10, 20)])
+def test_what_a_month_will_have_cost_does_not_jump_while_nothing_is_sent(budget: Budget, since: date | None) -> None:
+    spend = replace(spend_with(spend_on(None, berlin(2026, 10, 22, 20), BERLIN), DATA, 100, PRICE), since=since)
+    spend = spend_with(spend_on(spend, berlin(2026, 10, 23, 9), BERLIN), DATA, 20, PRICE)
+    at = berlin(2026, 10, 23, 9)
+    figures = []
+    while at < berlin(2026, 10, 28):  # over midnights, and the day of 25 hours
+        figures.append(projected(spend_on(spend, at, BERLIN), budget, at, BERLIN))
+        at += timedelta(minutes=1)
+    steps = [after - before for before, after in pairwise(figures)]
+    assert all(-0.01 * figures[0] < step <= 1e-12 for step in steps)  # it falls slowly
+    assert figures[-1] < figures[0]
+    assert all(figure >= spend.money_this_month for figure in figures)
+
+
+def test_what_a_month_will_have_cost_stays_where_it_is_while_each_hour_costs_the_same() -> None:
+    at, spend, figures = berlin(2026, 6, 1, 0), None, []
+    while at < berlin(2026, 7, 1):
+        spend = spend_with(spend_on(spend, at, BERLIN), DATA, 1, PRICE)
+        at += timedelta(hours=1)
+        if (at - berlin(2026, 6, 2, 0)).total_seconds() >= 0:
+            figures.append(projected(spend_on(spend, at, BERLIN), Budget(), at, BERLIN))
+    assert figures.pop() == 0.0  # the next month
+    assert figures == pytest.approx([720 * PRICE[DATA]] * (29 * 24))
+
+
+def test_on_the_first_day_what_it_has_cost_is_what_a_day_costs() -> None:
+    spend = spend_with(spend_on(None, berlin(2026, 10, 30, 9), BERLIN), DATA, 5, PRICE)
+    for hour in (9, 23):
+        assert projected(spend, Budget(), berlin(2026, 10, 30, hour), BERLIN) == pytest.approx(10 * PRICE[DATA])
+
+
+def test_what_is_heard_of_late_is_of_its_own_day() -> None:
+    today = spend_with(spend_on(None, berlin(2026, 6, 10, 12), BERLIN), DATA, 2, PRICE)
+    same = spend_with_late(today, DATA, 1, PRICE, date(2026, 6, 10))
+    assert same == spend_with(today, DATA, 1, PRICE)
+    earlier = spend_with_late(today, COMMAND, 3, PRICE, date(2026, 6, 8))
+    assert (earlier.today, earlier.money_today) == (today.today, today.money_today)
+    assert earlier.this_month == {DATA: 2, COMMAND: 3}
+    assert earlier.money_this_month == pytest.approx(today.money_this_month + 3 * PRICE[COMMAND])
+    assert earlier.since == date(2026, 6, 8)  # counting began before
+    assert spend_with_late(replace(today, since=None), DATA, 1, PRICE, date(2026, 6, 8)).since is None
+    for other in (date(2026, 5, 31), date(2025, 6, 10)):
+        assert spend_with_late(today, DATA, 1, PRICE, other) is today
 
 
 def test_a_month_that_was_begun_in_has_its_days_share() -> None:
     spend, budget = replace(spent(0.0, 0.0, 16), since=date(2026, 6, 16)), Budget(per_month=2.0, burst=3.0)
     assert allowance(spend, budget) == pytest.approx(1.0)
     assert daily_line(spend, budget) == pytest.approx(3.0 * 1.0 / 15)
-    assert projected(replace(spend, money_this_month=0.2), budget) == pytest.approx(1.0)
+    assert projected(replace(spend, money_this_month=0.2), budget, spend.day_ends_at, BERLIN) == pytest.approx(1.0)
     assert allowance(replace(spend, since=None), budget) == 2.0
     assert allowance(spend, Budget()) is None
 

@@ -124,6 +124,38 @@ def test_a_meter_that_was_never_read_is_counted_too() -> None:
     assert service.remembered.meters["cloud"].spend == spend_of(service)
 
 
+def by_hand(service: Service, entry: int, sent_at: datetime | None, count: int = 1) -> None:
+    service.feed(
+        Billed(at=service.at, meter_id="cloud", kind=RequestKind.DATA, count=count, entry=entry, sent_at=sent_at)
+    )
+
+
+def test_what_was_sent_by_hand_counts_once_and_is_remembered_with_its_entry() -> None:
+    service = service_of(paid(5.0), plugged=False)
+    for entry in (3, 4, 4, 3):
+        by_hand(service, entry, service.at)
+    assert spend_of(service).this_month == {RequestKind.DATA: 2}
+    assert service.remembered.meters["cloud"] == MeterMemory(spend=spend_of(service), last_entry=4)
+    # after a restart the list is read anew
+    service.feed(Began(at=service.at, settings=service.state.settings, memory=service.remembered))
+    by_hand(service, 4, service.at)
+    assert spend_of(service).this_month == {RequestKind.DATA: 2}
+    assert spend_of(service).money_this_month == pytest.approx(0.004)
+
+
+def test_what_was_sent_by_hand_while_the_gateway_was_down_is_of_its_own_day() -> None:
+    service = service_of(paid(5.0), plugged=False, at=NOON + timedelta(days=3))
+    yesterday = service.at - timedelta(days=1)
+    by_hand(service, 1, yesterday, count=2)
+    assert spend_of(service).day == yesterday.astimezone(BERLIN).date()
+    by_hand(service, 2, service.at + timedelta(days=3))  # a clock that runs fast
+    by_hand(service, 3, None)
+    by_hand(service, 4, yesterday)
+    assert spend_of(service).day == service.at.astimezone(BERLIN).date()
+    assert spend_of(service).today == {RequestKind.DATA: 2}
+    assert spend_of(service).this_month == {RequestKind.DATA: 5}
+
+
 def test_a_restart_forgets_nothing_and_a_meter_that_is_gone_is_left_out() -> None:
     service = service_of(paid(5.0))
     service.advance(3600)

@@ -7,7 +7,8 @@ import json
 import pytest
 from fleet_bench import Bench
 
-from sunbox.fleetapi.command import HELP, MODES, main
+from sunbox.fleetapi import FleetApiError
+from sunbox.fleetapi.command import HELP, MODES, _current_level, main
 
 
 @pytest.fixture
@@ -41,6 +42,53 @@ def test_a_wrong_line_is_2(run, words: str) -> None:
 def test_options_stand_anywhere(run) -> None:
     lines = ["--json getreserve", "getreserve --json", "--config .fleetapi.config --json getreserve --site 123456"]
     assert {run(words) for words in lines} == {(0, '{\n    "reserve": 20\n}\n', "")}
+
+
+def test_a_value_may_stand_behind_options(run, bench: Bench) -> None:
+    assert run("setreserve --json 33")[0] == 0
+    assert bench.home.battery.shown.reserve_pct == 33
+    assert run("setreserve --json -5")[0] == 1
+
+
+def test_a_folder_is_no_configuration_and_is_left_as_it_is(run, bench: Bench) -> None:
+    bench.folder.chmod(0o755)
+    for words in ("status --config .", "setup --config .", f"getmode --config={bench.folder}"):
+        code, _, err = run(words)
+        assert code == 1
+        assert "Is a directory" in err
+        assert "is kept in" not in err
+    assert bench.folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_setup_says_at_once_that_its_file_cannot_be(run, bench: Bench) -> None:
+    code, out, err = run("setup --config nowhere/x.json")
+    assert (code, "Client ID" in out) == (1, False)
+    assert "its folder must be writable" in err
+
+
+@pytest.mark.parametrize("token", ["a\nb", "é€", "two words", "\x00"])
+def test_a_token_that_cannot_be_sent_is_renewed_and_not_shown(run, bench: Bench, token: str) -> None:
+    bench.write(access_token=token)
+    code, out, err = run("getmode --debug")
+    assert (code, out) == (0, "self_consumption\n")
+    assert token not in err
+    assert bench.read()["access_token"] != token
+
+
+@pytest.mark.parametrize(
+    ("level", "told"), [(0.0, 0), (-0.2, 0), (99.99, 99), (100.3, 100), (101.0, None), (-3.0, None), (1e300, None)]
+)
+def test_the_level_is_rounded_down_and_one_that_cannot_be_sets_nothing(level: float, told: int | None) -> None:
+    class Fleet:
+        def battery_level(self, *, force: bool) -> float:
+            assert force
+            return level
+
+    if told is None:
+        with pytest.raises(FleetApiError, match="nothing was set"):
+            _current_level(Fleet())
+    else:
+        assert _current_level(Fleet()) == told
 
 
 @pytest.mark.parametrize("word", sorted(MODES))

@@ -151,6 +151,11 @@ class Home:
         assert self.composed is not None
         gateway = self.composed.gateway
         gateway.feed = lambda _: None  # type: ignore[method-assign]
+
+        async def nothing(*_: Any) -> None:
+            """Neither wait for what is under way nor give anything back."""
+
+        gateway._stop = nothing  # type: ignore[method-assign]
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

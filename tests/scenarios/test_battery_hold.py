@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from tests.scenarios.held_home import RESERVE, HeldHome, aims_at, at_held_home, kept, soon
 
+from sunbox.cli import battery as command
 from sunbox.cli.home import POWERWALL_METERS
 from sunbox.core.model import Mode
 from sunbox.core.reasons import ReasonCode
 from sunbox.dialects.powerwall.facts import Mode as BatteryMode
+from sunbox.drivers.powerwall.driver import PowerwallDriver
+from sunbox.errors import SunboxError
 from sunbox.simulator.powerwall import ReservePolicy
+from sunbox.simulator.tesla_cloud import CloudSettings
 
 
 def test_it_is_held_while_the_car_charges_on_purpose_and_given_back_after() -> None:
@@ -67,7 +72,7 @@ ENTERING: dict[str, Callable[[HeldHome], bool]] = {
 }
 GIVING_BACK: dict[str, Callable[[HeldHome], bool]] = {
     "noted": lambda held: aims_at(held, RESERVE),
-    "told": lambda held: len(held.writes) >= 2,
+    "told": lambda held: held.writes[-1][1] == {"backup_reserve_percent": RESERVE},
     "done": lambda held: held.reserve == RESERVE,
 }
 
@@ -119,6 +124,25 @@ def test_killed_while_it_is_given_back(point: str, apply_s: float) -> None:
         held.ask(Mode.OFF)
         await soon(lambda: GIVING_BACK[point](held), 3600)
         await restart(held)
+        await is_as_before(held)
+
+    at_held_home(body)
+
+
+@pytest.mark.parametrize("point", sorted(ENTERING))
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_killed_and_down_for_longer_than_a_write_takes(point: str, *, is_taken: bool) -> None:
+    async def body(held: HeldHome) -> None:
+        held.ask(Mode.NOW)
+        if not is_taken:
+            await held.until(lambda: held.reserve != RESERVE)
+            await held.sleep(600)
+            held.ask(Mode.OFF)
+        await soon(lambda: (ENTERING if is_taken else GIVING_BACK)[point](held), 3600)
+        await held.home.kill_gateway()
+        await held.sleep(5000)
+        await held.home.start_gateway()
+        held.ask(Mode.OFF)
         await is_as_before(held)
 
     at_held_home(body)
@@ -356,6 +380,57 @@ def test_a_battery_that_discharges_all_the_same_is_reported() -> None:
     at_held_home(body)
 
 
+# By hand, beside the gateway ----------------------------------------------------------------------------------------------------
+
+
+async def by_hand(held: HeldHome, *, is_held: bool) -> None:
+    """Do what `sunbox battery hold` and `release` do, as a process of its own."""
+    other = held.home.make()
+    driver = other.gateway._drivers["powerwall"]
+    assert isinstance(driver, PowerwallDriver)
+    try:
+        await command._by_hand(driver, is_held=is_held)
+    finally:
+        await driver.close()
+        await other.close()
+
+
+def test_the_running_gateway_looks_after_a_hold_by_hand() -> None:
+    async def body(held: HeldHome) -> None:
+        held.fault(kind="write_ignored", count=1)
+        await by_hand(held, is_held=True)
+        assert held.reserve == RESERVE
+        await held.until(lambda: held.reserve != RESERVE)
+        held.behave(is_storm_watched=True)
+        await held.until(lambda: held.reserve == RESERVE)
+        held.behave(is_storm_watched=False)
+        await held.until(lambda: held.reserve != RESERVE)
+        await by_hand(held, is_held=False)
+        await is_as_before(held)
+
+    at_held_home(body)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.7, 1.3, 2.5, 4.0])
+def test_two_who_hold_it_at_once_lose_nothing(after_s: float) -> None:
+    async def body(held: HeldHome) -> None:
+        held.ask(Mode.NOW)
+        await soon(lambda: bool(kept(held)["entries"]) or after_s == 0.0, 3600)
+        await held.sleep(after_s)
+        with contextlib.suppress(SunboxError):
+            await by_hand(held, is_held=True)
+        await held.sleep(130)
+        held.ask(Mode.OFF)
+        await held.sleep(60 - after_s)  # as it is given back for the car
+        with contextlib.suppress(SunboxError):
+            await by_hand(held, is_held=False)
+        await held.sleep(60)
+        await by_hand(held, is_held=False)
+        await is_as_before(held)
+
+    at_held_home(body, cloud=CloudSettings(slow_s=(0.5, 2.0), quick_s=(0.3, 1.0)))
+
+
 # Not while … ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +454,30 @@ def test_not_while_the_battery_is_needed_otherwise(manner: dict[str, bool], *, l
         await held.until(lambda: held.reserve != RESERVE, 1800)
         held.ask(Mode.OFF)
         await is_as_before(held)
+
+    at_held_home(body)
+
+
+@pytest.mark.parametrize(
+    ("manner", "apply_s", "most"),
+    [({"is_storm_watched": True}, 45.0, 1), ({"is_serving_grid": True}, 900.0, 3), ({"is_grid_down": True}, 0.0, 1)],
+    ids=str,
+)
+def test_what_is_given_back_meanwhile_is_not_taken_again_before_that_is_over(
+    manner: dict[str, bool], apply_s: float, most: int
+) -> None:
+    async def body(held: HeldHome) -> None:
+        held.behave(apply_s=apply_s)
+        await held.charge()
+        await held.until(lambda: held.reserve != RESERVE, 3600)
+        await held.sleep(900)
+        before = len(held.writes)
+        held.behave(**manner)
+        await held.sleep(3600)
+        assert held.reserve == RESERVE
+        told = [body["backup_reserve_percent"] for _, body in held.writes[before:]]
+        assert set(told) == {RESERVE}
+        assert len(told) <= most
 
     at_held_home(body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.powerwall_home import SITE
 from tests.scenarios.held_home import RESERVE, HeldHome, at_held_home
 from tests.scenarios.home import live, living
 
@@ -12,6 +13,7 @@ from sunbox.core.commands import RequestKind
 from sunbox.core.model import Mode
 from sunbox.core.reasons import ReasonCode
 from sunbox.core.wallbox import SpendSnapshot
+from sunbox.drivers.tesla.by_hand import SentByHand
 from sunbox.simulator.scenario import CarScenario, Scenario
 
 MORNING, NIGHT = datetime(2024, 6, 17, 8, tzinfo=UTC), datetime(2024, 6, 17, 23, tzinfo=UTC)
@@ -123,6 +125,45 @@ def test_all_that_is_asked_of_the_site_is_on_the_meters_own_bill_also_over_a_sto
         car = held.home.gateway.snapshot().vehicles[0].spend
         assert car is not None
         assert car.money_this_month < 0.1  # is no car's
+
+    at_held_home(body, powerwall=PRICED)
+
+
+def test_what_is_sent_by_hand_is_on_the_meters_bill_once_whenever_the_gateway_is_killed() -> None:
+    async def body(held: HeldHome) -> None:
+        listed = SentByHand(held.home.folder / "tokens.json")
+        asked = spend_of(held).requests_this_month
+
+        def send(number: int) -> None:
+            for _ in range(number):
+                listed.add(SITE, RequestKind.COMMAND, 1, held.home.clock.now())
+
+        async def counted() -> int:
+            await held.sleep(70)
+            spend = spend_of(held)
+            assert spend.money_this_month == pytest.approx(
+                sum(PRICED["prices"][kind] * count for kind, count in spend.requests_this_month.items())
+            )
+            return spend.requests_this_month.get("command", 0) - asked.get("command", 0)
+
+        send(2)
+        assert await counted() == 2
+        await held.home.kill_gateway()
+        send(3)  # while it is down
+        await held.home.start_gateway()
+        assert await counted() == 5
+        for seconds in (0, 1, 59, 61):
+            await held.home.kill_gateway()
+            await held.home.start_gateway()
+            await held.sleep(seconds)
+        assert await counted() == 5
+        send(1)
+        await held.home.stop_gateway()
+        listed.path.unlink()  # somebody tidies up: one is lost, and none comes twice
+        await held.home.start_gateway()
+        await held.sleep(1)
+        send(1)
+        assert await counted() == 6
 
     at_held_home(body, powerwall=PRICED)
 

@@ -77,6 +77,7 @@ class Asked:
                         f"{self.path} has no Powerwall{f' {self.meter!r}' if self.meter else ''} among its meters; "
                         f"there are: {known}"
                     )
+                driver.is_by_hand()
                 return await act(driver)
             finally:
                 for opened in drivers.values():

@@ -162,7 +162,7 @@ class Ports(NamedTuple):
 async def _demo(scenario: Scenario, speed: float, port: int, ports: Ports, folder: Path, stop: asyncio.Event) -> None:
     home = _home(scenario, ports)
     # Each demo is a world of its own: what an earlier one remembered of its car and tokens would be wrong here.
-    for name in ("tokens.json", "sunbox.db", "sunbox.db-wal", "sunbox.db-shm"):
+    for name in ("tokens.json", "tokens.json.by-hand", "sunbox.db", "sunbox.db-wal", "sunbox.db-shm"):
         (folder / name).unlink(missing_ok=True)
     async with serving(ports.listeners(home), speed=speed):
         document = config_document(

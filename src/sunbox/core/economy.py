@@ -58,6 +58,22 @@ def spend_with(spend: Spend, kind: RequestKind, count: int, price: Mapping[Reque
     )
 
 
+def spend_with_late(
+    spend: Spend, kind: RequestKind, count: int, price: Mapping[RequestKind, float], sent_on: date
+) -> Spend:
+    """Return the spend with `count` more requests of a kind, of which it is heard late: they are of the day `sent_on`.
+
+    What was sent on an earlier day is of that month alone, and in an earlier month of none that is still reckoned.
+    """
+    if sent_on >= spend.day:
+        return spend_with(spend, kind, count, price)
+    if (sent_on.year, sent_on.month) != (spend.day.year, spend.day.month):
+        return spend
+    since = spend.since if spend.since is None else min(spend.since, sent_on)
+    more = spend_with(spend, kind, count, price)
+    return replace(more, today=spend.today, money_today=spend.money_today, since=since)
+
+
 def allowance(spend: Spend, budget: Budget) -> float | None:
     """Return what this month may cost, in money; None = unlimited. A month that was begun in has its days' share only."""
     if budget.per_month is None or spend.since is None:
@@ -85,14 +101,26 @@ def soft_line(spend: Spend, budget: Budget) -> float | None:
     return None if line is None else SOFT_SHARE * line
 
 
-def projected(spend: Spend, budget: Budget) -> float:
-    """Return what the month will have cost, in money, if it goes on as it has so far and no further than the budget allows."""
-    first = spend.since or spend.day.replace(day=1)
-    days = (spend.day - first).days + 1
-    left = days_left(spend.day) - 1
-    total = spend.money_this_month * (1.0 + left / days)
+def projected(spend: Spend, budget: Budget, at: datetime, timezone: tzinfo) -> float:
+    """Return what the month will have cost, in money, if it goes on as it has so far and no further than the budget allows.
+
+    Of today, what it has cost counts, and for the rest of it the mean of the days before: so a day that has just begun is not
+    taken for one that costs nothing, and the figure does not jump at midnight.
+    """
+    days_before = (spend.day - (spend.since or spend.day.replace(day=1))).days
+    before = spend.money_this_month - spend.money_today
+    today = spend.money_today
+    if days_before:
+        today += (1.0 - share_of_day(spend, at, timezone)) * before / days_before
+    total = (before + today) * (1.0 + (days_left(spend.day) - 1) / (days_before + 1))
     most = allowance(spend, budget)
     return total if most is None else max(spend.money_this_month, min(total, most))
+
+
+def share_of_day(spend: Spend, at: datetime, timezone: tzinfo) -> float:
+    """Return how much of the spend's day is over, 0 … 1; days have 23 to 25 hours."""
+    begins_at = datetime.combine(spend.day, datetime.min.time(), timezone).astimezone(UTC)
+    return min(1.0, max(0.0, (at - begins_at) / (spend.day_ends_at - begins_at)))
 
 
 def is_affordable(

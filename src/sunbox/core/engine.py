@@ -196,7 +196,7 @@ def _on_meter(draft: Draft, event: MeterRead) -> None:
 
 
 def _on_billed(draft: Draft, event: Billed) -> None:
-    meters.charge(draft, event.meter_id, event.kind, event.count)
+    meters.take_bill(draft, event)
 
 
 def _on_read_failed(draft: Draft, event: ReadFailed) -> None:

@@ -45,6 +45,8 @@ class Billed:
     meter_id: str
     kind: RequestKind
     count: int
+    entry: int | None = None  #: its number in the list of what somebody sent by hand; each counts once
+    sent_at: datetime | None = None  #: of such an entry: it may have waited for the gateway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

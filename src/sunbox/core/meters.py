@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sunbox.core.commands import KIND_OF, ReadKind, RequestKind
 from sunbox.core.connection import home_of, whereabouts
-from sunbox.core.economy import allowance, daily_line, days_left, spend_on, spend_with
+from sunbox.core.economy import allowance, daily_line, days_left, spend_on, spend_with, spend_with_late
 from sunbox.core.effects import Read
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.core.stance import is_wished
@@ -30,7 +30,7 @@ from sunbox.core.vehicle import ASLEEP, can_pay, wake_again_at
 
 if TYPE_CHECKING:
     from sunbox.core.draft import Draft
-    from sunbox.core.events import ReadFailed
+    from sunbox.core.events import Billed, ReadFailed
     from sunbox.core.model import Spend
     from sunbox.core.settings import LoadpointSettings, MeterSettings
 
@@ -130,6 +130,23 @@ def charge(draft: Draft, meter_id: str, kind: RequestKind, billed: int) -> None:
     state = draft.meters.get(meter_id) or MeterState()
     spend = spend_with(spend_of(draft, meter), kind, billed, meter.price)
     draft.meters[meter_id] = replace(state, memory=replace(state.memory, spend=spend))
+
+
+def take_bill(draft: Draft, event: Billed) -> None:
+    """Count what nobody awaits; an entry of the list of what was sent by hand once, and on the day when it was sent."""
+    if event.entry is None:
+        charge(draft, event.meter_id, event.kind, event.count)
+        return
+    meter = next(each for each in draft.settings.meters if each.id == event.meter_id)
+    state = draft.meters.get(meter.id) or MeterState()
+    if event.entry <= state.memory.last_entry:
+        return
+    sent_at = min(event.sent_at or draft.at, draft.at)  # who wrote it may have had another clock
+    zone = draft.settings.site.timezone
+    spend = spend_on(state.memory.spend, sent_at, zone, meter.budget)
+    spend = spend_with_late(spend, event.kind, event.count, meter.price, sent_at.astimezone(zone).date())
+    memory = replace(state.memory, spend=spend, last_entry=event.entry)
+    draft.meters[meter.id] = replace(state, memory=memory)
 
 
 def note_failed(draft: Draft, event: ReadFailed) -> None:

@@ -338,6 +338,7 @@ class MeterMemory:
     """What must survive of a meter."""
 
     spend: Spend | None = None  #: None = nothing was counted yet
+    last_entry: int = 0  #: of what somebody sent by hand, all up to this entry is in the spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def _meter(state: State, settings: MeterSettings, now: datetime) -> MeterSnapsho
     spend = None
     if settings.price:
         counted = spend_on(meter.memory.spend, now, state.settings.site.timezone)
-        spend = _spend_of(counted, settings.budget, is_meter=True)
+        spend = _spend_of(state, counted, settings.budget, now, is_meter=True)
     return MeterSnapshot(
         id=settings.id,
         age_s=None if meter.reading is None else (now - meter.reading.measured_at).total_seconds(),
@@ -104,14 +104,15 @@ def _vehicle(state: State, settings: VehicleSettings, now: datetime) -> VehicleS
 def _spend(state: State, settings: VehicleSettings, vehicle: VehicleState, now: datetime) -> SpendSnapshot | None:
     if not settings.capabilities.price:
         return None
-    return _spend_of(spend_on(vehicle.memory.spend, now, state.settings.site.timezone), settings.budget)
+    counted = spend_on(vehicle.memory.spend, now, state.settings.site.timezone)
+    return _spend_of(state, counted, settings.budget, now)
 
 
-def _spend_of(spend: Spend, budget: Budget, *, is_meter: bool = False) -> SpendSnapshot:
+def _spend_of(state: State, spend: Spend, budget: Budget, now: datetime, *, is_meter: bool = False) -> SpendSnapshot:
     return SpendSnapshot(
         money_today=_money(spend.money_today),
         money_this_month=_money(spend.money_this_month),
-        money_projected=_money(projected(spend, budget)),
+        money_projected=_money(projected(spend, budget, now, state.settings.site.timezone)),
         per_month=budget.per_month,
         soft_line=_money(soft_line(spend, budget)) if not is_meter else None,
         daily_line=_money(daily_line(spend, budget)),

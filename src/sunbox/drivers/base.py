@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from sunbox.core.effects import Read, Send
-from sunbox.core.events import ChargerRead, CommandEnded, Event, MeterRead, ReadFailed, VehicleRead
+from sunbox.core.events import Billed, ChargerRead, CommandEnded, Event, MeterRead, ReadFailed, VehicleRead
 
 Emit = Callable[[Event], None]
 
@@ -22,6 +22,15 @@ class BatteryHolder(Protocol):
     @property
     def problem(self) -> str | None:
         """Return what is wrong with that, in words; None while nothing is."""
+        ...
+
+
+@runtime_checkable
+class SentByHand(Protocol):
+    """A meter whose service is also asked and told things beside the gateway, and that knows of it."""
+
+    def sent_by_hand(self, after: int) -> Sequence[Billed]:
+        """Return what is listed behind the entry `after`. It reads a file, and raises SunboxError where it cannot."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -399,7 +400,9 @@ class FleetAPI:
 
 def _number(told: Mapping[str, Any], key: str) -> float | None:
     value = told.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _text(told: Mapping[str, Any], key: str) -> str | None:

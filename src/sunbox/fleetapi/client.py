@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sunbox.clock import Clock, SystemClock
 from sunbox.core.commands import Cause
-from sunbox.dialects.powerwall.table import Request
+from sunbox.dialects.powerwall.table import BILLED_BELOW, Request, billed_at
 from sunbox.dialects.tesla.login import advice
 from sunbox.dialects.tesla.outcomes import WRONG_REGION, base_url_from_wire
 from sunbox.dialects.tesla.table import TOKEN
@@ -29,6 +29,7 @@ from sunbox.dialects.tesla.wire import (
     token_error_from_wire,
     tokens_from_wire,
 )
+from sunbox.drivers.tesla.by_hand import ByHandError, SentByHand
 from sunbox.drivers.tesla.settings import BaseUrl, may_follow
 from sunbox.fleetapi.config import ACCESS_TOKEN, AUDIENCE, CLIENT_ID, LOGGER, REFRESH_TOKEN, ConfigFile, FleetConfig
 from sunbox.fleetapi.errors import (
@@ -38,9 +39,15 @@ from sunbox.fleetapi.errors import (
     FleetLoginError,
     FleetUnreachableError,
 )
-from sunbox.net.http import BlockingClientFactory, describe, was_sent
+from sunbox.net.http import AnswerRefusedError, BlockingClientFactory, describe, was_sent
 
 UNREGISTERED = 412
+DONE_PERHAPS = "; it may have been done all the same: read it back"
+ADVICE: Mapping[int, str] = {
+    404: "`fleetapi sites` lists the account's sites",
+    408: "the site was not reached; try again in some minutes",
+}
+"""What an HTTP code asks for here."""
 LOG_IN_AGAIN = "log in again with `fleetapi setup`"
 
 
@@ -58,6 +65,7 @@ class FleetClient:
         self._clock = clock or SystemClock()
         self._open: dict[str, httpx2.Client] = {}
         self._opening = threading.Lock()
+        self._by_hand = SentByHand(file.path)
         self.config: FleetConfig = file.read()
 
     def send(self, request: Request) -> dict[str, Any]:
@@ -69,7 +77,7 @@ class FleetClient:
         Raises:
             FleetApiError: there is none; its kinds say why.
         """
-        token, is_fresh = self.config.text(ACCESS_TOKEN), False
+        token, is_fresh = self.config.access_token, False
         if not token:
             token, is_fresh = self._renewed("")
         response = self._exchange(request, token)
@@ -77,14 +85,15 @@ class FleetClient:
             token, is_fresh = self._renewed(token)
             response = self._exchange(request, token)
         if response.status_code == WRONG_REGION and self._moved(response):
-            response = self._exchange(request, self.config.text(ACCESS_TOKEN))
+            response = self._exchange(request, self.config.access_token)
         if not response.is_success:
-            raise _failure(response)
+            raise _failure(response, is_write=request.body is not None)
         try:
             return dict(document_from_wire(response.content))
         except ValueError as error:
+            after = DONE_PERHAPS if request.body is not None else ""
             raise FleetApiError(
-                f"Tesla's answer is {error}; check {AUDIENCE} in {self._file.path}", status=response.status_code
+                f"Tesla's answer is {error}; check {AUDIENCE} in {self._file.path}{after}", status=response.status_code
             ) from None
 
     def close(self) -> None:
@@ -122,18 +131,35 @@ class FleetClient:
     def _exchange(self, request: Request, token: str) -> httpx2.Response:
         row, base_url = request.row, self.config.audience
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        client = self._at(base_url)
+        is_billed = True  # of what is broken off on its way, too
         try:
-            response = self._at(base_url).request(
+            response = client.request(
                 row.method,
                 request.path,
                 params=dict(request.query) or None,
                 json=None if request.body is None else dict(request.body),
                 headers=headers,
             )
+            is_billed = response.status_code < BILLED_BELOW
         except httpx2.TransportError as error:
+            is_billed = error.status < BILLED_BELOW if isinstance(error, AnswerRefusedError) else was_sent(error)
             raise _unanswered(base_url, error, is_write=request.body is not None) from None
+        finally:
+            if is_billed:
+                self._note(request)
         LOGGER.debug("%s %s: HTTP %d", row.method, request.path, response.status_code)
         return response
+
+    def _note(self, request: Request) -> None:
+        """List what Tesla may charge for, where a gateway reckons with this login."""
+        about = billed_at(request.row.method, request.path)
+        if about is None:
+            return
+        try:
+            self._by_hand.add(*about, 1, self._clock.now())
+        except ByHandError as error:
+            LOGGER.warning("this request is not counted: %s", error)
 
     def _moved(self, response: httpx2.Response) -> bool:
         """Go where an answer 421 sends us, if tokens may be sent there, and keep it in the file."""
@@ -155,12 +181,12 @@ class FleetClient:
         """
         with self._file.locked():
             stored = self._file.read()
-            is_fresh = stored.text(ACCESS_TOKEN) in {"", refused}
+            is_fresh = stored.access_token in {"", refused}
             if is_fresh:
                 LOGGER.info("Token expired, refreshing token...")
                 stored = self._file.write(_with_tokens(stored, self._trade(stored), self._clock))
             self.config = stored
-        return stored.text(ACCESS_TOKEN), is_fresh
+        return stored.access_token, is_fresh
 
     def _trade(self, stored: FleetConfig) -> Tokens:
         client_id, refresh_token = stored.text(CLIENT_ID), stored.text(REFRESH_TOKEN)
@@ -202,26 +228,29 @@ def _is_token_refused(response: httpx2.Response) -> bool:
     return read_failure_from_wire(401, response.headers, response.content).cause is Cause.LOGIN_REQUIRED
 
 
-def _failure(response: httpx2.Response) -> FleetApiError:
+def _failure(response: httpx2.Response, *, is_write: bool) -> FleetApiError:
     """Return what an HTTP code other than 2xx says."""
     status = response.status_code
     failure = read_failure_from_wire(status, response.headers, response.content)
-    what = advice(failure.detail, status).replace("log in again with --region na, eu or cn", LOG_IN_AGAIN)
+    what = advice(failure.detail, status).replace(
+        "log in again with --region na, eu or cn", LOG_IN_AGAIN
+    ) or ADVICE.get(status, "")
     if status == UNREGISTERED:
         what = "run `fleetapi setup` again and answer y: it registers the application in this region"
     text = f"Code {status}: {failure.detail}" + (f"; {what}" if what else "")
     if failure.cause is Cause.RATE_LIMITED:
         after_s = failure.retry_after_s
-        wait = "" if after_s is None else f" (again in {after_s:g} s)"
+        wait = "" if after_s is None else f" (again in {after_s:.0f} s)"
         return FleetBusyError(f"{text}{wait}", status=status, retry_after_s=after_s)
     if failure.cause is Cause.LOGIN_REQUIRED:
         return FleetLoginError(f"Code {status}: {failure.detail}: {LOG_IN_AGAIN}", status=status)
-    return FleetApiError(text, status=status)
+    is_done_perhaps = is_write and (status >= BILLED_BELOW or failure.cause is Cause.NO_ANSWER)
+    return FleetApiError(f"{text}{DONE_PERHAPS}" if is_done_perhaps else text, status=status)
 
 
 def _unanswered(base_url: str, error: httpx2.TransportError, *, is_write: bool) -> FleetUnreachableError:
     is_sent = was_sent(error)
-    after = "; it may have been done all the same: read it back" if is_write and is_sent else ""
+    after = DONE_PERHAPS if is_write and is_sent else ""
     return FleetUnreachableError(f"{base_url}: {describe(error)}{after}", was_sent=is_sent)
 
 

@@ -122,7 +122,7 @@ def main(words: Sequence[str], *, prog: str = "fleetapi", clients: Any = None) -
         print(_help(prog), end="")
         return DONE
     try:
-        asked = _parser(prog).parse_args(words)
+        asked = _parser(prog).parse_intermixed_args(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
     if asked.command == "create-key":
@@ -218,9 +218,11 @@ def _sites(fleet: Any, asked: argparse.Namespace) -> None:
     if asked.json:
         _print_json(sites)
         return
-    for site in sites:
-        if site.get("energy_site_id") is not None:
-            print(f"  {site['energy_site_id']} - {site.get('site_name')}")
+    found = [site for site in sites if site.get("energy_site_id") is not None]
+    for site in found:
+        print(f"  {site['energy_site_id']} - {site.get('site_name')}")
+    if not found:
+        _complain("the account has vehicles and no energy site: log in with the owner's account")
 
 
 def _shown(read: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any, argparse.Namespace], None]:
@@ -273,14 +275,16 @@ class _NoLevelError(FleetApiError):
     """How much is in the battery is not known, so that nothing was set."""
 
 
-def _current_level(fleet: Any) -> float:
+def _current_level(fleet: Any) -> int:
     try:
         level = fleet.battery_level(force=True)
     except FleetApiError as error:
         raise _NoLevelError(str(error)) from None
     if level is None:
         raise _NoLevelError("the site does not tell how much is in the battery, so nothing was set")
-    return float(level)
+    if not -1.0 < level < 101.0:
+        raise _NoLevelError(f"the site tells {level:g} % in the battery, which cannot be, so nothing was set")
+    return int(level)
 
 
 def _read_back(what: str, wanted: Any, read: Callable[[], Any], unit: str = "") -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sunbox.dialects.tesla.table import BASE_URLS, LOGIN_URLS
+from sunbox.dialects.tesla.wire import is_sendable
 from sunbox.drivers.tesla.secret_file import (
     LOCK_LOOK_S,
     LOCK_WAIT_S,
@@ -73,6 +74,12 @@ class FleetConfig:
         """Return a text, "" where there is none."""
         value = self.document.get(key) or self.document.get(ALIASES.get(key, ""))
         return value.strip() if isinstance(value, str) else ""
+
+    @property
+    def access_token(self) -> str:
+        """Return the access token, "" where there is none that can be sent."""
+        token = self.text(ACCESS_TOKEN)
+        return token if is_sendable(token) else ""
 
     @property
     def audience(self) -> str:

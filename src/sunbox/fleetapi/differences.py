@@ -24,6 +24,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         "exit code 2, nothing set",
     ),
     Difference(
+        "options",
+        "an option between a command and its value (`setmode --json self`)",
+        "exit code 2, nothing set",
+        "as if it stood elsewhere",
+    ),
+    Difference(
         "vehicles",
         "`sites` of an account with a car",
         "the car as `None - None`",

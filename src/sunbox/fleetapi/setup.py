@@ -46,7 +46,7 @@ from sunbox.fleetapi.config import (
     FleetConfig,
     find_config,
 )
-from sunbox.fleetapi.errors import FleetApiError
+from sunbox.fleetapi.errors import FleetApiError, FleetConfigError
 from sunbox.net.http import BlockingClientFactory, Timeouts, blocking_client, describe
 
 TRIES = 3
@@ -71,6 +71,10 @@ def set_up(path: Path | None, *, clients: BlockingClientFactory | None = None) -
     setup = Setup(ConfigFile(path), clients or (lambda url: blocking_client(url, timeouts=Timeouts(total_s=30.0))))
     try:
         return setup.run()
+    except FleetConfigError as error:
+        print(f"\n{error}", file=sys.stderr)
+        print("Setup failed, exiting...")
+        return 1
     except FleetApiError as error:
         print(f"\n{error}", file=sys.stderr)
     except EOFError:
@@ -128,7 +132,8 @@ Step 3 - Go on here: the application is registered with Tesla, you log in, and c
     def _begin(self) -> bool:
         """Read what there is, and return whether to go on."""
         if not self._file.path.exists():
-            print(f"No configuration found - Creating: {self._file.path}")
+            with self._file.locked():  # where it cannot be made that is better said now
+                print(f"No configuration found - Creating: {self._file.path}")
             return True
         found = self._file.read()
         self._config = FleetConfig({**EMPTY, **found.document})

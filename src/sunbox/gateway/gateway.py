@@ -37,8 +37,8 @@ from sunbox.core.wallbox import (
     Request,
     SiteSnapshot,
 )
-from sunbox.drivers.base import BatteryHolder, Driver, ReportedMeter
-from sunbox.errors import JournalError
+from sunbox.drivers.base import BatteryHolder, Driver, ReportedMeter, SentByHand
+from sunbox.errors import JournalError, SunboxError
 from sunbox.gateway.journal import Journal
 
 P = ParamSpec("P")
@@ -51,6 +51,9 @@ REPORTS_KEPT = 31
 
 ReportDay = Callable[[Path, date], DayReport]
 """Reckons a day from a folder of journals. It is handed over: what it compares the day with is no business of the gateway."""
+
+BY_HAND_S = 60.0
+"""How often it is looked for what was sent beside the gateway."""
 
 STOP_GRACE_S = 20.0
 """How long a request under way may take to end when the gateway stops."""
@@ -99,6 +102,7 @@ class Gateway:
         self._settings = settings
         self._drivers = dict(drivers)
         self._holders = tuple(driver for driver in self._drivers.values() if isinstance(driver, BatteryHolder))
+        self._by_hand = {id_: driver for id_, driver in self._drivers.items() if isinstance(driver, SentByHand)}
         self._clock = clock
         self._store = store
         self._journal = journal
@@ -139,6 +143,8 @@ class Gateway:
             self._batches.put_nowait((HoldBattery(is_held=self.state.memory.is_battery_held),))
         actor = asyncio.create_task(self._act(), name="effects")
         polls = [asyncio.create_task(driver.run(self.feed), name=id_) for id_, driver in self._drivers.items()]
+        if self._by_hand:
+            polls.append(asyncio.create_task(self._take_by_hand(), name="sent by hand"))
         try:
             await asyncio.gather(actor, *polls)
             await asyncio.Event().wait()  # nothing polls: events come from requests and reads alone
@@ -302,6 +308,24 @@ class Gateway:
                     self._requests.add(task)
                     task.add_done_callback(self._requests.discard)
             self._batches.task_done()
+
+    async def _take_by_hand(self) -> None:
+        """Count what was sent beside the gateway, while it was down and since. What is counted is kept with the last entry."""
+        said: dict[str, str] = {}
+        while True:
+            for meter_id, driver in self._by_hand.items():
+                meter = self.state.meters.get(meter_id)
+                after = 0 if meter is None else meter.memory.last_entry
+                try:
+                    sent = await self._beside(driver.sent_by_hand, after)
+                except SunboxError as error:
+                    if said.get(meter_id) != str(error):
+                        log.warning("what was sent by hand cannot be counted", error=str(error))
+                    said[meter_id] = str(error)
+                    continue
+                for billed in sent:
+                    self.feed(billed)
+            await asyncio.sleep(BY_HAND_S)
 
     async def _hold(self, effect: HoldBattery) -> None:
         """Tell every battery that can be held back."""

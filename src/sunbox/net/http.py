@@ -86,6 +86,8 @@ def describe(error: httpx2.TransportError) -> str:
         (httpx2.RemoteProtocolError, "the connection was closed before an answer came"),
         (httpx2.NetworkError, "the connection broke"),
     )
+    if isinstance(error, httpx2.LocalProtocolError):
+        return "the request cannot be sent as it is"  # its own words would show the headers, with a token perhaps
     what = next((text for kind, text in kinds if isinstance(error, kind)), type(error).__name__)
     why = str(error)
     return f"{what} ({why})" if why else what

@@ -29,7 +29,7 @@ class _JudgedObject(ssl.SSLObject):
         assert isinstance(context, PinnedContext)  # noqa: S101 - this class is used by that one alone
         shown = self.getpeercert(binary_form=True) or b""
         if (why := context.judge(fingerprint(shown))) is not None:
-            raise ssl.SSLCertVerificationError(why)
+            raise ssl.SSLCertVerificationError(1, why)  # with a number: else its text is a tuple
 
 
 class PinnedContext(ssl.SSLContext):

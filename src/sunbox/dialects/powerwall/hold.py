@@ -106,7 +106,7 @@ def next_step(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None,
         if not isinstance(begun, Book):
             return begun
         book = begun
-    return _go_on(_without_lost(book, now), manner, is_wanted=is_wanted, seen=seen, now=now)
+    return _go_on(_without_lost(book, seen), manner, is_wanted=is_wanted, seen=seen, now=now)
 
 
 def why_not(seen: Seen, manner: Manner) -> str | None:
@@ -168,6 +168,8 @@ def _entry(part: Part, original: Setting, ours: Setting) -> Entry:
 
 def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, now: datetime) -> Step:
     is_left = any(entry.is_left for entry in book.entries)
+    if is_wanted and not is_left and seen is not None and not seen.has_flows:
+        return Look(book, flows=True)  # whether it may be held is told by what flows
     why = None if seen is None or not is_wanted else why_not(seen, manner)
     is_held = is_wanted and not is_left and why is None
     if why is not None:
@@ -179,7 +181,8 @@ def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, no
             book = with_entry(book, entry)
         if entry.is_settled(goal) if is_held else entry.is_over():
             continue
-        return _towards(book, manner, entry, goal, is_held=is_held, seen=seen, now=now)
+        flows = is_wanted and not is_left
+        return _towards(book, manner, entry, goal, is_held=is_held, flows=flows, seen=seen, now=now)
     if not is_held:
         over = replace(book, entries=(), is_left=is_left and is_wanted, problem=None, note=book.note if why else None)
         return Rest(over, now + timedelta(seconds=WATCH_S) if is_wanted else None)
@@ -187,7 +190,15 @@ def _go_on(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None, no
 
 
 def _towards(
-    book: Book, manner: Manner, entry: Entry, goal: Setting, *, is_held: bool, seen: Seen | None, now: datetime
+    book: Book,
+    manner: Manner,
+    entry: Entry,
+    goal: Setting,
+    *,
+    is_held: bool,
+    flows: bool,
+    seen: Seen | None,
+    now: datetime,
 ) -> Step:
     """Go on with one setting that is not as it should be."""
     is_open = entry.will_be != goal or entry.stands != goal
@@ -201,12 +212,12 @@ def _towards(
             book = replace(book, problem=_not_applied(entry, goal))
         is_due = is_open and not is_held and age_s >= ROUND_S
     if not is_due:
-        return _look_later(book, entry, seen, now, flows=is_held)
+        return _look_later(book, entry, seen, now, flows=flows)
     if seen is None or not _is_fresh(seen, now):
-        return Look(book, flows=is_held)
+        return Look(book, flows=flows)
     if is_held and not _may_write(book, manner, len(book.entries)):
         book = replace(book, problem=_spent(manner))
-        return _look_later(book, entry, seen, now, flows=True)
+        return _look_later(book, entry, seen, now, flows=flows)
     return _writing(book, entry, goal, now)
 
 
@@ -264,11 +275,13 @@ def _lower(entry: Entry, manner: Manner, seen: Seen) -> int | None:
     return fitting if fitting < int(entry.ours) else None
 
 
-def _without_lost(book: Book, now: datetime) -> Book:
-    """Return the same without writes that will not be done any more."""
+def _without_lost(book: Book, seen: Seen | None) -> Book:
+    """Return the same without writes that will not be done any more: one that was not looked for since may have been done."""
+    if seen is None:
+        return book
     entries = tuple(
-        replace(entry, sent=tuple(each for each in entry.sent if (now - each.at).total_seconds() < LATE_S))
-        if entry.sent and (now - entry.sent[0].at).total_seconds() >= LATE_S
+        replace(entry, sent=tuple(each for each in entry.sent if (seen.at - each.at).total_seconds() < LATE_S))
+        if entry.sent and (seen.at - entry.sent[0].at).total_seconds() >= LATE_S
         else entry
         for entry in book.entries
     )

@@ -23,7 +23,8 @@ READ_SCOPE, WRITE_SCOPE = "energy_device_data", "energy_cmds"
 SCOPES = f"openid offline_access {READ_SCOPE} {WRITE_SCOPE}"
 """What a login for a Powerwall asks for."""
 
-_SITE_PATH = "/api/1/energy_sites/{site}"
+_SITES = "/api/1/energy_sites/"
+_SITE_PATH = f"{_SITES}{{site}}"
 _INT, _BOOL, _TEXT = FieldType.INT, FieldType.BOOL, FieldType.TEXT
 
 Parser = Callable[[Mapping[str, Any]], Any]
@@ -130,7 +131,7 @@ RATE_TARIFFS = _read(
     "rate_tariffs",
     "tariffs that may be chosen",
     wire.tariffs_from_wire,
-    path="/api/1/energy_sites/rate_tariffs",
+    path=f"{_SITES}rate_tariffs",
     documented=False,
 )
 
@@ -233,6 +234,21 @@ PARTNER_KEY = Endpoint(
 )
 PUBLIC_KEY_PATH = "/.well-known/appspecific/com.tesla.3p.public-key.pem"
 """Where the public key must be on the application's own domain."""
+
+BILLED_BELOW = 500
+"""Answers with an HTTP code below may be billed, whatever they say."""
+
+LONGEST_SITE = 18
+"""Digits of a site's number."""
+
+
+def billed_at(method: str, path: str) -> tuple[int, RequestKind] | None:
+    """Return the site that a request is about and the class that it may be billed in; None = it is about none, and free."""
+    site, _, call = path.removeprefix(_SITES).partition("/")
+    is_number = site.isascii() and site.isdigit() and len(site) <= LONGEST_SITE
+    if not path.startswith(_SITES) or not is_number or not call:
+        return None
+    return int(site), RequestKind.DATA if method == "GET" else RequestKind.COMMAND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -442,15 +442,22 @@ def tokens_to_wire(tokens: Tokens) -> dict[str, Any]:
     }
 
 
+def is_sendable(token: str) -> bool:
+    """Return whether a header can carry a token."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
 def tokens_from_wire(document: Mapping[str, Any]) -> Tokens:
     """Return the tokens of the token endpoint's answer; without `expires_in` they are taken to last 8 h.
 
     Raises:
-        ValueError: it has no access token.
+        ValueError: it has no access token, or one that cannot be sent.
     """
     access, refresh = document.get("access_token"), document.get("refresh_token")
     if not isinstance(access, str) or not access:
         raise ValueError("the answer of the token endpoint has no access_token")
+    if not is_sendable(access):
+        raise ValueError("the answer of the token endpoint has an access_token that cannot be sent")
     expires_in_s = _number(document.get("expires_in"), 1, 366 * 86400)
     return Tokens(
         access_token=access,

@@ -14,15 +14,13 @@ from sunbox.clock import Clock
 from sunbox.core.commands import Cause, RequestKind
 from sunbox.dialects.powerwall import table
 from sunbox.dialects.powerwall.facts import LiveStatus, Product, SiteInfo
-from sunbox.dialects.powerwall.table import EnergyEndpoint, request_to_wire
+from sunbox.dialects.powerwall.table import BILLED_BELOW, EnergyEndpoint, request_to_wire
 from sunbox.dialects.tesla.outcomes import Failed, read_failure_from_wire
 from sunbox.dialects.tesla.wire import document_from_wire
 from sunbox.drivers.tesla.client import Answered, TeslaClient, Unanswered
 
 KEPT_S = 5.0
 """An answer is good for so long: who asks again meanwhile costs nothing (pypowerwall's habit)."""
-
-BILLED_BELOW = 500
 
 NOT_NOW = frozenset({Cause.RATE_LIMITED, Cause.LIMIT_EXCEEDED, Cause.LOGIN_REQUIRED, Cause.BUSY})
 """Refusals that are the service's and not the site's: as if it had never been sent."""

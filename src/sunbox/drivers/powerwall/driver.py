@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from sunbox.clock import Clock
 from sunbox.core.commands import Cause, ReadKind, RequestKind
 from sunbox.core.effects import Read, Send
@@ -21,7 +23,10 @@ from sunbox.drivers.outage import Outage
 from sunbox.drivers.powerwall.cloud import CloudSite
 from sunbox.drivers.powerwall.holder import Holder, reading_of
 from sunbox.drivers.powerwall.home import HomeGateway
+from sunbox.drivers.tesla.by_hand import ByHandError, SentByHand
 from sunbox.errors import SunboxError
+
+log = structlog.get_logger(__name__)
 
 WHAT_TO_DO: dict[Cause, str] = {
     Cause.FORBIDDEN: "at home: check `password`; through the cloud: log in again with the scopes energy_device_data and energy_cmds",
@@ -42,6 +47,7 @@ class PowerwallDriver:
         holder: holds its battery, None = it cannot.
         clock: the time of day.
         tells_at_start: it is read once when the gateway starts, so that the core knows of the battery by night, too.
+        by_hand: the list of what is sent to its account by hand; None = nobody reckons.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class PowerwallDriver:
         holder: Holder | None,
         clock: Clock,
         tells_at_start: bool = False,
+        by_hand: SentByHand | None = None,
     ) -> None:
         self.site = site
         self.holder = holder
@@ -60,6 +67,7 @@ class PowerwallDriver:
         self._home = home
         self._clock = clock
         self._tells_at_start = tells_at_start
+        self._by_hand = by_hand
         self._outage = Outage(meter.id)
 
     @property
@@ -85,6 +93,7 @@ class PowerwallDriver:
 
         if self.site is not None:
             self.site.tell_billed = count
+            self._make_list()
         async with asyncio.TaskGroup() as group:
             if self._home is not None:
                 group.create_task(self._poll(emit), name=self._meter.id)
@@ -92,6 +101,44 @@ class PowerwallDriver:
                 group.create_task(self._tell(emit), name=self._meter.id)
             if self.holder is not None:
                 group.create_task(self.holder.run(show), name=f"{self._meter.id}: hold")
+
+    def sent_by_hand(self, after: int) -> list[Billed]:
+        """Return what was sent to the site by hand, of all that is listed behind the entry `after`.
+
+        Raises:
+            ByHandError: the list cannot be read.
+        """
+        if self._by_hand is None or self.site is None:
+            return []
+        entries = self._by_hand.after(self.site.site, after)
+        now, meter_id = self._clock.now(), self._meter.id
+        return [
+            Billed(at=now, meter_id=meter_id, kind=each.kind, count=each.count, entry=each.number, sent_at=each.sent_at)
+            for each in entries
+        ]
+
+    def is_by_hand(self) -> None:
+        """Have all that is asked and told from now on be listed: somebody does it without the gateway."""
+
+        def note(kind: RequestKind, number: int) -> None:
+            assert self.site is not None  # noqa: S101 - it tells
+            assert self._by_hand is not None  # noqa: S101 - looked at below
+            try:
+                self._by_hand.add(self.site.site, kind, number, self._clock.now())
+            except ByHandError as error:
+                log.warning("what is sent by hand is not counted", error=str(error))
+
+        if self._by_hand is not None and self.site is not None:
+            self._make_list()
+            self.site.tell_billed = note
+
+    def _make_list(self) -> None:
+        if self._by_hand is None:
+            return
+        try:
+            self._by_hand.make(self._clock.now())
+        except ByHandError as error:
+            log.warning("what is sent by hand will not be counted", error=str(error))
 
     async def hold(self, *, is_held: bool) -> None:
         """Keep the battery back, or give it back as it was; that is done beside whoever asks."""

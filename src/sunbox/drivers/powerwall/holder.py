@@ -1,13 +1,14 @@
 """Carries out what the rules of `dialects/powerwall/hold.py` say: reads the site, tells it, and keeps the book.
 
-The book is durable before each write. It is read anew for each round, because `sunbox battery` may have written in it.
+The book is durable before each write. It is read anew for each round, because `sunbox battery` may have written in it; and what
+another process has written in the middle of one is never written over: that round ends, and the next begins with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -36,6 +37,8 @@ AGAIN = Backoff(30.0, 600.0)
 STOP_S = 10.0
 """How long giving back may take when the gateway stops."""
 READ_BACK_S = 1.0
+BOOK_S = 60.0
+"""So often the book is looked into while nothing else is to be done: somebody may hold the battery by hand."""
 LINGER_S = 60.0
 """A hold goes on for so long after nobody wants it any more: a car that pauses, or a restart, is not worth two writes."""
 
@@ -47,6 +50,10 @@ WRITES: dict[Part, tuple[EnergyEndpoint, Callable[[Setting], dict[str, Any]]]] =
 """How each part is told."""
 
 Show = Callable[[LiveStatus], None]
+
+
+class _ChangedError(SunboxError):
+    """Another process has written in the book."""
 
 
 class Holder:
@@ -86,6 +93,7 @@ class Holder:
         self._failures = 0
         self._not_before_at: datetime | None = None
         self._unreadable: str | None = None
+        self._known: Mapping[str, Any] | None = None  #: the book as it was read or written last
         self.book = self._kept(Book())
 
     @property
@@ -111,6 +119,7 @@ class Holder:
             except Exception:
                 log.exception("the hold failed", device=self._id)
                 wait_s = self._failed(None)
+            wait_s = BOOK_S if wait_s is None else min(wait_s, BOOK_S)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
@@ -141,7 +150,7 @@ class Holder:
 
     async def forget_hand(self) -> None:
         """Note that nothing came of a hold by hand."""
-        self.book = replace(self.book, by_hand=False)
+        self.book = replace(self._kept(self.book), by_hand=False)
         await self._keep(self.book)
 
     async def round(self, show: Show = lambda _: None) -> float | None:
@@ -194,7 +203,8 @@ class Holder:
             show(live)
         self._failures, self._not_before_at = 0, None
         self._seen = seen_of(self._clock.now(), info, live if isinstance(live, LiveStatus) else None)
-        await self._note(hold_notes.take(self.book, self._seen))
+        if not await self._note(hold_notes.take(self.book, self._seen)):
+            return self._failed(None)  # what was seen is not noted, so nothing may be done by it
         return None
 
     async def _write(self, step: Write) -> float | None:
@@ -223,8 +233,9 @@ class Holder:
 
     def _kept(self, book: Book) -> Book:
         """Return the book as it is kept, with what is not kept of the one at hand."""
+        self._known = self._notebook.load()
         try:
-            kept = book_from_json(self._notebook.load())
+            kept = book_from_json(self._known)
         except ValueError as error:
             if self._unreadable is None:
                 self._log.error("hold_unreadable", error=str(error))
@@ -245,6 +256,10 @@ class Holder:
             self._log.info("the battery is held" if book.entries else "the battery is as its owner had it")
         try:
             await self._keep(book)
+        except _ChangedError:
+            self._log.info("the battery's book was changed meanwhile")
+            self.book = self._kept(before)
+            return False
         except SunboxError as error:
             self.book = replace(before, problem=f"what is changed cannot be noted ({error}), so nothing is")
             return False
@@ -252,7 +267,11 @@ class Holder:
         return True
 
     async def _keep(self, book: Book) -> None:
-        await self._notebook.save(book_to_json(book))
+        if self._notebook.load() != self._known:
+            raise _ChangedError("the gateway is changing the hold just now; try again")
+        written = book_to_json(book)
+        await self._notebook.save(written)
+        self._known = written
 
 
 def reading_of(live: LiveStatus, now: datetime) -> MeterReading:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -43,13 +44,14 @@ def try_lock(descriptor: int) -> bool:
 
 
 def close_to_others(path: Path) -> int | None:
-    """Have only the owner read a file; return its mode as it was if that was not so.
+    """Have only the owner read a file; return its mode as it was if that was not so. What is no file is left alone.
 
     Raises:
         OSError: it is missing, or belongs to somebody else.
     """
-    mode = path.stat().st_mode & 0o777
-    if not mode & 0o077:
+    found = path.stat().st_mode
+    mode = stat.S_IMODE(found)
+    if not stat.S_ISREG(found) or not mode & 0o077:
         return None
     path.chmod(0o600)
     return mode

@@ -33,6 +33,7 @@ from sunbox.core.commands import Cause
 from sunbox.dialects.tesla.table import TOKEN
 from sunbox.dialects.tesla.wire import (
     document_from_wire,
+    is_sendable,
     read_failure_from_wire,
     refresh_to_wire,
     token_error_from_wire,
@@ -83,7 +84,7 @@ class TeslaTokens(BaseModel):
 
     def is_usable(self, now: datetime) -> bool:
         """Return whether the access token will do for a request at `now`."""
-        if not self.access_token:
+        if not is_sendable(self.access_token):
             return False
         return self.expires_at is None or now < self.expires_at - timedelta(seconds=RENEW_BEFORE_S)
 
@@ -187,6 +188,11 @@ class TeslaAccount:
         self._renewing: asyncio.Task[TeslaTokens] | None = None
         self._moved_to: str | None = None
         self._auth: httpx2.AsyncClient | None = None
+
+    @property
+    def path(self) -> Path:
+        """Return the token file."""
+        return self._file.path
 
     def base_url(self) -> str:
         """Return where the vehicles of this account answer.
