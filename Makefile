@@ -47,7 +47,9 @@ test-quick: $(VENV)/.dev clients  ## without whole days and real processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 coverage: $(VENV)/.dev  ## every branch of the core, by its own tests
-	SUNBOX_HYPOTHESIS= $(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage erase
+	SUNBOX_HYPOTHESIS= $(BIN)/coverage run -m pytest -q -n 2 tests/core
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 check: $(VENV)/.dev  ## style, types, contracts between the rooms

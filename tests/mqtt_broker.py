@@ -9,20 +9,14 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-WITHIN_S = 20.0
+from tests.loopback import WITHIN_S, free_port
+
 PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"))
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 class Mosquitto:
@@ -82,8 +76,8 @@ class Mosquitto:
 def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
     """Run a broker while the body runs."""
     broker = Mosquitto(folder, *lines)
-    broker.start()
     try:
+        broker.start()
         yield broker
     finally:
         broker.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from typing import Any
 import httpx2
 
 from sunbox.clock import Clock
-from sunbox.net.serving import Listener, serving
 from sunbox.simulator.clock import LoopClock, VirtualTimeLoop, run_in
 from sunbox.simulator.energy_site import EnergySite
 from sunbox.simulator.patch import patch_world
@@ -23,6 +21,7 @@ from sunbox.simulator.scenario import Scenario, build_world
 from sunbox.simulator.tesla_cloud import CloudSettings, TeslaCloud
 from sunbox.simulator.tesla_tokens import FIRST_ACCESS
 from sunbox.simulator.world import World
+from tests.loopback import served
 
 SITE = 123456
 HOME = Scenario(name="powerwall", day=date(2024, 6, 17), start="12:00", powerwalls=2, battery_soc_pct=50.0)
@@ -127,20 +126,5 @@ def served_home(settings: CloudSettings | None = None) -> Iterator[tuple[str, En
     home.patch(sun={"pv_w": 6000.0}, load={"w": 1000.0})
     clock.at += timedelta(seconds=60)
     home.world.sync()
-    ready, told = threading.Event(), {}
-
-    async def serve() -> None:
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        async with serving([Listener(app=home.cloud.app, host="127.0.0.1", port=0)]) as (bound,):
-            told["url"] = bound.url
-            ready.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield told["url"], home, clock
-    finally:
-        told["loop"].call_soon_threadsafe(told["stop"].set)
-        thread.join(10)
+    with served(home.cloud.app) as url:
+        yield url, home, clock

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from test_status import served
 from tests.faces.wallbox_double import WallboxDouble, make_loadpoint
+from tests.loopback import served
 
 from sunbox.dialects.goe.profiles import PROFILES
 from sunbox.drivers.goe import discovery

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from test_status import served
+from tests.loopback import served
 
 from sunbox.dialects.smartevse.box import Box
 from sunbox.dialects.smartevse.profiles import PROFILES

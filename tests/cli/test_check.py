@@ -6,6 +6,7 @@ import pytest
 
 from sunbox.cli.check import Probed, probe_all
 from sunbox.errors import SunboxError
+from sunbox.simulator.clock import VirtualTimeLoop, run_in
 
 GOOD = """\
 site: {timezone: Europe/Berlin}
@@ -89,7 +90,7 @@ def test_devices_are_tried_side_by_side_and_closed():
         "bad": TriedDriver(SunboxError("no answer: check the address")),
         "hanging": TriedDriver(None),
     }
-    assert asyncio.run(probe_all(drivers, timeout_s=0.01)) == [
+    assert run_in(VirtualTimeLoop, probe_all(drivers, timeout_s=0.01)) == [
         Probed("good", is_good=True, text="grid 230 W"),
         Probed("bad", is_good=False, text="no answer: check the address"),
         Probed("hanging", is_good=False, text="no answer within 0.01 s"),

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from test_status import served
+from tests.loopback import WITHIN_S, served
 
 from sunbox.app import REGISTRY
 from sunbox.cli.main import main
@@ -710,7 +710,7 @@ class Terminal:
         )
         os.close(slave)
 
-    def until(self, words, within_s=30.0):
+    def until(self, words, within_s=WITHIN_S):
         """Return what is shown since then, once these words are."""
         ends_s = time.monotonic() + within_s
         while words not in self.shown:
@@ -726,7 +726,7 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def interrupt(self, within_s=30.0):
+    def interrupt(self, within_s=WITHIN_S):
         """Press Ctrl-C until the program has ended and return its exit code.
 
         Once is not enough for a machine that presses it in the same moment in
@@ -742,14 +742,14 @@ class Terminal:
 
     def end(self):
         rest = self.until("sunbox check") if self.process.poll() is None else ""
-        return self.process.wait(30), rest
+        return self.process.wait(WITHIN_S), rest
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(WITHIN_S)
         os.close(self.master)
 
 

@@ -145,9 +145,12 @@ def test_everything_that_befalls_a_wallbox_does() -> None:
         boxes = [each.charger for each in home.chargers.values()]
         assert [(box.state.boots, box.is_reachable, box.api_is_busy) for box in boxes] == [(2, False, True)] * 2
         task = asyncio.create_task(home.trouble(AT_GOE, seed=1))
-        await asyncio.sleep(7 * 86_400)
+        for _ in range(7):  # days
+            await asyncio.sleep(86_400)
+            if has_all := all(box.state.boots > 2 for box in boxes):
+                break
         task.cancel()
-        assert all(box.state.boots > 2 for box in boxes)
+        assert has_all
 
     at_home(body)
 

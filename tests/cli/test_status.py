@@ -1,43 +1,17 @@
 """`sunbox status` against the real native API over loopback."""
 
-import asyncio
 import json
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from tests.faces.wallbox_double import CHARGING, WallboxDouble, make_loadpoint, make_meter, make_vehicle
+from tests.loopback import served
 
 from sunbox.core.model import Override
 from sunbox.core.reasons import Reason, ReasonCode
 from sunbox.faces.guard import Guard
 from sunbox.faces.main import create_main_app
-from sunbox.net.serving import Listener, serving
-
-
-@contextmanager
-def served(app):
-    """Serve an app from a thread of its own, as another process would."""
-    ready = threading.Event()
-    told = {}
-
-    async def serve():
-        told["loop"], told["stop"] = asyncio.get_running_loop(), asyncio.Event()
-        async with serving([Listener(app=app, host="127.0.0.1", port=0)]) as (bound,):
-            told["url"] = bound.url
-            ready.set()
-            await told["stop"].wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield told["url"]
-    finally:
-        told["loop"].call_soon_threadsafe(told["stop"].set)
-        thread.join(10)
 
 
 @pytest.fixture

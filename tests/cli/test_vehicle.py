@@ -5,8 +5,8 @@ import re
 from dataclasses import asdict, replace
 
 import pytest
-from test_status import served
 from tests.faces.wallbox_double import SCHEDULES, WallboxDouble, make_facts, make_loadpoint, make_vehicle
+from tests.loopback import served
 
 from sunbox.cli.vehicle import schedule, schedule_row
 from sunbox.core.commands import Cause, CommandName, Outcome

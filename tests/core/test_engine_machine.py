@@ -67,7 +67,7 @@ from sunbox.gateway.journal import STATE
 
 IS_CI = os.environ.get("SUNBOX_HYPOTHESIS") == "ci"
 PROFILE = hypothesis_settings(
-    max_examples=340 if IS_CI else 50,
+    max_examples=170 if IS_CI else 50,
     stateful_step_count=80 if IS_CI else 50,
     derandomize=True,
     deadline=None,

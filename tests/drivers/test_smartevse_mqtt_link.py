@@ -11,7 +11,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 from pydantic import ValidationError
-from tests.mqtt_broker import Mosquitto, free_port, mosquitto
+from tests.loopback import WITHIN_S, free_port
+from tests.mqtt_broker import Mosquitto, mosquitto
 
 from sunbox.clock import SystemClock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome, ReadKind
@@ -30,6 +31,8 @@ from sunbox.drivers.smartevse.settings import SmartEvseMeterSettings, SmartEvseS
 from sunbox.net.http import client_factory
 from sunbox.simulator.smartevse_app import LiveSmartEvse
 
+MANY, FEW = 1200, 6
+"""How often it reads back: as long as it takes, and where nothing is to be seen."""
 SETUP = Setup(mains_meter=Meter.API, ev_meter=Meter.API, current_max=16, access=Access.OFF)
 
 
@@ -41,8 +44,9 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_module, "BACK_S", 0.3)
-    monkeypatch.setattr(mqtt_link, "FIRST_WORD_S", 3.0)
+    monkeypatch.setattr(driver_module, "BACK_S", 0.05)
+    monkeypatch.setattr(driver_module, "READS_BACK", MANY)
+    monkeypatch.setattr(mqtt_link, "FIRST_WORD_S", WITHIN_S)
 
 
 class Device:
@@ -57,13 +61,15 @@ class Device:
         self.prefix = prefix
         self.heard: list[tuple[str, str]] = []
         self.has_heard = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     async def tell(self, client: aiomqtt.Client) -> None:
-        self.live.sync()
-        box = self.live.box
-        for message in messages_of(self.live.state, box.identity, box.profile):
-            name = message.topic.rpartition("/")[2]
-            await client.publish(f"{self.prefix}/{name}", message.payload, retain=message.is_retained)
+        async with self._turn:  # what is older never comes later
+            self.live.sync()
+            box = self.live.box
+            for message in messages_of(self.live.state, box.identity, box.profile):
+                name = message.topic.rpartition("/")[2]
+                await client.publish(f"{self.prefix}/{name}", message.payload, retain=message.is_retained)
 
     async def listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -109,7 +115,7 @@ def go(act: Callable[[SmartEvseDriver], Awaitable[None]], url: str, balance=None
     async def main() -> None:
         driver = SmartEvseDriver("garage", settings(url, **more), client_factory(), SystemClock(), balance=balance)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(2 * WITHIN_S):
                 await act(driver)
         finally:
             await driver.close()
@@ -123,6 +129,15 @@ async def send(driver: SmartEvseDriver, name: CommandName, value: int | None = N
 
 async def read(driver: SmartEvseDriver) -> ChargerRead | ReadFailed:
     return await driver.read(Read(device_id="garage", exchange_id=1, what=ReadKind.DATA))
+
+
+async def read_until(
+    driver: SmartEvseDriver, is_so: Callable[[ChargerRead | ReadFailed], bool]
+) -> ChargerRead | ReadFailed:
+    """Read until a reading is as is waited for: what was published comes one after the other."""
+    while not is_so(event := await read(driver)):  # noqa: ASYNC110 - it has no event for this
+        await asyncio.sleep(0.01)
+    return event
 
 
 @pytest.mark.parametrize("prefix", ["SmartEVSE/1234", "SmartEVSE-1234", "my/garage"])
@@ -140,6 +155,7 @@ def test_a_box_is_read_and_told_over_a_broker(broker: Mosquitto, prefix: str, pr
             assert (await send(driver, CommandName.SET_AMPS, 10)).outcome is Outcome.ALREADY_SET
             assert (await send(driver, CommandName.SET_PHASES, 1)).outcome is Outcome.APPLIED
             assert (await send(driver, CommandName.START)).outcome is Outcome.APPLIED
+            await read_until(driver, lambda event: isinstance(event, ChargerRead) and event.reading.is_enabled)
             assert (await send(driver, CommandName.START)).outcome is Outcome.ALREADY_SET
             event = await read(driver)
             assert isinstance(event, ChargerRead)
@@ -152,7 +168,9 @@ def test_a_box_is_read_and_told_over_a_broker(broker: Mosquitto, prefix: str, pr
     go(act, broker.url, **({"mqtt_prefix": prefix} if prefix.startswith("my") else {}))
 
 
-def test_what_is_not_taken_is_not_confirmed(broker: Mosquitto) -> None:
+def test_what_is_not_taken_is_not_confirmed(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "READS_BACK", FEW)
+
     async def act(driver: SmartEvseDriver) -> None:
         async with living(Device("SmartEVSE/1234", setup=SETUP.switched_to(Regime.NORMAL, is_delayed=False)), broker):
             assert (await send(driver, CommandName.SET_AMPS, 5)).outcome is Outcome.UNCONFIRMED
@@ -160,13 +178,15 @@ def test_what_is_not_taken_is_not_confirmed(broker: Mosquitto) -> None:
     go(act, broker.url)
 
 
-def test_left_in_solar_the_current_goes_with_the_start(broker: Mosquitto) -> None:
+def test_left_in_solar_the_current_goes_with_the_start(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
     setup = Setup(mains_meter=Meter.API, ev_meter=Meter.API, current_max=16, regime=Regime.SOLAR, access=Access.PAUSE)
     device = Device("SmartEVSE/1234", setup=setup)
 
     async def act(driver: SmartEvseDriver) -> None:
         async with living(device, broker):
+            monkeypatch.setattr(driver_module, "READS_BACK", FEW)  # it hears no current
             assert (await send(driver, CommandName.SET_AMPS, 9)).outcome is Outcome.APPLIED
+            monkeypatch.setattr(driver_module, "READS_BACK", MANY)
             assert (await send(driver, CommandName.START)).outcome is Outcome.APPLIED
             assert device.live.device.setup.override_da == 90
 
@@ -191,7 +211,9 @@ def test_it_is_fed_over_the_broker(broker: Mosquitto) -> None:
     go(act, broker.url, balance, feeds_currents=True)
 
 
-def test_a_box_that_says_good_bye_or_is_only_remembered_is_not_there(broker: Mosquitto) -> None:
+def test_a_box_that_says_good_bye_or_is_only_remembered_is_not_there(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     device = Device("SmartEVSE/1234")
 
     async def act(driver: SmartEvseDriver) -> None:
@@ -200,8 +222,8 @@ def test_a_box_that_says_good_bye_or_is_only_remembered_is_not_there(broker: Mos
         async with aiomqtt.Client("127.0.0.1", broker.port) as client:
             will = last_will(device.live.state, device.live.box.identity)
             await client.publish(will.topic, will.payload, qos=1, retain=True)
-            await asyncio.sleep(0.2)
-        event = await read(driver)
+        monkeypatch.setattr(mqtt_link, "FIRST_WORD_S", 0.5)
+        event = await read_until(driver, lambda event: isinstance(event, ReadFailed))
         assert isinstance(event, ReadFailed)
         assert event.cause is Cause.NO_ANSWER
         assert "no SmartEVSE is heard below SmartEVSE/1234 or SmartEVSE-1234" in event.detail
@@ -210,7 +232,9 @@ def test_a_box_that_says_good_bye_or_is_only_remembered_is_not_there(broker: Mos
     go(act, broker.url)
 
 
-def test_without_a_broker() -> None:
+def test_without_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_link, "FIRST_WORD_S", 0.5)
+
     async def act(driver: SmartEvseDriver) -> None:
         event = await read(driver)
         assert isinstance(event, ReadFailed)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,24 +14,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+from tests import loopback
+from tests.loopback import WITHIN_S
 
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.05
-WITHIN_S = 20.0
-STOPS_WITHIN_S = 15.0
+ANSWERS_WITHIN_S = 30.0
 
 
 def free_ports() -> tuple[int, int, int]:
-    """Return three ports that are free now, of which the second has the fourth after it free too (the meter's)."""
-    while True:
-        with contextlib.ExitStack() as stack:
-            taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)]
-            if max(taken) > 65000:
-                continue
-            with contextlib.suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", taken[1] + 4)))
-                return taken[0], taken[1], taken[2]
+    """Return three ports that are free, of which the second has free ones after it, for the devices of a home."""
+    port, base, *_, world = loopback.free_ports(8)
+    return port, base, world
 
 
 class Sunbox:
@@ -50,7 +44,6 @@ class Sunbox:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        self.began_s = time.monotonic()
 
     @property
     def printed(self) -> str:
@@ -72,12 +65,12 @@ class Sunbox:
     def interrupt(self) -> int:
         """Press Ctrl-C and return the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(STOPS_WITHIN_S)
+        return self.process.wait(WITHIN_S)
 
     def kill(self) -> None:
         """Kill -9."""
         self.process.kill()
-        self.process.wait(STOPS_WITHIN_S)
+        self.process.wait(WITHIN_S)
 
 
 @contextlib.contextmanager
@@ -99,7 +92,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * WITHIN_S,
         check=False,
         env={**os.environ, "COLUMNS": "200"},
     )
@@ -113,7 +106,7 @@ class Client:
         self._world = f"http://127.0.0.1:{world_port}/world"
 
     def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(self.url + path, timeout=5, trust_env=False)
+        return httpx2.get(self.url + path, timeout=ANSWERS_WITHIN_S, trust_env=False)
 
     def tlwb(self, path: str = "/status") -> dict[str, Any]:
         answer = self.get("/tlwb/1" + path)
@@ -121,10 +114,10 @@ class Client:
         return dict(answer.json())
 
     def world(self) -> dict[str, Any]:
-        return dict(httpx2.get(self._world, timeout=5, trust_env=False).json())
+        return dict(httpx2.get(self._world, timeout=ANSWERS_WITHIN_S, trust_env=False).json())
 
     def change_world(self, **changes: Any) -> None:
-        answer = httpx2.patch(self._world, json=changes, timeout=5, trust_env=False)
+        answer = httpx2.patch(self._world, json=changes, timeout=ANSWERS_WITHIN_S, trust_env=False)
         assert answer.status_code == 200, answer.text
 
 

@@ -82,6 +82,8 @@ def test_killed_in_the_middle_it_goes_on_and_its_day_can_be_replayed(around: Aro
     with started(folder, "run", "-c", "sunbox.yaml") as gateway:
         gateway.until(lambda: client.tlwb()["soc"] == 45)
         assert client.tlwb()["status"] == 2
+        # it is carried out and never answered, so that there is time to be killed in the middle
+        client.change_world(faults=[{"kind": "lost_reply", "endpoint": "charge_start"}])
         client.tlwb("?control=1&set_amps=10&set_soc=70")
         gateway.until(lambda: around.bill().get("charge_start"))
         before = client.tlwb()

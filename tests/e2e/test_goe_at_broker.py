@@ -14,14 +14,15 @@ from typing import Any
 import aiomqtt
 import httpx2
 import pytest
-from tests.e2e.processes import Sunbox, free_ports, no_traceback, run, started
+from tests.e2e.processes import ANSWERS_WITHIN_S, Sunbox, free_ports, no_traceback, started
+from tests.loopback import WITHIN_S
 from tests.mqtt_broker import Mosquitto, mosquitto
 
+from sunbox.cli.main import main
 from sunbox.faces.goe.translation import serial_of
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 30.0
 BASE = f"home/{serial_of('carport')}"
 PASSWORD = "p:@ss/w#rd"
 
@@ -68,7 +69,7 @@ class Place:
         (folder / "sunbox.yaml").write_text(text, encoding="utf-8")
 
     def ask(self, port: int, path: str) -> Any:
-        return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=5, trust_env=False).json()
+        return httpx2.get(f"http://127.0.0.1:{port}{path}", timeout=ANSWERS_WITHIN_S, trust_env=False).json()
 
     def site(self) -> Any:
         return self.ask(self.port, "/api/v1/site")
@@ -145,12 +146,16 @@ def stored(folder: Path) -> bytes:
         (("user: me, ", ""), "a password needs its `user`"),
     ],
 )
-def test_mistakes_in_the_file_are_told_without_its_secrets(tmp_path: Path, changed: tuple[str, str], told: str) -> None:
+def test_mistakes_in_the_file_are_told_without_its_secrets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: tuple[str, str], told: str
+) -> None:
     port, goe, second = free_ports()
     text = HOME.format(port=port, goe=goe, second=second, url="mqtt://127.0.0.1:1", password=PASSWORD)
     assert changed[0] in text
     (tmp_path / "sunbox.yaml").write_text(text.replace(*changed), encoding="utf-8")
-    ended = run(tmp_path, "check")
-    assert ended.returncode != 0
-    assert told in ended.stdout + ended.stderr
-    assert PASSWORD not in ended.stdout + ended.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "-c", str(tmp_path / "sunbox.yaml")])
+    assert ended.value.code != 0
+    said = "".join(capsys.readouterr())
+    assert told in said
+    assert PASSWORD not in said

@@ -11,14 +11,15 @@ from typing import Any
 import aiomqtt
 import httpx2
 import pytest
-from tests.e2e.processes import free_ports, no_traceback, run, started
+from tests.e2e.processes import ANSWERS_WITHIN_S, free_ports, no_traceback, started
+from tests.loopback import WITHIN_S
 from tests.mqtt_broker import Mosquitto, mosquitto
 
+from sunbox.cli.main import main
 from sunbox.faces.serial import serial_of
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 30.0
 BASE = f"SmartEVSE/{serial_of('carport')}"
 
 HOME = """\
@@ -54,7 +55,7 @@ async def watching(broker: Mosquitto) -> AsyncIterator[Any]:
 
 
 def ask(port: int, path: str, method: str = "GET") -> Any:
-    return httpx2.request(method, f"http://127.0.0.1:{port}{path}", timeout=5, trust_env=False).json()
+    return httpx2.request(method, f"http://127.0.0.1:{port}{path}", timeout=ANSWERS_WITHIN_S, trust_env=False).json()
 
 
 def stored(folder: Path) -> bytes:
@@ -119,11 +120,14 @@ def test_killed_it_leaves_its_will_and_what_it_was_told_outlives_it(tmp_path: Pa
         (('url: "mqtt', 'prefix: "a/#", url: "mqtt'), "without + and #"),
     ],
 )
-def test_mistakes_in_the_file_are_told(tmp_path: Path, changed: tuple[str, str], told: str) -> None:
+def test_mistakes_in_the_file_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: tuple[str, str], told: str
+) -> None:
     port, first, second = free_ports()
     text = HOME.format(port=port, first=first, second=second, url="mqtt://127.0.0.1:1")
     assert changed[0] in text
     (tmp_path / "sunbox.yaml").write_text(text.replace(*changed), encoding="utf-8")
-    ended = run(tmp_path, "check")
-    assert ended.returncode != 0
-    assert told in ended.stdout + ended.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "-c", str(tmp_path / "sunbox.yaml")])
+    assert ended.value.code != 0
+    assert told in "".join(capsys.readouterr())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import socket
@@ -14,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from tests.loopback import free_port, free_ports
 from wallbox_double import AT, CHARGING, WallboxDouble, make_loadpoint, make_vehicle
 
 from sunbox.app import REGISTRY, Served, running, serving_faces
@@ -35,12 +35,6 @@ vehicles:
   - {id: two, driver: tesla, vin: LRW3F7EK4NC700001, proxy_url: "http://127.0.0.1:1", proxy_kind: ble}
 loadpoints: [{id: carport, vehicle: one}, {id: garage, vehicle: two}]
 """
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in taken]
 
 
 def config_of(folder: Path, faces: str) -> Config:
@@ -141,8 +135,7 @@ def is_double(answer: httpx2.Response) -> bool:
     [("", False), (", tesla: {}", False), (", tesla: {shape: single}", False), (", tesla: {shape: double}", True)],
 )
 def test_the_shape_of_api_1_is_as_written_and_the_others_stay(tmp_path: Path, faces: str, at_api_1: bool) -> None:
-    (port,) = free_ports(1)
-    config = config_of(tmp_path, f"{{port: {port}{faces}}}")
+    config = config_of(tmp_path, f"{{port: {free_port()}{faces}}}")
     wallbox = WallboxDouble(make_loadpoint(vehicle=make_vehicle(is_plugged=False, facts=VehicleFacts(measured_at=AT))))
 
     async def work(served: tuple[Served, ...], client: httpx2.AsyncClient) -> None:
@@ -329,13 +322,19 @@ def test_each_instance_is_a_go_echarger_on_its_port_behind_the_same_password(tmp
         assert [(row.loadpoint_id, row.override) for row in wallbox.requests] == [("carport", "stop")]
         # nobody asks, and still it keeps up: what the loadpoint forgets with the cable is told again
         wallbox.change("carport", override="none", override_by=None, is_plugged=False, is_flowing=False)
-        await asyncio.sleep(0.05)
+        await in_turn()
         wallbox.change("carport", is_plugged=True)
-        await asyncio.sleep(0.05)
+        await in_turn()
         assert [(row.loadpoint_id, row.override) for row in wallbox.requests][1:] == [("carport", "stop")]
         assert (await client.get(f"{main_url(served)}/api/status?filter=car")).status_code == 404
 
     at_the_doors(config, wallbox, work)
+
+
+async def in_turn() -> None:
+    """Let everybody go on who waits for a change, and for nothing else."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 def main_url(served: tuple[Served, ...]) -> str:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from tests.loopback import WITHIN_S
 from tests.mqtt_broker import Mosquitto, mosquitto
 from wallbox_double import CHARGING, WallboxDouble, make_loadpoint
 
@@ -29,7 +30,6 @@ from sunbox.faces.goe.translation import serial_of
 from sunbox.net import mqtt
 from sunbox.net.mqtt import Message, Publication, broker_from_url
 
-WITHIN_S = 20.0
 SERIAL = serial_of("carport")
 BASE = f"go-eCharger/{SERIAL}"
 
@@ -112,7 +112,7 @@ class Rig:
 
 def go(body: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(2 * WITHIN_S):
             await body()
 
     asyncio.run(main())
@@ -147,6 +147,9 @@ def test_home_assistants_sequence(broker: Mosquitto) -> None:
                 "lop",
                 "pgt",
             )
+            async with rig.client(f"{BASE}/+") as early:
+                while not early.seen.keys() >= {f"{BASE}/{key}" for key in keys}:
+                    await early.next()
             async with rig.client(*(f"{BASE}/{key}" for key in keys), f"{BASE}/+/result") as client:
                 for _ in keys:
                     assert (await client.next())[2], "retained: a late subscriber sees it"
@@ -316,6 +319,7 @@ def test_home_assistants_own_discovery_comes_and_goes_with_mhe(broker: Mosquitto
     async def body() -> None:
         rig = Rig(broker)
         async with rig.up(), rig.client("homeassistant/#", "ha/#", f"{BASE}/+/result") as client:
+            await rig.mqtt.connection.connected()
             assert await client.told("mhe", "true") == "success"
             while len(client.seen) < len(ENTITIES) + 1:
                 await client.next()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.loopback import WITHIN_S
 
 from sunbox.dialects.smartevse.box import Answer, Box
 from sunbox.dialects.smartevse.profiles import PROFILES, Profile
@@ -236,7 +237,7 @@ class Wire:
     async def ask(self, request: bytes = ASKED) -> bytes:
         """Return head and body of an answer in pieces, or of one after which the server hangs up; nothing of none."""
         self._writer.write(request)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             got = b""
             while not got.endswith(b"0\r\n\r\n") and (more := await self._reader.read(65536)):
                 got += more
@@ -244,7 +245,7 @@ class Wire:
 
     async def ended(self) -> bytes:
         """Return what still comes until the server hangs up."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             return await self._reader.read()
 
     async def close(self) -> None:

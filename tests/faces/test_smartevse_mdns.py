@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from structlog.testing import capture_logs
+from tests.loopback import WITHIN_S
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from sunbox.faces.smartevse.mdns import SERVICE, announce
@@ -17,7 +18,7 @@ def test_it_is_found_by_its_serial_number() -> None:
         announcing = asyncio.create_task(announce("SmartEVSE-4711", 5002, LOOPBACK))
         network = AsyncZeroconf(interfaces=[LOOPBACK])
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WITHIN_S):
                 info = AsyncServiceInfo(SERVICE, f"SmartEVSE-4711.{SERVICE}")
                 while not await info.async_request(network.zeroconf, 3000):
                     pass

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fleet_bench import Bench
+from tests.loopback import WITHIN_S
 from tests.powerwall_home import SITE, served_home
 
 from sunbox.clock import Clock, SystemClock
@@ -207,7 +208,7 @@ def in_threads(count: int, work: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(count)
 
     def go() -> Any:
-        barrier.wait(10)
+        barrier.wait(WITHIN_S)
         return work()
 
     with ThreadPoolExecutor(count) as pool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fleet_bench import Bench
+from tests.loopback import WITHIN_S
 
 import fleetapi
 from sunbox.dialects.powerwall.facts import Mode
@@ -51,9 +52,8 @@ python fleetapi.py setmode self
 
 def run(bench: Bench, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
     variables = {"PATH": os.defpath, "HOME": str(bench.folder), "PYTHONPATH": str(SOURCE), "LANG": "C.UTF-8"}
-    return subprocess.run(
-        words, cwd=bench.folder, env=variables, input=text, capture_output=True, text=True, timeout=60, check=False
-    )
+    told = {"capture_output": True, "text": True, "timeout": WITHIN_S}
+    return subprocess.run(words, cwd=bench.folder, env=variables, input=text, check=False, **told)
 
 
 def test_the_listing_for_scripts(bench: Bench) -> None:

@@ -126,17 +126,18 @@ def test_a_slow_trickle_ends_too() -> None:
             await send({"type": "http.response.body", "body": b".", "more_body": True})
             await asyncio.sleep(0.02)
 
-    async def main() -> None:
-        factory = client_factory(timeouts=Timeouts(total_s=0.3))
+    async def main(total_s: float) -> bool:
+        factory = client_factory(timeouts=Timeouts(total_s=total_s))
         async with (
             serving([Listener(app=trickles, host="127.0.0.1", port=0)]) as (bound,),
             factory(bound.url) as client,
         ):
-            with pytest.raises(httpx2.ReadTimeout) as caught:
+            with pytest.raises(httpx2.TransportError) as caught:
                 await client.get("/")
-            assert was_sent(caught.value)
+            return isinstance(caught.value, httpx2.ReadTimeout) and was_sent(caught.value)
 
-    asyncio.run(main())
+    # a slow machine may need longer to get as far as the first piece
+    assert any(asyncio.run(main(total_s)) for total_s in (0.3, 3.0, 30.0))
 
 
 def test_a_closed_connection_may_have_been_a_request() -> None:

@@ -13,13 +13,12 @@ import aiomqtt
 import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
-from tests.mqtt_broker import Mosquitto, free_port, mosquitto
+from tests.loopback import WITHIN_S, free_port
+from tests.mqtt_broker import Mosquitto, mosquitto
 
 from sunbox.net import mqtt
 from sunbox.net.mqtt import Broker, BrokerSettings, Delivery, Message, MqttConnection, Publication, broker_from_url
 from sunbox.simulator.clock import run_in
-
-WITHIN_S = 20.0
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def go(body: Awaitable[None]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(2 * WITHIN_S):
             await body
 
     asyncio.run(main())
@@ -235,9 +234,10 @@ def test_whoever_never_answers_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) ->
             port = server.sockets[0].getsockname()[1]
             ours = MqttConnection(Broker(host="127.0.0.1", port=port), client_id="test")
             async with up(ours):
-                for _ in range(2):
+                tries_with_a_word = 0
+                while tries_with_a_word < 2:  # a slow machine's time may be over before it has said one
                     await began.get()
-                    assert b"MQTT" in await asyncio.wait_for(ends.get(), WITHIN_S)
+                    tries_with_a_word += b"MQTT" in await asyncio.wait_for(ends.get(), WITHIN_S)
                 await began.get()
             # cancelled in the middle of a try, it hangs up too
             await asyncio.wait_for(ends.get(), WITHIN_S)

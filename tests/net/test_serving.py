@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from contextlib import closing
 
 import httpx2
 import pytest
+from tests.loopback import WITHIN_S
 
 from sunbox.errors import ListenError
+from sunbox.net import serving as net_serving
 from sunbox.net.http import make_client
 from sunbox.net.serving import KEEP_ALIVE_S, Bound, Listener, open_connections_of, serving
 from sunbox.simulator.clock import ScaledTimeLoop, run_in
@@ -102,6 +103,17 @@ async def waits(scope, receive, send) -> None:
     await asyncio.Event().wait()
 
 
+def telling(app):
+    """Return an app and what is set once it was asked."""
+    was_asked = asyncio.Event()
+
+    async def asked(scope, receive, send) -> None:
+        was_asked.set()
+        await app(scope, receive, send)
+
+    return asked, was_asked
+
+
 async def watches(scope, receive, send) -> None:
     """Send pieces until the client is gone."""
     await receive()
@@ -113,34 +125,35 @@ async def watches(scope, receive, send) -> None:
 
 
 async def finishes(scope, receive, send) -> None:
-    """Answer after a third of a second."""
-    await asyncio.sleep(0.3)
+    """Answer after a moment."""
+    await asyncio.sleep(0.05)
     await says("finished")(scope, receive, send)
 
 
 @pytest.mark.parametrize(("app", "has_begun"), [(streams, True), (watches, True), (waits, False)])
 def test_an_endless_answer_does_not_hold_the_end_up(app, has_begun: bool, caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> float:
-        async with serving([Listener(app=app, host="127.0.0.1", port=0)]) as (bound,):
+    async def main() -> None:
+        door, was_asked = telling(app)
+        async with asyncio.timeout(WITHIN_S), serving([Listener(app=door, host="127.0.0.1", port=0)]) as (bound,):
             reader, writer = await asyncio.open_connection(bound.host, bound.port)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            await (reader.readuntil(b"piece\n") if has_begun else asyncio.sleep(0.05))
-            began_s = time.monotonic()
-        ended_s = time.monotonic()
+            await (reader.readuntil(b"piece\n") if has_begun else was_asked.wait())
         writer.close()
-        return ended_s - began_s
 
     with caplog.at_level(logging.WARNING):
-        assert asyncio.run(main()) < 10
+        asyncio.run(main())
     assert caplog.text == ""
 
 
-def test_an_answer_under_way_is_finished(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_under_way_is_finished(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(net_serving, "GRACE_S", WITHIN_S)
+
     async def main() -> bytes:
-        async with serving([Listener(app=finishes, host="127.0.0.1", port=0)]) as (bound,):
+        door, was_asked = telling(finishes)
+        async with serving([Listener(app=door, host="127.0.0.1", port=0)]) as (bound,):
             reader, writer = await asyncio.open_connection(bound.host, bound.port)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            await asyncio.sleep(0.05)
+            await was_asked.wait()
         answer = await reader.read()
         writer.close()
         return answer
@@ -240,45 +253,46 @@ async def counts(scope, receive, send) -> None:
     await says(str(open_connections_of(scope)))(scope, receive, send)
 
 
-async def hear(reader: asyncio.StreamReader) -> bytes:
-    """Return the last line of an answer; nothing where the server hangs up."""
-    got = await reader.read(4096)
-    return got.rpartition(b"\r\n")[2]
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Return the body of an answer."""
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
 
 
 def test_apps_know_how_many_connections_are_open_and_more_than_allowed_are_closed() -> None:
     async def main() -> None:
         door = Listener(app=counts, host="127.0.0.1", port=0, most_connections=2)
-        async with serving([door, free("any")]) as (few, any_number), asyncio.timeout(20):
+        async with serving([door, free("any")]) as (few, any_number), asyncio.timeout(WITHIN_S):
             wires = [await asyncio.open_connection(few.host, few.port) for _ in range(2)]
-            for reader, writer in wires:
-                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert await hear(reader) == b"2"
+            for wire in reversed(wires):  # who came last first: when it is answered, all have been let in
+                assert await ask(*wire) == b"2"
             reader, writer = await asyncio.open_connection(few.host, few.port)
-            assert await hear(reader) == b"", "one too many is closed without a word"
+            assert await reader.read() == b"", "one too many is closed without a word"
             for _, each in (*wires, (reader, writer)):
                 each.close()
             many = [await asyncio.open_connection(any_number.host, any_number.port) for _ in range(12)]
-            for reader, writer in many:
-                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert await hear(reader) == b"any"
-                writer.close()
+            for wire in many:
+                assert await ask(*wire) == b"any"
+                wire[1].close()
 
     asyncio.run(main())
 
 
 def test_who_takes_a_place_and_never_asks_loses_it() -> None:
+    speed = 300.0
+
     async def main() -> float:
         loop = asyncio.get_running_loop()
         door = Listener(app=counts, host="127.0.0.1", port=0, most_connections=1)
-        async with serving([door]) as (bound,), asyncio.timeout(10 * KEEP_ALIVE_S):
-            reader, writer = await asyncio.open_connection(bound.host, bound.port)
+        async with serving([door]) as (bound,), asyncio.timeout(WITHIN_S * speed):
             began_s = loop.time()
+            reader, writer = await asyncio.open_connection(bound.host, bound.port)
             assert await reader.read() == b""
             writer.close()
             return loop.time() - began_s
 
-    assert run_in(lambda: ScaledTimeLoop(300.0), main()) >= KEEP_ALIVE_S - 1
+    assert run_in(lambda: ScaledTimeLoop(speed), main()) >= KEEP_ALIVE_S
 
 
 def test_addresses_read_as_people_type_them() -> None:

@@ -78,11 +78,12 @@ def at_the_desk(
     settings: CloudSettings | None = None,
     car: Mapping[str, Any] | None = None,
     seed: int = 0,
+    start_at: datetime = START_AT,
 ) -> None:
     """Run `body` in virtual time."""
 
     async def main() -> None:
-        clock = LoopClock(START_AT)
+        clock = LoopClock(start_at)
         tesla = TeslaCar(vin=VIN, now=clock.now, seed=seed, **(car or {}))
         lived_until = [clock.now()]
 

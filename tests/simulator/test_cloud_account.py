@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -160,7 +160,6 @@ def test_a_new_month_opens_it_again() -> None:
         for _ in range(2):
             assert (await desk.command("charge_stop")).status_code == 200
         assert (await desk.command("charge_stop")).status_code == 403
-        until_at = datetime(2024, 6, 30, 22, 0, tzinfo=UTC)  # midnight in Berlin
         await asyncio.sleep((until_at - desk.clock.now()).total_seconds() - 60)
         desk.token = (await desk.refresh("simulated-refresh")).json()["access_token"]
         assert (await desk.command("charge_stop")).status_code == 403
@@ -171,7 +170,9 @@ def test_a_new_month_opens_it_again() -> None:
         months = desk.cloud.truth()["bill"]["months"]
         assert {month: row["dollars"] for month, row in months.items()} == {"2024-06": 0.002, "2024-07": 0.02}
 
-    at_the_desk(body, settings=CloudSettings(billing_limit_dollars=0.002), car={"is_asleep": False})
+    until_at = datetime(2024, 6, 30, 22, 0, tzinfo=UTC)  # midnight in Berlin
+    settings = CloudSettings(billing_limit_dollars=0.002)
+    at_the_desk(body, settings=settings, car={"is_asleep": False}, start_at=until_at - timedelta(hours=9))
 
 
 def test_the_month_is_the_account_s_own() -> None:
