@@ -51,7 +51,7 @@ class Draft:
         self.vehicles = dict(state.vehicles)
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
-        self.others = dict(state.others)
+        self.others = state.others
         self.others_w = state.others_w
         self.memory = state.memory
         self.weighed_at = state.weighed_at

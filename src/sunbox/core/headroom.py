@@ -140,7 +140,9 @@ def draw_here(draft: Draft, loadpoint: LoadpointSettings, at: datetime) -> Draw:
         return NOTHING  # it counts there
     draw = _as_it_may_start(draft, loadpoint, draw, at)
     is_here = whereabouts(draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
-    return Draw(draw.low_w if is_here else 0.0, 0.0 if is_here is False else draw.high_w)
+    if is_here:
+        return draw
+    return Draw(0.0, 0.0 if is_here is False else draw.high_w)
 
 
 GUESSED_S = 60.0
@@ -208,7 +210,7 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSett
 def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads: list[Load]) -> Amps:
     others, is_certain = others_of(grid_w, phases_a, draft.settings.site.voltage_v, loads, draft.others.get(key))
     if (is_certain or key not in draft.others) and draft.others.get(key) != others:  # at first the most that it can be
-        draft.others[key] = others
+        draft.others = {**draft.others, key: others}
     return others
 
 
