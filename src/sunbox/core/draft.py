@@ -8,6 +8,7 @@ from typing import Any
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind, RequestKind
 from sunbox.core.economy import learned_wh, may_pay, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
+from sunbox.core.foresight import Outlook
 from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleFacts, VehicleMemory, Wear
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings, devices_of
 from sunbox.core.state import LoadpointState, State, VehicleState
@@ -33,6 +34,7 @@ class Draft:
         "next_id",
         "others",
         "others_w",
+        "outlook",
         "settings",
         "site",
         "sun",
@@ -62,6 +64,7 @@ class Draft:
         self.due_at: datetime | None = None
         self.site: Balance
         self.sun: Draw | None = None
+        self.outlook: Outlook
 
     def wear_of(self, loadpoint_id: str) -> Wear:
         """Return what a loadpoint has done today."""
