@@ -27,6 +27,7 @@ class Draft:
         "due_at",
         "effects",
         "grid_over_since_at",
+        "grid_s",
         "house_w",
         "loadpoints",
         "memory",
@@ -63,6 +64,7 @@ class Draft:
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
+        self.grid_s: float  #: the instant of its grid reading, as the trend counts
         self.sun: Draw | None = None
         self.outlook: Outlook
 
@@ -99,6 +101,7 @@ class Draft:
     def weigh(self) -> None:
         """Take the site's balance from the meters as they are now."""
         self.site = balance(self.settings, self.meters, self.at)
+        self.grid_s = 0.0 if self.site.grid_at is None else self.site.grid_at.timestamp()
 
     def wait_for(self, instant_at: datetime | None) -> None:
         """Ask to be called at an instant that is still to come."""

@@ -94,7 +94,7 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
 
 
 def _know_meter(draft: Draft, meter_id: str) -> None:
-    if all(meter.id != meter_id for meter in draft.settings.meters):
+    if meter_id not in draft.meters and all(meter.id != meter_id for meter in draft.settings.meters):
         raise ValueError(f"there is no meter {meter_id!r}")
 
 

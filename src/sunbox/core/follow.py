@@ -42,7 +42,9 @@ def follow(
             active.append(stance)
         else:
             waiting.append((stance, lp))
-    parts = dict(zip([stance.settings.id for stance in active], _parts(active, sun, reserved_w), strict=True))
+    parts: dict[str, Draw | None] = {}
+    for stance, part in zip(active, _parts(active, sun, reserved_w), strict=True):
+        parts[stance.settings.id] = part
     starting: list[Stance] = []
     for stance, lp in waiting:
         parts[stance.settings.id] = _parts([*active, *starting, stance], sun, reserved_w)[-1]

@@ -32,7 +32,7 @@ def observed(draft: Draft, surplus: Draw) -> Draw:
             low_w = high_w = max(low_w, min(high_w, sun_w - draft.house_w))
     if grid_at is not None and (sun_w is not None or low_w >= high_w):
         power_w = low_w if sun_w is None else sun_w
-        draft.trend = seen(draft.trend, grid_at.timestamp(), power_w, is_sun=sun_w is not None)
+        draft.trend = seen(draft.trend, draft.grid_s, power_w, is_sun=sun_w is not None)
     return surplus if low_w == surplus.low_w and high_w == surplus.high_w else Draw(low_w, high_w)
 
 
@@ -53,7 +53,7 @@ class Outlook:
 def outlook(draft: Draft) -> Outlook:
     """Return where the surplus is going: nowhere as far as is known, unless the trend knows the last reading."""
     grid_at, trend = draft.site.grid_at, draft.trend
-    if grid_at is None or trend.at_s != grid_at.timestamp():
+    if grid_at is None or trend.at_s != draft.grid_s:
         return Outlook(0.0, trend.spread_w)
     interval_s = trend.at_s - trend.samples[-2][0] if len(trend.samples) > 1 else 0.0
     return Outlook(trend.ahead_w(1.0), trend.spread_w, (draft.at - grid_at).total_seconds(), interval_s)
