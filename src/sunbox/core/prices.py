@@ -31,9 +31,8 @@ def price_wh(draft: Draft, vehicle_id: str) -> float:
     capabilities, value_per_kwh = draft.settings_of(vehicle_id).capabilities, draft.settings.site.value_per_kwh
     if capabilities.has_free_way:
         return 0.0
-    own_wh = 0.0
-    if value_per_kwh > 0:
-        own_wh = 1000.0 * capabilities.price.get(RequestKind.COMMAND, 0.0) / value_per_kwh
+    money = capabilities.price.get(RequestKind.COMMAND, 0.0)
+    own_wh = 1000.0 * money / value_per_kwh if value_per_kwh > 0 else 0.0
     return max(own_wh, shadow_wh(draft, vehicle_id))
 
 
