@@ -12,7 +12,7 @@ from dataclasses import dataclass
 NOTHING_W = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What a loadpoint needs and can use, in W."""
 

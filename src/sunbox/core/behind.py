@@ -39,6 +39,8 @@ def pairs(settings: Settings) -> list[LoadpointSettings]:
 
 def charger_of(known: Draft | State, vehicle_id: str) -> LoadpointSettings | None:
     """Return the loadpoint with the charger that a car is plugged into; None = none, as far as is known."""
+    if not known.settings.chargers:
+        return None
     for loadpoint in pairs(known.settings):
         if loadpoint.vehicle_id == vehicle_id and known.loadpoints[loadpoint.id].memory.has_vehicle:
             return loadpoint

@@ -12,9 +12,12 @@ LOADED_V = (90.0, 300.0)
 """A phase voltage outside of this is no voltage under load (idle cars report 1–2 V)."""
 
 
+ON = (Charging.CHARGING, Charging.STARTING)
+
+
 def is_charging(facts: VehicleFacts | None) -> bool:
     """Return whether the vehicle charges or is about to."""
-    return facts is not None and facts.charging in (Charging.CHARGING, Charging.STARTING)
+    return facts is not None and facts.charging in ON
 
 
 def is_flowing(facts: VehicleFacts | None) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sunbox.core.battery import hold_battery
 from sunbox.core.blind import safe_a
 from sunbox.core.circuits import Circuits, Want, grant
-from sunbox.core.follow import follow, on_all_phases
-from sunbox.core.foresight import observed
+from sunbox.core.follow import follow, on_all_phases, reserved_for
+from sunbox.core.foresight import observed, outlook
 from sunbox.core.headroom import circuits_now, load_of
 from sunbox.core.model import Draw
 from sunbox.core.placing import hold, less, place, set_down, shown, unpaid, without_room
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 def decide(draft: Draft, draws: dict[str, Draw]) -> None:
     """Set every loadpoint's set-point and reason. `draws` is what vehicles drew here when the grid was measured."""
     sun = draft.sun = _sun(draft, draws)
+    draft.outlook = outlook(draft)
     circuits = circuits_now(draft, draws)
     stances: list[Stance] = []
     for settings in draft.settings.loadpoints:
@@ -54,13 +55,12 @@ def decide(draft: Draft, draws: dict[str, Draw]) -> None:
         after = _full(draft, shown(draft.loadpoints[stance.settings.id], sun), stance, can, stance.full)
         place(draft, circuits, stance, after)
         sun = less(sun, after, stance)
-    if len(followers) > 1:
-        followers.sort(key=lambda stance: _rank(draft, stance))
-    reserved_w = sum(stance.min_w for stance in followers if not stance.can.stops and not stance.is_idle)
-    for _, group in groupby(followers, key=lambda stance: stance.settings.priority):
-        sun, reserved_w = follow(draft, circuits, list(group), sun, reserved_w)
-    on_purpose = (stance.settings.id for stance in stances if stance.full is not None)
-    hold_battery(draft, draws, is_on_purpose=any(draft.loadpoints[id_].set_point.charge for id_ in on_purpose))
+    reserved_w = reserved_for(followers)
+    for group in _by_priority(draft, followers):
+        sun, reserved_w = follow(draft, circuits, group, sun, reserved_w)
+    if draft.settings.site.battery_hold or draft.memory.is_battery_held:
+        on_purpose = (stance.settings.id for stance in stances if stance.full is not None)
+        hold_battery(draft, draws, is_on_purpose=any(draft.loadpoints[id_].set_point.charge for id_ in on_purpose))
 
 
 def _sun(draft: Draft, draws: dict[str, Draw]) -> Draw | None:
@@ -72,6 +72,14 @@ def _sun(draft: Draft, draws: dict[str, Draw]) -> Draw | None:
     for draw in draws.values():
         low_w, high_w = low_w + draw.low_w, high_w + draw.high_w
     return observed(draft, Draw(low_w, high_w))
+
+
+def _by_priority(draft: Draft, stances: list[Stance]) -> list[list[Stance]]:
+    """Return who follows the sun in the order of service, those of one priority together."""
+    if len(stances) < 2:
+        return [stances] if stances else []
+    ranked = sorted(stances, key=lambda stance: _rank(draft, stance))
+    return [list(group) for _, group in groupby(ranked, key=lambda stance: stance.settings.priority)]
 
 
 def _rank(draft: Draft, stance: Stance) -> tuple[int, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 from sunbox.core.commands import KIND_OF, Command, CommandName, Exchange, ReadKind, RequestKind
 from sunbox.core.economy import learned_wh, may_pay, spend_on, spend_with
 from sunbox.core.effects import Effect, Read, Send
+from sunbox.core.foresight import Outlook
 from sunbox.core.model import Draw, LoadpointMemory, Spend, VehicleFacts, VehicleMemory, Wear
 from sunbox.core.settings import LoadpointSettings, Settings, VehicleSettings, devices_of
 from sunbox.core.state import LoadpointState, State, VehicleState
@@ -26,6 +27,7 @@ class Draft:
         "due_at",
         "effects",
         "grid_over_since_at",
+        "grid_s",
         "house_w",
         "loadpoints",
         "memory",
@@ -33,6 +35,7 @@ class Draft:
         "next_id",
         "others",
         "others_w",
+        "outlook",
         "settings",
         "site",
         "sun",
@@ -51,7 +54,7 @@ class Draft:
         self.vehicles = dict(state.vehicles)
         self.loadpoints = dict(state.loadpoints)
         self.next_id = state.next_exchange_id
-        self.others = dict(state.others)
+        self.others = state.others
         self.others_w = state.others_w
         self.memory = state.memory
         self.weighed_at = state.weighed_at
@@ -61,7 +64,9 @@ class Draft:
         self.effects: list[Effect] = []
         self.due_at: datetime | None = None
         self.site: Balance
+        self.grid_s: float  #: the instant of its grid reading, as the trend counts
         self.sun: Draw | None = None
+        self.outlook: Outlook
 
     def wear_of(self, loadpoint_id: str) -> Wear:
         """Return what a loadpoint has done today."""
@@ -96,6 +101,7 @@ class Draft:
     def weigh(self) -> None:
         """Take the site's balance from the meters as they are now."""
         self.site = balance(self.settings, self.meters, self.at)
+        self.grid_s = 0.0 if self.site.grid_at is None else self.site.grid_at.timestamp()
 
     def wait_for(self, instant_at: datetime | None) -> None:
         """Ask to be called at an instant that is still to come."""

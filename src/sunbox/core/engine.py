@@ -44,6 +44,9 @@ from sunbox.core.wallbox import Accepted, Rejected, Request, SetPoint
 AMPS_HIGHEST_A = 32
 PHASES_ASKED = (0, 1, 3)
 
+JUST_AFTER = timedelta(milliseconds=1)
+"""A reading is still fresh at the end of its time."""
+
 
 def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     """Take one event.
@@ -57,16 +60,11 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
         raise ValueError("the first event must be Began")
     at = max(event.at, state.at)
     draft = Draft(state, at)
-    if isinstance(event, MeterRead | Billed) and all(meter.id != event.meter_id for meter in state.settings.meters):
-        raise ValueError(f"there is no meter {event.meter_id!r}")
-    if isinstance(event, MeterRead):
+    if isinstance(event, MeterRead):  # nearly all that happens
+        _know_meter(draft, event.meter_id)
         _take_meter(draft, event)
-    elif isinstance(event, VehicleRead | Ordered) and event.vehicle_id not in draft.vehicles:
-        raise ValueError(f"there is no vehicle {event.vehicle_id!r}")
-    elif isinstance(event, CommandEnded) and event.device_id not in draft.vehicles:
-        raise ValueError(f"there is no vehicle {event.device_id!r}")
-    elif isinstance(event, ChargerRead) and not _is_charger(draft, event.charger_id):
-        raise ValueError(f"there is no charger {event.charger_id!r}")
+    else:
+        _know_device(draft, event)
     draft.weigh()
     if state.settings.chargers:
         charger.listen(draft)
@@ -87,12 +85,28 @@ def step(state: State | None, event: Event) -> tuple[State, tuple[Effect, ...]]:
     for loadpoint in state.settings.loadpoints:
         reconcile(draft, loadpoint)
     for vehicle_id, vehicle in draft.vehicles.items():
-        if vehicle.memory.orders and all(loadpoint.device_id != vehicle_id for loadpoint in state.settings.loadpoints):
+        if vehicle.memory.orders and not draft.holders_of(vehicle_id):
             orders.serve(draft, vehicle_id)
     _wait_for_staleness(draft)
     remember = _remember(state if not isinstance(event, Began) else None, draft)
     effects = (remember, *draft.effects) if remember is not None else tuple(draft.effects)
     return draft.freeze(), effects
+
+
+def _know_meter(draft: Draft, meter_id: str) -> None:
+    if meter_id not in draft.meters and all(meter.id != meter_id for meter in draft.settings.meters):
+        raise ValueError(f"there is no meter {meter_id!r}")
+
+
+def _know_device(draft: Draft, event: Event) -> None:
+    if isinstance(event, Billed):
+        _know_meter(draft, event.meter_id)
+    elif isinstance(event, VehicleRead | Ordered) and event.vehicle_id not in draft.vehicles:
+        raise ValueError(f"there is no vehicle {event.vehicle_id!r}")
+    elif isinstance(event, CommandEnded) and event.device_id not in draft.vehicles:
+        raise ValueError(f"there is no vehicle {event.device_id!r}")
+    elif isinstance(event, ChargerRead) and not _is_charger(draft, event.charger_id):
+        raise ValueError(f"there is no charger {event.charger_id!r}")
 
 
 def answer(state: State, request: Request) -> Accepted | Rejected:
@@ -306,9 +320,12 @@ def _expire_limit(draft: Draft) -> None:
 
 def _wait_for_staleness(draft: Draft) -> None:
     """Be called when the grid reading in use becomes too old."""
-    for over_at in (draft.site.old_at, draft.site.fresh_until_at):
-        if not draft.site.is_stale and over_at is not None:
-            draft.wait_for(over_at + timedelta(milliseconds=1))
+    site = draft.site
+    if site.is_stale or site.old_at is None or site.fresh_until_at is None:
+        return
+    draft.wait_for(site.old_at + JUST_AFTER)
+    if site.fresh_until_at is not site.old_at:
+        draft.wait_for(site.fresh_until_at + JUST_AFTER)
 
 
 def _remember(before: State | None, draft: Draft) -> Remember | None:

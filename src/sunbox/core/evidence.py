@@ -128,12 +128,8 @@ def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: 
     if vehicle.memory.facts is not None and vehicle.memory.facts.charging is Charging.STARTING:
         _weigh_start(draft, vehicle_id, consumption_w)
         return
-    believed = {
-        id_: draw_at(draft.vehicles[id_].steps, grid_at).low_w
-        for id_ in draft.vehicles
-        if _is_charging_here(draft, id_)
-    }
-    if vehicle_id not in believed or sum(believed.values()) * 0.85 - 2 * NOISE_W <= consumption_w:
+    believed = _believed_w(draft, consumption_w, grid_at)
+    if vehicle_id not in believed or _is_explained(believed, consumption_w):
         if vehicle.unexplained:
             draft.vehicle(vehicle_id, unexplained=0)
         return
@@ -142,6 +138,22 @@ def _weigh_belief(draft: Draft, vehicle_id: str, consumption_w: float, grid_at: 
     suspects = sorted(believed, key=lambda id_: _left_pct(draft, id_))
     if count == UNEXPLAINED_LOOK * (suspects.index(vehicle_id) + 1):
         draft.vehicle(vehicle_id, data_due_at=draft.at)
+
+
+def _believed_w(draft: Draft, consumption_w: float, grid_at: datetime) -> dict[str, float]:
+    """Return what each car that charges here is believed to draw at the least; where it goes without saying, of those elsewhere too."""
+    believed = {
+        id_: draw_at(vehicle.steps, grid_at).low_w
+        for id_, vehicle in draft.vehicles.items()
+        if is_charging(vehicle.memory.facts)
+    }
+    if _is_explained(believed, consumption_w):  # then all the more without those that are elsewhere
+        return believed
+    return {id_: low_w for id_, low_w in believed.items() if _is_charging_here(draft, id_)}
+
+
+def _is_explained(believed: dict[str, float], consumption_w: float) -> bool:
+    return sum(believed.values()) * 0.85 - 2 * NOISE_W <= consumption_w
 
 
 def _is_metered(draft: Draft, device_id: str) -> bool:

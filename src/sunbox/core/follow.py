@@ -33,25 +33,28 @@ def follow(
 
     Those who charge share what is there; who waits reckons with their going down to the minimum.
     """
-    before = {stance.settings.id: draft.loadpoints[stance.settings.id] for stance in group}
-    active = [
-        stance
-        for stance in group
-        if not stance.is_idle and (before[stance.settings.id].set_point.charge or not stance.can.stops)
-    ]
+    before = [draft.loadpoints[stance.settings.id] for stance in group]
+    reserved_w -= reserved_for(group)
+    active: list[Stance] = []
+    waiting: list[tuple[Stance, LoadpointState]] = []
+    for stance, lp in zip(group, before, strict=True):
+        if not stance.is_idle and (lp.set_point.charge or not stance.can.stops):
+            active.append(stance)
+        else:
+            waiting.append((stance, lp))
+    parts: dict[str, Draw | None] = {}
+    for stance, part in zip(active, _parts(active, sun, reserved_w), strict=True):
+        parts[stance.settings.id] = part
     starting: list[Stance] = []
-    reserved_w -= sum(stance.min_w for stance in group if not stance.can.stops and not stance.is_idle)
-    parts: list[Draw | None] = []
-    for stance in group:
-        sharing = active if stance in active else [*active, *starting, stance]
-        parts.append(_part(sharing, stance, sun, reserved_w))
-        if stance not in active and not stance.is_idle and before[stance.settings.id].missed_wh > 0.0:
+    for stance, lp in waiting:
+        parts[stance.settings.id] = _parts([*active, *starting, stance], sun, reserved_w)[-1]
+        if not stance.is_idle and lp.missed_wh > 0.0:
             starting.append(stance)
-    for stance, part in zip(group, parts, strict=True):
-        after = _from_sun(draft, circuits, shown(before[stance.settings.id], part), stance, part)
+    for stance, lp in zip(group, before, strict=True):
+        after = _from_sun(draft, circuits, lp, stance, parts[stance.settings.id])
         place(draft, circuits, stance, after)
         sun = less(sun, after, stance)
-    if sun is not None and starting:
+    if starting and sun is not None:
         # Who is about to start is not forestalled by who comes after it.
         waiting_w = sum(
             stance.min_w for stance in starting if not draft.loadpoints[stance.settings.id].set_point.charge
@@ -60,16 +63,25 @@ def follow(
     return sun, reserved_w
 
 
-def _part(sharing: list[Stance], stance: Stance, sun: Draw | None, reserved_w: float) -> Draw | None:
-    """Return the part of the sun that one of several sharing it may regulate on."""
-    if sun is None:
-        return None
+def reserved_for(stances: list[Stance]) -> float:
+    """Return the power of the minimums that do not wait for the sun."""
+    reserved_w = 0.0
+    for stance in stances:
+        if not stance.can.stops and not stance.is_idle:
+            reserved_w += stance.min_w
+    return reserved_w
+
+
+def _parts(sharing: list[Stance], sun: Draw | None, reserved_w: float) -> list[Draw | None]:
+    """Return the parts of the sun that each of several sharing it may regulate on."""
+    if sun is None or not sharing:
+        return [None] * len(sharing)
     if len(sharing) == 1:
-        return sun if reserved_w == 0.0 else Draw(sun.low_w - reserved_w, sun.high_w - reserved_w)
-    claims = [Claim(min_w=each.min_w, max_w=each.can.max_a * each.can.unit_w + each.extra_w) for each in sharing]
-    number = sharing.index(stance)
-    low_w = fair_w(sun.low_w - reserved_w, claims)[number]
-    return Draw(low_w, fair_w(sun.high_w - reserved_w, claims)[number])
+        return [sun if reserved_w == 0.0 else Draw(sun.low_w - reserved_w, sun.high_w - reserved_w)]
+    claims = [Claim(each.min_w, each.can.max_a * each.can.unit_w + each.extra_w) for each in sharing]
+    low_w = fair_w(sun.low_w - reserved_w, claims)
+    high_w = low_w if sun.low_w == sun.high_w else fair_w(sun.high_w - reserved_w, claims)
+    return [Draw(low, high) for low, high in zip(low_w, high_w, strict=True)]
 
 
 def _from_sun(
@@ -78,39 +90,46 @@ def _from_sun(
     """Follow the sun, or go on without seeing it."""
     can = _fitting(draft, circuits, stance)
     if (why := unpaid(draft, stance, can)) is not None:
-        return off(lp, why)
+        return off(shown(lp, part), why)
     if (stopped := without_room(draft, lp, stance, can)) is not None:
-        return stopped
+        return shown(stopped, part)
     if stance.fixed_a is not None:
         can = replace(can, min_a=stance.fixed_a, max_a=stance.fixed_a)
-    blind_s = stale_s(draft)
-    if blind_s is not None or part is None:
-        return follow_blindly(draft, lp, can, blind_s or 0.0)
+    if draft.site.is_stale or part is None:
+        return follow_blindly(draft, shown(lp, part), can, stale_s(draft) or 0.0)
     grid_at = draft.site.grid_at
     dt_s = (grid_at - lp.surplus_at).total_seconds() if grid_at is not None and lp.surplus_at is not None else 0.0
     dt_s = max(0.0, dt_s)
-    beside_w = can.import_w - stance.extra_w
-    part = _bridged(draft, lp, can, Draw(part.low_w + beside_w, part.high_w + beside_w))
-    lp, can = _on_phases(draft, circuits, lp, stance, can, part, dt_s)
-    after = decide_from_surplus(lp, can, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=dt_s)
+    low_w, high_w = _usable_w(draft, lp, stance, can, part)
+    lp, can = _on_phases(draft, circuits, lp, stance, can, low_w, high_w, dt_s)
+    after = decide_from_surplus(lp, can, low_w, high_w, draft.at, runs=stance.runs, dt_s=dt_s)
     if lp.set_point.charge and not after.set_point.charge and can.phases > 1 and _phases_at_will(draft, stance):
         few = within_room(circuits, _on(stance, 1))
-        if stance.fixed_phases is None and part.high_w >= few.need_w:  # what is too little for three is not for one
-            lp = _switched(lp, few, part.high_w)
-            after = decide_from_surplus(lp, few, part.low_w, part.high_w, draft.at, runs=stance.runs, dt_s=0.0)
-    after = replace(after, is_acting=True, surplus_at=grid_at)
-    if stance.fixed_a is not None and after.set_point.charge:
-        return replace(after, reason=budget_reason(draft, stance.vehicle.id))
-    return after
+        if stance.fixed_phases is None and high_w >= few.need_w:  # what is too little for three is not for one
+            lp = _switched(lp, few, high_w)
+            after = decide_from_surplus(lp, few, low_w, high_w, draft.at, runs=stance.runs, dt_s=0.0)
+    is_fixed = stance.fixed_a is not None and after.set_point.charge
+    return replace(
+        after,
+        is_acting=True,
+        surplus_at=grid_at,
+        surplus_low_w=part.low_w,
+        surplus_high_w=part.high_w,
+        reason=budget_reason(draft, stance.vehicle.id) if is_fixed else after.reason,
+    )
 
 
-def _bridged(draft: Draft, lp: LoadpointState, can: Range, part: Draw) -> Draw:
-    """Return the sun with what the battery may add, so that a car that charges keeps its minimum."""
+def _usable_w(draft: Draft, lp: LoadpointState, stance: Stance, can: Range, part: Draw) -> tuple[float, float]:
+    """Return both ends of the sun that there is for the current: with what may come from the grid beside, and from the battery.
+
+    What the battery may add lets a car that charges keep its minimum.
+    """
+    beside_w = can.import_w - stance.extra_w
+    low_w, high_w = part.low_w + beside_w, part.high_w + beside_w
     helps_w = bridge_w(draft.site, draft.settings.site) if lp.set_point.charge else 0.0
-    needed_w = can.share * can.min_w
-    if helps_w <= 0.0 or part.high_w >= needed_w:
-        return part
-    return Draw(max(part.low_w, min(needed_w, part.low_w + helps_w)), min(needed_w, part.high_w + helps_w))
+    if helps_w <= 0.0 or high_w >= (needed_w := can.share * can.min_w):
+        return low_w, high_w
+    return max(low_w, min(needed_w, low_w + helps_w)), min(needed_w, high_w + helps_w)
 
 
 def _phases_at_will(draft: Draft, stance: Stance) -> int:
@@ -146,7 +165,8 @@ def _on_phases(
     lp: LoadpointState,
     stance: Stance,
     can: Range,
-    part: Draw,
+    low_w: float,
+    high_w: float,
     dt_s: float,
 ) -> tuple[LoadpointState, Range]:
     """Return the loadpoint and its range on the phases that the sun is worth."""
@@ -171,15 +191,15 @@ def _on_phases(
     if not lp.set_point.charge:
         few, many = on(1), on(most)
         may_rise = (can.phases > 1 or ups < most_ups) and many.max_a >= many.min_a
-        phases = phases_to_start(few, many, part.low_w, may_rise=may_rise)
+        phases = phases_to_start(few, many, low_w, may_rise=may_rise)
         return (lp if lp.lean is None else replace(lp, lean=None)), on(phases)
     now = on(min(lp.set_point.phases, most))
     other = on(most if now.phases == 1 else 1)
     if other.max_a < other.min_a:
         return lp, now
     if now.max_a < now.min_a:  # not even the minimum fits on these any more
-        return _switched(lp, other, part.high_w), other
-    lean = leaning(lp.lean, now, other, part.low_w, part.high_w, draft.at, dt_s)
+        return _switched(lp, other, high_w), other
+    lean = leaning(lp.lean, now, other, low_w, high_w, draft.at, dt_s)
     switch = stance.vehicle.capabilities.phase_switch
     assert switch is not None  # noqa: S101 - most would be 0
     rules = Rules(
@@ -192,7 +212,7 @@ def _on_phases(
         now = replace(now, stop_delay_s=max(now.stop_delay_s, rules.down_delay_s))
     if lean is None or not is_worth(lean, now, other, rules, ups, draft.at):
         return replace(lp, lean=lean), now
-    return _switched(lp, other, part.low_w if other.phases > now.phases else part.high_w), other
+    return _switched(lp, other, low_w if other.phases > now.phases else high_w), other
 
 
 def _switched(lp: LoadpointState, to: Range, surplus_w: float) -> LoadpointState:

@@ -14,6 +14,7 @@ from sunbox.core.model import Charging, Draw
 from sunbox.core.surplus import stale_after_s
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sunbox.core.draft import Draft
@@ -31,8 +32,8 @@ def circuits_now(draft: Draft, draws: dict[str, Draw]) -> Circuits | None:
     """
     site = draft.settings.site
     limit = draft.memory.limit
-    loadpoints = list(draft.settings.loadpoints)
-    held = {row.id for row in loadpoints if terms_of(draft, row).grid_max_w is not None}
+    loadpoints = draft.settings.loadpoints
+    held = [row.id for row in loadpoints if terms_of(draft, row).grid_max_w is not None]
     if not held:
         draft.grid_over_since_at = None
         if MAIN in draft.others_w:  # what is not kept up does not count when somebody asks again
@@ -73,7 +74,7 @@ BLIND_A = 6
 """What a loadpoint may take while the grid cannot be seen that somebody wants relieved: the least of IEC 61851."""
 
 
-def _asked_limit(draft: Draft, loadpoints: list[LoadpointSettings], draws: dict[str, Draw]) -> Fuse:
+def _asked_limit(draft: Draft, loadpoints: Sequence[LoadpointSettings], draws: dict[str, Draw]) -> Fuse:
     """Return what is left of the most that the site may import because of some loadpoints; the smallest of several limits counts.
 
     The rule is that of SmartEVSE's MaxSumMains (reference: its CalcBalancedCurrent): where not even the minimums fit, those who
@@ -140,7 +141,9 @@ def draw_here(draft: Draft, loadpoint: LoadpointSettings, at: datetime) -> Draw:
         return NOTHING  # it counts there
     draw = _as_it_may_start(draft, loadpoint, draw, at)
     is_here = whereabouts(draft.settings, loadpoint, draft.settings_of(vehicle_id), vehicle.memory.facts).is_here
-    return Draw(draw.low_w if is_here else 0.0, 0.0 if is_here is False else draw.high_w)
+    if is_here:
+        return draw
+    return Draw(0.0, 0.0 if is_here is False else draw.high_w)
 
 
 GUESSED_S = 60.0
@@ -161,7 +164,7 @@ def _as_it_may_start(draft: Draft, loadpoint: LoadpointSettings, draw: Draw, at:
     return Draw(draw.low_w, draw.high_w * most / believed)
 
 
-def _others_at_the_grid(draft: Draft, loadpoints: list[LoadpointSettings], draws: dict[str, Draw]) -> Amps | None:
+def _others_at_the_grid(draft: Draft, loadpoints: Sequence[LoadpointSettings], draws: dict[str, Draw]) -> Amps | None:
     """Return what everything but the cars draws from the grid per phase, None while that is unknown or stale."""
     site = draft.site
     is_old = site.old_at is not None and draft.at > site.old_at
@@ -171,7 +174,7 @@ def _others_at_the_grid(draft: Draft, loadpoints: list[LoadpointSettings], draws
     return _others(draft, MAIN, site.grid_w, site.grid_phases_a, loads)
 
 
-def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSettings]) -> Fuse:
+def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: Sequence[LoadpointSettings]) -> Fuse:
     """Return a circuit with what is left of it."""
     limits = [f"{circuit.max_a:.0f} A"] if circuit.max_a is not None else []
     limits += [f"{circuit.max_w:.0f} W"] if circuit.max_w is not None else []
@@ -208,7 +211,7 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: list[LoadpointSett
 def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads: list[Load]) -> Amps:
     others, is_certain = others_of(grid_w, phases_a, draft.settings.site.voltage_v, loads, draft.others.get(key))
     if (is_certain or key not in draft.others) and draft.others.get(key) != others:  # at first the most that it can be
-        draft.others[key] = others
+        draft.others = {**draft.others, key: others}
     return others
 
 

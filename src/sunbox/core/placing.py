@@ -88,14 +88,15 @@ def without_room(draft: Draft, lp: LoadpointState, stance: Stance, can: Range) -
     After such a stop it pauses as after one for want of sun, and longer after many starts: a cooker that comes and goes does
     not wear its contactor. Whoever asks anew does not wait.
     """
+    if can.max_a >= can.min_a and (lp.set_point.charge or lp.no_room_at is None):
+        return None
     numbers: Numbers = {"what": can.cap_why or "the circuit", "left_a": can.max_a, "amps_a": can.min_a}
     if can.max_a < can.min_a:
         was_charging = lp.set_point.charge and stance.runs and not draft.vehicles[stance.vehicle.id].is_doubtful
         return replace(
             off(lp, Reason(ReasonCode.FUSE, numbers)), no_room_at=draft.at if was_charging else lp.no_room_at
         )
-    if lp.set_point.charge or lp.no_room_at is None:
-        return None
+    assert lp.no_room_at is not None  # noqa: S101 - told above
     ends_at = lp.no_room_at + timedelta(seconds=can.patience * stance.settings.min_pause_s)
     if draft.at >= ends_at:
         return None

@@ -28,11 +28,11 @@ MOST_WH = 600.0
 
 def price_wh(draft: Draft, vehicle_id: str) -> float:
     """Return the price of one change of current in Wh."""
-    settings = draft.settings_of(vehicle_id)
-    if settings.capabilities.has_free_way:
+    capabilities, value_per_kwh = draft.settings_of(vehicle_id).capabilities, draft.settings.site.value_per_kwh
+    if capabilities.has_free_way:
         return 0.0
-    money = settings.capabilities.price.get(RequestKind.COMMAND, 0.0)
-    own_wh = 1000.0 * money / draft.settings.site.value_per_kwh if draft.settings.site.value_per_kwh > 0 else 0.0
+    money = capabilities.price.get(RequestKind.COMMAND, 0.0)
+    own_wh = 1000.0 * money / value_per_kwh if value_per_kwh > 0 else 0.0
     return max(own_wh, shadow_wh(draft, vehicle_id))
 
 
@@ -72,8 +72,9 @@ def shadow_wh(draft: Draft, vehicle_id: str) -> float:
     """Return the shadow price of the day's budget in Wh per command; 0 without a budget."""
     settings = draft.settings_of(vehicle_id)
     budget = settings.budget
-    is_free = not settings.capabilities.price.get(RequestKind.COMMAND)
-    if budget.commands_per_day is None and (budget.per_month is None or is_free):
+    if budget.commands_per_day is None and (
+        budget.per_month is None or not settings.capabilities.price.get(RequestKind.COMMAND)
+    ):
         return 0.0
     spend = draft.spend_of(vehicle_id)
     used = share_used(spend, budget) or 0.0

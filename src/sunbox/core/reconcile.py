@@ -239,8 +239,10 @@ def _start(
 def _limit(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFacts) -> Action | None:
     """Return the charge limit to be sent. A wish for one wakes a plugged car; an unplugged one hears of it when it is awake."""
     wanted = target.limit_to_send_pct(vehicle.memory.target_soc_pct, capabilities)
+    if wanted is None:
+        return None
     is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_LIMIT
-    if wanted is None or (facts.limit_soc_pct == wanted and not is_doubted):
+    if facts.limit_soc_pct == wanted and not is_doubted:
         return None
     if not facts.is_plugged and vehicle.availability is not Availability.ONLINE:
         return None
@@ -250,15 +252,13 @@ def _limit(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFact
 
 def _amps(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFacts, wanted_a: int) -> Action | None:
     """Return the change of current for a car that charges."""
-    gap_at = None if vehicle.amps_sent_at is None else vehicle.amps_sent_at + timedelta(seconds=AMPS_GAP_S)
     is_low = wanted_a < capabilities.min_a
     if not is_low or vehicle.memory.low_amps_refused:
         wanted_a = max(wanted_a, capabilities.min_a)
         is_doubted = vehicle.doubt is not None and vehicle.doubt.command.name is CommandName.SET_AMPS
         if facts.amps_requested_a == wanted_a and not is_doubted:
             return None
-        action = Action(Command(CommandName.SET_AMPS, wanted_a), Pending.SETTING_AMPS, not_before_at=gap_at)
-        return _unless_refused(vehicle, action)
+        return _set_amps(vehicle, wanted_a, AMPS_GAP_S)
     # Below the minimum: twice, some seconds apart, and only once charging has been seen.
     if facts.charging is not Charging.CHARGING:
         return None
@@ -266,8 +266,11 @@ def _amps(vehicle: VehicleState, capabilities: Capabilities, facts: VehicleFacts
     sent = low.sent if low is not None else 0
     if sent >= 2:
         return None
-    if sent == 1 and vehicle.amps_sent_at is not None:
-        gap_at = vehicle.amps_sent_at + timedelta(seconds=LOW_AMPS_GAP_S)
+    return _set_amps(vehicle, wanted_a, LOW_AMPS_GAP_S if sent == 1 else AMPS_GAP_S)
+
+
+def _set_amps(vehicle: VehicleState, wanted_a: int, gap_s: float) -> Action | None:
+    gap_at = None if vehicle.amps_sent_at is None else vehicle.amps_sent_at + timedelta(seconds=gap_s)
     action = Action(Command(CommandName.SET_AMPS, wanted_a), Pending.SETTING_AMPS, not_before_at=gap_at)
     return _unless_refused(vehicle, action)
 
@@ -322,7 +325,7 @@ def _show(draft: Draft, loadpoint: LoadpointSettings, action: Action | None, hel
     lp = draft.loadpoints[loadpoint.id]
     pending = _pending(vehicle, lp, action)
     reason = held_by or _standing(draft, loadpoint.device_id, vehicle, lp, pending)
-    if pending is not lp.pending or reason != lp.held_by:
+    if pending is not lp.pending or (reason is not lp.held_by and reason != lp.held_by):
         draft.loadpoints[loadpoint.id] = replace(lp, pending=pending, held_by=reason)
 
 

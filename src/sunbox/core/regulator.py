@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log
 
-from sunbox.core.reasons import Reason, ReasonCode
+from sunbox.core.reasons import Numbers, Reason, ReasonCode
 from sunbox.core.state import LoadpointState, Scores
-from sunbox.core.units import power_w
+from sunbox.core.units import power_w, span
 from sunbox.core.values import replace
 from sunbox.core.wallbox import SetPoint
 
@@ -107,7 +107,8 @@ class Range:
     @property
     def need_w(self) -> float:
         """Return the surplus from which it is worth it to go on: a threshold below the minimum is one in both directions."""
-        return self.own_need_w if self.start_w is None else min(self.own_need_w, self.start_need_w)
+        own_need_w = self.own_need_w
+        return own_need_w if self.start_w is None else min(own_need_w, self.start_need_w)
 
     @property
     def pauses(self) -> bool:
@@ -133,10 +134,11 @@ class Range:
 
     def seen_w(self, surplus_w: float) -> float:
         """Return a measured surplus as a current is chosen for it: where it goes, less a reserve of half of it at most."""
-        if self.weight <= 1.0 or surplus_w <= 0:
+        weight = self.weight
+        if weight <= 1.0 or surplus_w <= 0:
             return surplus_w + self.ahead_w
         reserve = DEAR_RESERVE if self.price_wh > 0 else RESERVE
-        reserve_w = reserve * self.spread_w * log((1.0 + self.weight) / 2.0)
+        reserve_w = reserve * self.spread_w * log((1.0 + weight) / 2.0)
         return surplus_w + self.ahead_w - min(reserve_w, surplus_w / 2)
 
     @property
@@ -218,7 +220,7 @@ def _started(lp: LoadpointState, can: Range, low_w: float, at: datetime | None =
         import_wh=0.0,
         short_since_at=None,
         raise_since_at=None,
-        reason=_charging(ReasonCode.CHARGING_PV, can, start_a, low_w, None),
+        reason=_charging(ReasonCode.CHARGING_PV, can, start_a, low_w),
     )
 
 
@@ -229,24 +231,23 @@ def _while_paused(lp: LoadpointState, can: Range, low_w: float, at: datetime, dt
     need_w = can.start_need_w
     gain_w = low_w if low_w >= need_w else can.weight * (low_w - need_w)
     missed_wh = max(0.0, lp.missed_wh + gain_w * dt_s / 3600.0)
-    pause_ends_at = at if lp.switched_at is None else lp.switched_at + timedelta(seconds=can.min_pause_s)
-    starts_wh = max(can.start_wh, can.start_price_wh)
-    will_last = low_w + can.ahead_w >= need_w
-    is_enough = low_w >= need_w
-    if is_enough and will_last and missed_wh >= starts_wh and at >= pause_ends_at:
-        return _started(lp, can, low_w, at)
-    numbers = _needs(can, low_w, need_w)
     changes_at = None
     code = ReasonCode.SURPLUS_LOW
-    if is_enough:
-        left_wh = can.start_wh - missed_wh
+    numbers = _needs(can, low_w, need_w)
+    if low_w >= need_w:
+        pause_ends_at = at if lp.switched_at is None else lp.switched_at + span(can.min_pause_s)
+        start_wh = can.start_wh
+        will_last = low_w + can.ahead_w >= need_w
+        if will_last and missed_wh >= max(start_wh, can.start_price_wh) and at >= pause_ends_at:
+            return _started(lp, can, low_w, at)
+        left_wh = start_wh - missed_wh
         code = ReasonCode.START_PRICE if left_wh <= 0 < can.start_price_wh - missed_wh else ReasonCode.SURPLUS_STARTING
-        numbers |= {"missed_wh": missed_wh, "start_wh": can.start_wh, "price_wh": can.start_price_wh}
+        numbers |= {"missed_wh": missed_wh, "start_wh": start_wh, "price_wh": can.start_price_wh}
         if code is ReasonCode.SURPLUS_STARTING:
             changes_at = max(pause_ends_at, at + timedelta(seconds=max(0.0, left_wh) * 3600.0 / max(1.0, low_w)))
     return replace(
         lp,
-        set_point=SetPoint(phases=can.phases),
+        set_point=_set_point(lp, None, can.phases),
         missed_wh=missed_wh,
         scores={},
         import_wh=0.0,
@@ -259,56 +260,42 @@ def _while_charging(
     lp: LoadpointState, can: Range, low_w: float, high_w: float, at: datetime, dt_s: float
 ) -> LoadpointState:
     now_a = min(max(lp.set_point.amps_a, can.min_a), can.max_a)
+    need_w = can.need_w
     imported_wh = lp.import_wh
     if dt_s > 0:
-        imported_wh = max(0.0, imported_wh + min(can.min_w, can.need_w - high_w) * dt_s / 3600.0)
-    is_short = high_w < can.need_w - can.tolerance_w
-    short_since_at = (lp.short_since_at or at) if is_short else None
-    new_a, scores, raise_since_at, raise_to_a = _next_current(
-        lp, can, now_a, can.seen_w(low_w), can.seen_w(high_w), at, dt_s
-    )
+        imported_wh = max(0.0, imported_wh + min(can.min_w, need_w - high_w) * dt_s / 3600.0)
+    short_since_at = (lp.short_since_at or at) if high_w < need_w - can.tolerance_w else None
+    seen_low_w = can.seen_w(low_w)
+    seen_high_w = seen_low_w if low_w == high_w else can.seen_w(high_w)
+    new_a, scores, raise_since_at, raise_to_a = _next_current(lp, can, now_a, seen_low_w, seen_high_w, at, dt_s)
     new_a, pays_to_stop = max(new_a, can.min_a), new_a == 0
-    stop_wh = can.own_stop_wh if pays_to_stop else can.stop_wh
-    stop_wh = max(stop_wh, min(PATIENT_MOST_WH, can.patience * stop_wh))
-    may_stop = can.pauses and (lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s)
-    stops_at = None
-    if short_since_at is not None and can.stop_after_s:
-        stops_at = short_since_at + timedelta(seconds=can.stop_after_s)
-    is_over = imported_wh >= stop_wh if can.stop_after_s is None else stops_at is not None and at >= stops_at
-    if may_stop and is_short and is_over:
-        return replace(
-            lp,
-            set_point=SetPoint(phases=can.phases),
-            missed_wh=0.0,
-            switched_at=at,
-            scores={},
-            import_wh=0.0,
-            short_since_at=None,
-            raise_since_at=None,
-            reason=Reason(ReasonCode.SURPLUS_LOW, _needs(can, high_w, can.need_w)),
-        )
-    shown_w = low_w if new_a > now_a else high_w
-    if is_short and new_a == can.min_a and not can.pauses:
-        reason = _charging(ReasonCode.CHARGING_GUARANTEED, can, new_a, high_w, None)
-        keeper = "a stop timer of 0" if can.stops else "mode min_pv"
-        reason = replace(reason, numbers={**reason.numbers, "keeper": keeper})
-    elif is_short and new_a == can.min_a and stops_at is not None:
-        reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, max(at, stops_at))
-        stop_s = can.stop_after_s or 0.0
-        so_far = {"stop_s": stop_s, "short_s": stop_s - (stops_at - at).total_seconds()}
-        reason = replace(reason, numbers={**reason.numbers, **so_far})
-    elif is_short and new_a == can.min_a:
-        reason = _charging(ReasonCode.CHARGING_MINIMUM, can, new_a, high_w, None)
-        reason = replace(reason, numbers={**reason.numbers, "import_wh": imported_wh, "stop_wh": stop_wh})
-    elif scores and scores[best_a := _best_of(scores)] > 0.05 * can.price_wh:
-        reason = _charging(ReasonCode.CHARGING_HELD, can, new_a, shown_w, None)
-        more = {"best_a": best_a, "lost_wh": scores[best_a], "price_wh": can.price_wh}
-        reason = replace(reason, numbers={**reason.numbers, **more})
+    stop_wh, stops_at = 0.0, None
+    if short_since_at is not None:
+        stop_wh = can.own_stop_wh if pays_to_stop else can.stop_wh
+        stop_wh = max(stop_wh, min(PATIENT_MOST_WH, can.patience * stop_wh))
+        if can.stop_after_s:
+            stops_at = short_since_at + timedelta(seconds=can.stop_after_s)
+        is_over = imported_wh >= stop_wh if can.stop_after_s is None else stops_at is not None and at >= stops_at
+        has_run = lp.switched_at is None or (at - lp.switched_at).total_seconds() >= can.min_run_s
+        if is_over and has_run and can.pauses:
+            return replace(
+                lp,
+                set_point=SetPoint(phases=can.phases),
+                missed_wh=0.0,
+                switched_at=at,
+                scores={},
+                import_wh=0.0,
+                short_since_at=None,
+                raise_since_at=None,
+                reason=Reason(ReasonCode.SURPLUS_LOW, _needs(can, high_w, need_w)),
+            )
+    if short_since_at is not None and new_a == can.min_a:
+        reason = _minimum(can, high_w, at, stops_at, {"import_wh": imported_wh, "stop_wh": stop_wh})
     else:
-        reason = _charging(ReasonCode.CHARGING_PV, can, new_a, shown_w, None)
+        reason = _current(can, new_a, low_w if new_a > now_a else high_w, scores)
     return replace(
         lp,
-        set_point=SetPoint(charge=True, amps_a=new_a, phases=can.phases),
+        set_point=_set_point(lp, new_a, can.phases),
         import_wh=imported_wh,
         short_since_at=short_since_at,
         missed_wh=0.0,
@@ -317,6 +304,34 @@ def _while_charging(
         raise_to_a=raise_to_a,
         reason=reason,
     )
+
+
+def _set_point(lp: LoadpointState, amps: int | None, phases: int) -> SetPoint:
+    """Return the set-point to charge with so many amps, None = not at all; the one before where it says the same."""
+    was, charge, amps = lp.set_point, amps is not None, amps or 0
+    if was.amps_a == amps and was.phases == phases and was.charge is charge:
+        return was
+    return SetPoint(charge=charge, amps_a=amps, phases=phases)
+
+
+def _minimum(can: Range, surplus_w: float, at: datetime, stops_at: datetime | None, so_far: Numbers) -> Reason:
+    """Return why it goes on at the minimum without enough sun, and for how long."""
+    if not can.pauses:
+        keeper = "a stop timer of 0" if can.stops else "mode min_pv"
+        return _charging(ReasonCode.CHARGING_GUARANTEED, can, can.min_a, surplus_w, more={"keeper": keeper})
+    if stops_at is None:
+        return _charging(ReasonCode.CHARGING_MINIMUM, can, can.min_a, surplus_w, more=so_far)
+    stop_s = can.stop_after_s or 0.0
+    so_far = {"stop_s": stop_s, "short_s": stop_s - (stops_at - at).total_seconds()}
+    return _charging(ReasonCode.CHARGING_MINIMUM, can, can.min_a, surplus_w, max(at, stops_at), more=so_far)
+
+
+def _current(can: Range, amps: int, surplus_w: float, scores: Scores) -> Reason:
+    """Return why it charges with so many amps: for the sun, or because a better current is not worth its command yet."""
+    if scores and scores[best_a := _best_of(scores)] > 0.05 * can.price_wh:
+        more = {"best_a": best_a, "lost_wh": scores[best_a], "price_wh": can.price_wh}
+        return _charging(ReasonCode.CHARGING_HELD, can, amps, surplus_w, more=more)
+    return _charging(ReasonCode.CHARGING_PV, can, amps, surplus_w)
 
 
 def _needs(can: Range, surplus_w: float, needed_w: float) -> dict[str, float | int | str]:
@@ -332,7 +347,7 @@ def _needs(can: Range, surplus_w: float, needed_w: float) -> dict[str, float | i
         numbers["share"] = f", of which {100 * can.share:.0f} % must be sun"
     if can.overhead_w > 0.0:
         numbers["share"] = f"{numbers.get('share', '')}, and {can.overhead_w:.0f} W that the car needs for itself"
-    if needed_w != can.own_need_w:
+    if can.start_w is not None and needed_w != can.own_need_w:
         numbers["share"] = f"{numbers.get('share', '')}, and {can.start_w:.0f} W was asked for"
     return _with_import(numbers, can)
 
@@ -402,10 +417,18 @@ def _scored(
 
 def _best_of(scores: Scores) -> int:
     """Return the current with the highest score, the smallest of several; 0 also where there is none."""
-    return max(sorted(scores), key=lambda amps: scores[amps], default=0)
+    return max(sorted(scores), key=scores.__getitem__, default=0)
 
 
-def _charging(code: ReasonCode, can: Range, amps: int, surplus_w: float, changes_at: datetime | None) -> Reason:
+def _charging(
+    code: ReasonCode,
+    can: Range,
+    amps: int,
+    surplus_w: float,
+    changes_at: datetime | None = None,
+    more: Numbers | None = None,
+) -> Reason:
+    """Return why it charges with so many amps, with the arithmetic that all such reasons have, and `more`."""
     numbers: dict[str, float | int | str] = {
         "amps_a": amps,
         "surplus_w": surplus_w,
@@ -418,4 +441,6 @@ def _charging(code: ReasonCode, can: Range, amps: int, surplus_w: float, changes
     numbers = _with_import(numbers, can)
     if can.cap_why is not None and amps >= can.max_a:
         numbers["cap"] = f" (limited to {can.max_a} A by {can.cap_why})"
+    if more is not None:
+        numbers |= more
     return Reason(code, numbers, changes_at)

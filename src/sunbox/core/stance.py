@@ -13,7 +13,6 @@ from sunbox.core.circuits import Cap, Load, device_cap, least_a
 from sunbox.core.commands import CommandName, RequestKind
 from sunbox.core.connection import Whereabouts, home_of, whereabouts
 from sunbox.core.economy import is_affordable
-from sunbox.core.foresight import ahead_w
 from sunbox.core.model import Availability, Charging, Mode, Override, Wish
 from sunbox.core.prices import price_wh, start_price_wh
 from sunbox.core.reasons import Numbers, Reason, ReasonCode
@@ -38,7 +37,7 @@ TAKES_MORE_A = 2
 """A car that takes less than it may is offered so much more than it takes: it must not jump when it wakes to it (evcc's figure)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
 class Stance:
     """A loadpoint that charges if power is there."""
 
@@ -90,7 +89,8 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
     """Return what the loadpoint is in for, or the loadpoint as decided where power does not matter."""
     vehicle_settings = draft.settings_of(settings.device_id)
     vehicle = draft.vehicles[vehicle_settings.id]
-    facts = vehicle.memory.facts
+    memory = vehicle.memory
+    facts = memory.facts
     wish = _expire(draft, lp.memory.wish)
     if wish is not lp.memory.wish:
         lp = draft.loadpoints[settings.id] = replace(lp, memory=replace(lp.memory, wish=wish))
@@ -105,18 +105,16 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
         return leave(lp, Reason(ReasonCode.FAST_CHARGER))
     if wish.override is Override.STOP:
         return off(lp, Reason(ReasonCode.STOPPED_BY, {"by": wish.override_by or "?"}, wish.override_until_at))
+    usual = _usual(draft.settings, settings, vehicle_settings, memory, wish)
     reached = _target_reached(draft.vehicles[car_of(settings, lp.memory)])
     if reached is not None and (is_asked or wish.mode is not Mode.OFF):
-        where = whereabouts(draft.settings, settings, vehicle_settings, facts)
-        return off(lp, reached) if is_asked or where.is_here else leave(lp, reached)
+        return off(lp, reached) if is_asked or usual.is_here else leave(lp, reached)
     full: Reason | None = None
     if wish.override is Override.CHARGE:
         full = Reason(ReasonCode.CHARGING_BY, {"by": wish.override_by or "?"})
     else:
-        where = whereabouts(draft.settings, settings, vehicle_settings, facts)
-        away = _left_alone(draft, settings, where, wish) if facts is not None else None
-        if away is not None:
-            return leave(lp, away)
+        if usual.away is not None:
+            return leave(lp, usual.away)
         if wish.mode is Mode.OFF:
             return off(lp, Reason(ReasonCode.MODE_OFF))
         if wish.mode is Mode.NOW:
@@ -125,21 +123,45 @@ def stance_of(draft: Draft, settings: LoadpointSettings, lp: LoadpointState) -> 
             return leave(lp, waits)
         elif draft.site.is_off_grid:
             return off(lp, Reason(ReasonCode.OFF_GRID))
-        elif facts is not None and is_charging(facts) and (full := _meddled(draft, lp)) is not None:
+        elif facts is not None and usual.stance.runs and (full := _meddled(draft, lp)) is not None:
             wish = replace(wish, amps_a=facts.amps_requested_a)
-    can = range_of(draft, settings, vehicle_settings, wish)
-    return Stance(
-        settings=settings,
-        vehicle=vehicle_settings,
-        facts=facts,
-        wish=wish,
-        can=can,
+            usual = _usual(draft.settings, settings, vehicle_settings, memory, wish)
+    return replace(
+        usual.stance,
+        can=_range_now(draft, usual),
         full=full,
-        fixed_a=_fixed_a(draft, vehicle_settings),
-        runs=is_charging(facts),
-        extra_a=extra_a(facts),
+        fixed_a=_fixed_a(draft, usual.stance),
         is_idle=_is_idle(draft, vehicle),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What changes with the car, its owner and the file only: not with the time, the sun and the money."""
+
+    is_here: bool | None  #: at the loadpoint's place; None = not known
+    away: Reason | None  #: why the mode does not act where the car is
+    stance: Stance
+    settle_s: float
+
+
+@unchanged
+def _usual(
+    settings: Settings, loadpoint: LoadpointSettings, vehicle: VehicleSettings, memory: VehicleMemory, wish: Wish
+) -> Usual:
+    facts = memory.facts
+    where = whereabouts(settings, loadpoint, vehicle, facts)
+    stance = Stance(
+        settings=loadpoint,
+        vehicle=vehicle,
+        facts=facts,
+        wish=wish,
+        can=_own_range(settings, loadpoint, vehicle, memory, wish),
+        runs=is_charging(facts),
+        extra_a=extra_a(facts),
+    )
+    away = _left_alone(settings, loadpoint, where, wish) if facts is not None else None
+    return Usual(is_here=where.is_here, away=away, stance=stance, settle_s=settle_s_of(vehicle, memory))
 
 
 SCHEDULE_AHEAD_S = 24 * 3600.0
@@ -188,8 +210,10 @@ def _is_idle(draft: Draft, vehicle: VehicleState) -> bool:
         return True
     if memory.facts.charging in (Charging.COMPLETE, Charging.NO_POWER) or CommandName.START in vehicle.refused:
         return True
-    waits = (vehicle.start_retry_at, memory.not_before_at, wake_again_at(vehicle))
-    return any(until_at is not None and draft.at < until_at for until_at in waits)
+    for until_at in (vehicle.start_retry_at, memory.not_before_at, wake_again_at(vehicle)):
+        if until_at is not None and draft.at < until_at:
+            return True
+    return False
 
 
 def _expire(draft: Draft, wish: Wish) -> Wish:
@@ -210,12 +234,12 @@ def _target_reached(vehicle: VehicleState) -> Reason | None:
     )
 
 
-def _left_alone(draft: Draft, settings: LoadpointSettings, where: Whereabouts, wish: Wish) -> Reason | None:
+def _left_alone(settings: Settings, loadpoint: LoadpointSettings, where: Whereabouts, wish: Wish) -> Reason | None:
     """Return why the mode does not act where the car is, None if it acts."""
     if not where.is_known:
         return Reason(ReasonCode.PLACE_UNKNOWN)
     if not where.is_here:
-        home = home_of(draft.settings, settings)
+        home = home_of(settings, loadpoint)
         return Reason(
             ReasonCode.AWAY,
             {"place": where.place.name if where.place else "no known place", "home": home.name if home else "?"},
@@ -225,29 +249,26 @@ def _left_alone(draft: Draft, settings: LoadpointSettings, where: Whereabouts, w
     return None
 
 
-def range_of(draft: Draft, settings: LoadpointSettings, vehicle_settings: VehicleSettings, wish: Wish) -> Range:
-    """Return what the loadpoint can do by itself: device caps, the amps asked for as upper bound, the lowered minimum of a wish."""
-    memory = draft.vehicles[vehicle_settings.id].memory
-    change_wh = price_wh(draft, vehicle_settings.id)
-    own = _own_range(draft.settings, settings, vehicle_settings, memory, wish)
+def _range_now(draft: Draft, usual: Usual) -> Range:
+    """Return what the loadpoint can do by itself, now: for a price, and with a sun that goes somewhere."""
+    stance, outlook = usual.stance, draft.outlook
+    own, vehicle_id = stance.can, stance.vehicle.id
+    change_wh = price_wh(draft, vehicle_id)
     return replace(
         own,
-        stop_delay_s=max(
-            settings.stop_delay_s, draft.site.news_s
-        ),  # a cloud that is gone when it is told of stops nothing
+        stop_delay_s=max(own.stop_delay_s, draft.site.news_s),  # a cloud that is gone when it is told of stops nothing
         price_wh=change_wh,
-        start_price_wh=start_price_wh(draft, vehicle_settings.id, change_wh, own.min_w),
-        patience=_patience(draft, settings),
-        ahead_w=ahead_w(draft, settle_s_of(vehicle_settings, memory)),
-        spread_w=draft.trend.spread_w,
+        start_price_wh=start_price_wh(draft, vehicle_id, change_wh, own.min_w),
+        patience=_patience(draft, stance.settings),
+        ahead_w=outlook.ahead_w(usual.settle_s),
+        spread_w=outlook.spread_w,
     )
 
 
-@unchanged
 def _own_range(
     settings: Settings, loadpoint: LoadpointSettings, vehicle: VehicleSettings, memory: VehicleMemory, wish: Wish
 ) -> Range:
-    """Return what of the range changes with the car, its owner and the file only."""
+    """Return what the loadpoint can do by itself: device caps, the amps asked for as upper bound, the lowered minimum of a wish."""
     capabilities, facts = vehicle.capabilities, memory.facts
     cap = device_cap(loadpoint, capabilities, facts)
     hard_a = cap.amps_a
@@ -304,10 +325,10 @@ def within(can: Range, room: Cap | None) -> Range:
     return replace(can, max_a=min(can.max_a, room.amps_a), cap_why=why, hard_a=min(can.hard_a, room.amps_a))
 
 
-def _fixed_a(draft: Draft, vehicle: VehicleSettings) -> int | None:
+def _fixed_a(draft: Draft, stance: Stance) -> int | None:
     """Return the current that a charging vehicle has, where no change of it can be paid for; None where it can."""
-    facts = draft.vehicles[vehicle.id].memory.facts
-    if facts is None or not is_charging(facts) or not facts.amps_requested_a:
+    facts, vehicle = stance.facts, stance.vehicle
+    if facts is None or not stance.runs or not facts.amps_requested_a:
         return None
     if is_affordable(draft.spend_of(vehicle.id), vehicle.budget, vehicle.capabilities, RequestKind.COMMAND):
         return None

@@ -23,7 +23,7 @@ from sunbox.core.trend import Trend
 from sunbox.core.wallbox import Pending, SetPoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not slotted: it is replaced with every reading (values.py)
 class MeterState:
     """A meter as last read."""
 

@@ -7,11 +7,12 @@ state of charge; what it discharges never does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings, Settings, SiteSettings
 from sunbox.core.state import MeterState
+from sunbox.core.units import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ LATE = 1.5
 
 def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> Balance:
     """Return the site's balance at an instant: per role the first meter that has a fresh value, else for the grid the newest."""
-    grid: MeterReading | None = None
-    stale_grid: MeterReading | None = None
+    used: MeterReading | None = None
+    is_stale = True
     pv_w = battery_w = soc_pct = None
     has_battery = False
     pv_at: datetime | None = None
@@ -68,14 +69,14 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
         if state is None or (reading := state.reading) is None:
             continue
         interval_s = state.interval_s
-        meter_limit_s = stale_after_s(meter, interval_s)
-        meter_news_s = (interval_s or meter.interval_s) + meter.delay_s
+        meter_own_s = stale_after_s(meter)
+        meter_limit_s = meter_own_s if interval_s is None else stale_after_s(meter, interval_s)
         fresh = (at - reading.measured_at).total_seconds() <= meter_limit_s
-        if reading.grid_w is not None:
-            if fresh and grid is None:
-                grid, limit_s, own_limit_s, news_s = reading, meter_limit_s, stale_after_s(meter), meter_news_s
-            elif not fresh and grid is None and (stale_grid is None or reading.measured_at > stale_grid.measured_at):
-                stale_grid, limit_s, own_limit_s, news_s = reading, meter_limit_s, stale_after_s(meter), meter_news_s
+        is_better = is_stale and (fresh or used is None or reading.measured_at > used.measured_at)
+        if is_better and reading.grid_w is not None:
+            used, is_stale = reading, not fresh
+            limit_s, own_limit_s = meter_limit_s, meter_own_s
+            news_s = (interval_s or meter.interval_s) + meter.delay_s
         if reading.battery_w is not None or reading.battery_soc_pct is not None:
             has_battery = True
         if not fresh:
@@ -88,23 +89,23 @@ def balance(settings: Settings, meters: dict[str, MeterState], at: datetime) -> 
             soc_pct = reading.battery_soc_pct
         if is_off_grid is None:
             is_off_grid = reading.is_off_grid
-    used = grid or stale_grid
     if battery_w is None and not has_battery:
         battery_w = 0.0
+    fresh_until_at = used.measured_at + span(limit_s) if used else None
     return Balance(
         grid_w=used.grid_w if used else None,
         grid_at=used.measured_at if used else None,
-        grid_phases_a=grid.grid_phases_a if grid else None,
+        grid_phases_a=used.grid_phases_a if used and not is_stale else None,
         pv_w=pv_w,
         battery_w=battery_w,
         battery_soc_pct=soc_pct,
         has_battery=has_battery,
-        is_stale=grid is None,
-        fresh_until_at=used.measured_at + timedelta(seconds=limit_s) if used else None,
+        is_stale=is_stale,
+        fresh_until_at=fresh_until_at,
         pv_at=pv_at,
         news_s=news_s,
         is_off_grid=is_off_grid,
-        old_at=used.measured_at + timedelta(seconds=own_limit_s) if used else None,
+        old_at=used.measured_at + span(own_limit_s) if used and own_limit_s != limit_s else fresh_until_at,
     )
 
 

@@ -86,7 +86,10 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
     kept_s = at_s - samples[-1][0] if samples else 0.0
     old = older = None
     middle = samples[-1] if samples else None
-    for sample in reversed(samples):
+    first = len(samples)  #: of those that are still of use
+    while first and older is None:
+        first -= 1
+        sample = samples[first]
         if old is None:
             if at_s - sample[0] >= SPAN_S - 0.5:
                 old = sample
@@ -94,7 +97,6 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
                 middle = sample
         elif old[0] - sample[0] >= SPAN_S - 0.5:
             older = sample
-            break
     slope = 0.0
     products, squares, spread_root = trend.products, trend.squares, trend.spread_root
     if old is not None:
@@ -110,9 +112,7 @@ def seen(trend: Trend, at_s: float, power_w: float, *, is_sun: bool) -> Trend:
             missed_w = abs(change_w - trend.reliance * before_w)
             if span_s <= SPREAD_MOST_S:
                 spread_root += (1.0 - math.exp(-kept_s / SPREAD_S)) * (math.sqrt(missed_w) - spread_root)
-    since_s = (older or samples[0])[0] if samples else at_s
-    samples = (*(sample for sample in samples if sample[0] >= since_s), (at_s, power_w))
-    return Trend(samples, slope, products, squares, spread_root, at_s)
+    return Trend((*samples[first:], (at_s, power_w)), slope, products, squares, spread_root, at_s)
 
 
 def _agreed(slope: float, old: tuple[float, float], middle: tuple[float, float], at_s: float, power_w: float) -> float:

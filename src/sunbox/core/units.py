@@ -6,9 +6,17 @@ Signs: grid + = import; pv >= 0; battery + = discharging; charger >= 0 = into th
 from __future__ import annotations
 
 import math
+from datetime import timedelta
+from functools import lru_cache
 
 EARTH_RADIUS_M = 6_376_500.0
 """Radius that TeslaLogger's geofence uses (`Geofence.cs`), kept so that the same file matches the same places."""
+
+
+@lru_cache(maxsize=1024)
+def span(seconds_s: float) -> timedelta:
+    """Return a span of time that settings or rules name: it comes again with every reading, and is kept rather than made anew."""
+    return timedelta(seconds=seconds_s)
 
 
 def power_w(amps_a: float, phases: int, voltage_v: float) -> float:

@@ -32,11 +32,11 @@ def replace(value: T, /, **changes: Any) -> T:
     new = object.__new__(kind)
     own = getattr(value, "__dict__", None)
     if own is not None:
-        mine = new.__dict__
-        mine.update(own)
+        mine = own.copy()
         mine.update(changes)
         if len(mine) != len(own):
             raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(changes.keys() - own.keys()))}")
+        object.__setattr__(new, "__dict__", mine)
         return new
     copier = _COPIERS.get(kind)
     if copier is None:
