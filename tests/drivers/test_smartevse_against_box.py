@@ -388,7 +388,7 @@ def test_an_answer_that_is_none_is_a_failure_that_says_what_it_was(answer, cause
         (b'{"override_current":100}', Outcome.UNCONFIRMED),
         (b"null", Outcome.REFUSED),
         (b"{}", Outcome.REFUSED),
-        (b"<html>", Outcome.REFUSED),
+        (b"<html>", Outcome.UNCONFIRMED),
     ],
 )
 def test_200_proves_nothing(reply: bytes, outcome: Outcome) -> None:
@@ -893,5 +893,92 @@ def test_a_document_that_is_cut_off_behind_what_counts_is_read_as_far_as_it_goes
         event = await place.driver.read(Read(device_id="garage", exchange_id=1, what=ReadKind.DATA))
         assert isinstance(event, ChargerRead)
         assert (event.reading.status, event.reading.energy_total_wh) == (ChargerStatus.C, None)
+
+    play(act)
+
+
+# --- what it takes and does not do -----------------------------------------------------------------------------------
+
+
+def ignoring(*names: str):
+    """Answer as if a setting was taken, and change nothing."""
+
+    def answer(_: str, target: str):
+        taken = {"mode": '{"mode":"1"}', "enable_C2": '{"settings":{"enable_C2":"Auto"}}'}
+        body = next((taken[name] for name in names if f"{name}=" in target), None)
+        return None if body is None else (200, "application/json", body.encode())
+
+    return answer
+
+
+@pytest.mark.parametrize("command", [START, STOP], ids=str)
+def test_what_it_ignores_is_not_written_to_its_flash_again_and_again(command: Command) -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            await place.send(START)
+            if command is START:
+                await place.send(STOP)
+            await asyncio.sleep(30)
+            place.wire.instead = ignoring("mode")
+            told, outcomes = len(place.wire.sets), set()
+            for _ in range(300):
+                outcomes.add((await place.send(command)).outcome)
+                await asyncio.sleep(8)
+            assert len(place.wire.sets) - told <= 65
+            # a start is waited with, a stop is not
+            late = {Outcome.UNCONFIRMED, Outcome.NOT_DELIVERED} if command is START else {Outcome.UNCONFIRMED}
+            assert outcomes == late
+            place.wire.instead = lambda *_: None
+            await asyncio.sleep(60)
+            assert (await place.send(command)).outcome is Outcome.APPLIED
+
+    play(act)
+
+
+def test_what_it_does_late_is_nobodys_hand() -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            place.wire.instead = ignoring("mode")
+            assert (await place.send(START)).outcome is Outcome.UNCONFIRMED
+            await asyncio.sleep(20)
+            assert place.last.told is False
+            place.by_hand(mode=3)
+            await asyncio.sleep(20)
+            assert (place.last.status, place.last.told) == (ChargerStatus.C, None)
+            await asyncio.sleep(60)
+            assert place.last.told is True
+
+    play(act)
+
+
+@pytest.mark.parametrize("reply", [b"null", b'{"settings":{"enable_C2":"Always Off"}}'])
+def test_a_car_is_not_stopped_again_and_again_for_phases_that_cannot_be_set(reply: bytes) -> None:
+    async def act(place: Place) -> None:
+        async with place.polling():
+            await place.send(START)
+            await asyncio.sleep(60)
+            told = len(place.wire.sets)
+            answer = (200, "application/json", reply)
+            place.wire.instead = lambda _, target: answer if "enable_C2" in target else None
+            for _ in range(10):
+                await place.send(phases(1))
+                await asyncio.sleep(60)
+            assert len(place.wire.sets) - told <= 6  # stop, contactor, start; once more if it said that it took it
+            assert (place.last.phases, place.last.phases_set) == (3, None)
+            assert (await place.send(phases(1))).outcome is Outcome.REFUSED
+            place.wire.instead = lambda *_: None
+            await asyncio.sleep(1800)
+            assert place.last.phases_set == 3
+            assert (await place.send(phases(1))).outcome is Outcome.APPLIED
+
+    play(act)
+
+
+def test_a_page_in_place_of_its_word_refuses_nothing() -> None:
+    async def act(place: Place) -> None:
+        place.wire.instead = lambda method, _: (200, "text/html", b"<html>Login") if method == "POST" else None
+        ended = await place.send(amps(10))
+        assert (ended.outcome, ended.cause) == (Outcome.UNCONFIRMED, Cause.BAD_ANSWER)
+        assert "no JSON: '<html>Login'" in ended.detail
 
     play(act)

@@ -97,6 +97,9 @@ class HttpLink:
     async def tell(self, parameters: Mapping[str, str]) -> dict[str, str | None] | Failed:
         """Tell parameters, all in one request."""
         found = await self.post("/settings", parameters)
+        if isinstance(found, str):  # somebody else answers in its place, or it was cut off: no word of the box
+            detail = f"what it answers is no JSON: {_printable(found)}"
+            return Failed(cause=Cause.BAD_ANSWER, detail=detail, is_maybe_done=True)
         return found if isinstance(found, Failed) else results_from_reply(found, parameters)
 
     async def tell_currents(self, currents_da: tuple[int, int, int]) -> str | Failed | None:
@@ -177,5 +180,8 @@ def _judged(answer: httpx2.Response, *, is_set: bool) -> httpx2.Response | Faile
 
 def _begin_of(answer: httpx2.Response) -> str:
     """Return the first words of an answer, printable."""
-    text = answer.content[:80].decode("utf-8", "replace")
-    return repr("".join(char if char.isprintable() else " " for char in text).strip())
+    return _printable(answer.content[:80].decode("utf-8", "replace"))
+
+
+def _printable(text: str) -> str:
+    return repr("".join(char if char.isprintable() else " " for char in text[:80]).strip())

@@ -15,6 +15,7 @@ from sunbox.clock import Clock
 from sunbox.core.commands import Cause, Command, CommandName, Outcome
 from sunbox.core.events import ChargerRead, CommandEnded, ReadFailed
 from sunbox.core.model import ChargerReading, ChargerStatus, MeterReading
+from sunbox.core.resilience import Backoff
 from sunbox.dialects.smartevse.reading import (
     PHASE_CONTACTORS,
     is_mains_meter_silent,
@@ -24,7 +25,7 @@ from sunbox.dialects.smartevse.reading import (
     reading_from_document,
     word_of,
 )
-from sunbox.dialects.smartevse.replies import is_as_told
+from sunbox.dialects.smartevse.replies import is_as_told, query_to_wire
 from sunbox.dialects.smartevse.table import Json
 from sunbox.dialects.smartevse.wire import Document
 from sunbox.dialects.smartevse.words import METER_TEXTS, Access, Contactor, Meter, Mode, Regime, State
@@ -48,6 +49,17 @@ SWITCHES_S = 45.0
 """So long after a switch of phases, a car that does not charge yet is about to."""
 NOTHING_A = (0.0, 0.0, 0.0)
 
+FLASH = frozenset({"mode", "enable_C2"})
+"""Parameters that it stores each time that it is told them."""
+IGNORED = Backoff(5.0, 60.0)
+"""How long it is not told again what it took and did not do."""
+LATE_S = 60.0
+"""What it does so long after it seemed to ignore it, it does by that word; for so long nobody's hand is seen in it."""
+IGNORED_TIMES = 3
+"""A start that it did not do so often is waited with for longer, and people are told."""
+UNSWITCHED_S = 1800.0
+"""For so long after its second contactor could not be set, a car that charges is not stopped for it again."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -55,6 +67,16 @@ class _Known:
 
     document: Document
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Ignored:
+    """That it was told something, and by its own document did not do it."""
+
+    parameters: Mapping[str, str]
+    times: int
+    at_s: float  #: when it was last told
+    until_s: float  #: it is not told again before
 
 
 class SmartEvseDriver(ChargerDriver):
@@ -100,6 +122,9 @@ class SmartEvseDriver(ChargerDriver):
         self._next_a: int | None = None
         self._is_switching = False
         self._switch_until_s = float("-inf")
+        self._ignored: dict[str, _Ignored] = {}  #: by what it was told
+        self._late_until_s = float("-inf")
+        self._unswitched: tuple[float, str] | None = None  #: until when its second contactor is not tried again, and why
 
     async def probe(self) -> str:
         """Read once, and return who it is and what it does.
@@ -157,7 +182,7 @@ class SmartEvseDriver(ChargerDriver):
         reading = reading_from_document(
             document,
             now,
-            can_switch=self._settings.can_switch_phases,
+            can_switch=self._settings.can_switch_phases and self._unswitched_word is None,
             wired_phases=self._settings.phases,
             has_charged=self._has_charged,
         )
@@ -169,6 +194,8 @@ class SmartEvseDriver(ChargerDriver):
             self._has_charged = False
         elif reading.status is ChargerStatus.C and was_charging:
             self._has_charged = True  # its counter begins anew with state C, a moment before or after it is told
+        if self._is_late(document):
+            reading = replace(reading, told=None)
         if reading.told is True:
             self._next_a = None  # somebody else has started it
         if reading.fault is not None and document.regime == Regime.NORMAL and is_mains_meter_silent(document):
@@ -179,6 +206,15 @@ class SmartEvseDriver(ChargerDriver):
             reading = replace(reading, amps_set_a=self._next_a)
         reading = replace(reading, started_at=self._polling.steady(reading.started_at))
         return self._while_switching(reading)
+
+    def _is_late(self, document: Document) -> bool:
+        """Return whether it may do only now what it was told before and seemed to ignore."""
+        now_s = loop_s()
+        recent = [each for each in self._ignored.values() if "mode" in each.parameters and now_s - each.at_s < LATE_S]
+        if any(_is_all_told(document, each.parameters) for each in recent):
+            self._late_until_s = now_s + LATE_S
+            self._ignored.clear()
+        return now_s < self._late_until_s
 
     def _while_switching(self, reading: ChargerReading) -> ChargerReading:
         """Return a reading as it is meant while the driver itself stops and starts it for other phases."""
@@ -235,6 +271,8 @@ class SmartEvseDriver(ChargerDriver):
         ended = await self._write(wanted)
         if ended.outcome is Outcome.APPLIED:
             self._next_a = None
+        if ended.outcome is Outcome.UNCONFIRMED and self._has_ignored(wanted, IGNORED_TIMES):
+            return replace(ended, outcome=Outcome.NOT_DELIVERED)
         return ended
 
     async def _end_meter_fault(self, document: Document) -> None:
@@ -307,12 +345,19 @@ class SmartEvseDriver(ChargerDriver):
         wanted = {} if document.contactor is contactor else {"enable_C2": str(int(contactor))}
         if document.access != Access.ON or document.state not in (State.C, State.COMM_C, State.COMM_C_OK, State.C1):
             return await self._write(wanted)
+        if wanted and self._unswitched_word is not None:
+            return self._polling.ended(Outcome.REFUSED, Cause.REFUSED, self._unswitched_word)
         self._is_switching = True
         try:
             return await self._switch_while_charging(document, wanted)
         finally:
             self._is_switching = False
             self._switch_until_s = loop_s() + SWITCHES_S
+
+    @property
+    def _unswitched_word(self) -> str | None:
+        """Return why its second contactor could not be set lately: so long it counts as one without."""
+        return None if self._unswitched is None or loop_s() >= self._unswitched[0] else self._unswitched[1]
 
     async def _switch_while_charging(self, document: Document, wanted: Mapping[str, str]) -> CommandEnded:
         """Stop it, set its second contactor, which moves at the next start, and start it again as it was."""
@@ -322,6 +367,8 @@ class SmartEvseDriver(ChargerDriver):
             return stopped
         await self._let_go()
         switched = await self._write(wanted) if wanted else self._polling.ended(Outcome.APPLIED)
+        if switched.outcome is Outcome.REFUSED or (switched.cause is Cause.BAD_ANSWER and self._has_ignored(wanted, 2)):
+            self._unswitched = loop_s() + UNSWITCHED_S, switched.detail
         started = await self._write({"mode": str(int(mode))})
         if started.outcome is not Outcome.APPLIED:
             return replace(started, outcome=Outcome.UNCONFIRMED, detail=f"it is not started again: {started.detail}")
@@ -339,9 +386,12 @@ class SmartEvseDriver(ChargerDriver):
     # --- writing -------------------------------------------------------------------------------------------------
 
     async def _write(self, parameters: Mapping[str, str], allowed: str = "") -> CommandEnded:
-        """Tell parameters in one request, and read them back."""
+        """Tell parameters in one request, and read them back. What it ignores is not written to its flash again and again."""
+        told = query_to_wire(parameters)
+        ignored = self._ignored.get(told)
+        is_paced = ignored is not None and loop_s() < ignored.until_s
         self._taken.command(self._clock.now())
-        sent = await self._link.tell(parameters)
+        sent = {} if is_paced else await self._link.tell(parameters)
         if isinstance(sent, Failed) and not sent.is_maybe_done:
             return self._not_told(sent)
         if not isinstance(sent, Failed):
@@ -350,17 +400,28 @@ class SmartEvseDriver(ChargerDriver):
                 self._known = None  # one request may have done a part: the next reading tells
                 return self._polling.ended(Outcome.REFUSED, Cause.REFUSED, "; ".join(refused) + allowed)
             await self._feed_with(parameters.get("override_current"))
-        found = await read_back(
-            self._read_told,
-            lambda document: all(is_as_told(document, name, text) for name, text in parameters.items()),
-            sent if isinstance(sent, Failed) else None,
-            times=READS_BACK,
-            every_s=BACK_S,
-        )
+        seen: list[bool] = []
+
+        def is_so(document: Document) -> bool:
+            seen.append(_is_all_told(document, parameters))
+            return seen[-1]
+
+        failed = sent if isinstance(sent, Failed) else None
+        found = await read_back(self._read_told, is_so, failed, times=READS_BACK, every_s=BACK_S)
+        if seen and seen[-1]:
+            self._ignored.pop(told, None)
+        elif seen and not is_paced and FLASH & parameters.keys():
+            times = 1 if ignored is None else ignored.times + 1
+            wait_s = IGNORED.wait_s(times - 1) if times > 1 else 0.0
+            self._ignored[told] = _Ignored(parameters, times, loop_s(), loop_s() + wait_s)
         if not isinstance(found, Failed):
             return self._polling.ended(Outcome.APPLIED)
         self._known = None  # what is not known is read before the next command
         return self._polling.ended(Outcome.UNCONFIRMED, found.cause, found.detail)
+
+    def _has_ignored(self, parameters: Mapping[str, str], times: int) -> bool:
+        ignored = self._ignored.get(query_to_wire(parameters))
+        return ignored is not None and ignored.times >= times
 
     async def _read_told(self) -> Document | Failed:
         """Read once, and let it be known at once."""
@@ -383,6 +444,10 @@ def _link_of(device_id: str, settings: SmartEvseSettings, links: Links) -> Link:
     if settings.api == "mqtt":
         return MqttLink(device_id, settings)
     return links.to(settings.url or "", settings.timeout_s)
+
+
+def _is_all_told(document: Document, parameters: Mapping[str, str]) -> bool:
+    return all(is_as_told(document, name, text) for name, text in parameters.items())
 
 
 def _told_a(document: Document) -> float | None:
