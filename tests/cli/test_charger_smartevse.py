@@ -111,6 +111,9 @@ def test_the_broker_goes_alone(tell):
     [
         (["set", "overide_current=100"], 2, "did you mean override_current"),
         (["set", "override_current=ten"], 2, "'ten' is no whole number"),
+        (["set", "mqtt_port=65536"], 2, "mqtt_port: 65536 is not allowed; allowed: 0–65535"),
+        (["set", "mqtt_tls=2"], 2, "mqtt_tls: 2 is not allowed"),
+        (["set", "ocpp_mode=-1"], 2, "ocpp_mode: -1 is not allowed"),
         (["set", "override_current"], 2, "is no setting; write KEY=VALUE"),
         (["set", "override_pwm=512"], 2, "moves the pilot"),
         (["set", "starttime=2030-01-01T10:00"], 2, "not heard without mode"),
@@ -157,6 +160,27 @@ def test_smart_without_a_meter_is_taken_and_reads_back_as_it_was(tell):
     _, ran = tell("set", "mode=3", "--force", setup=setup)
     assert ran.code == 1
     assert "mode was taken, and reads back as 0" in ran.err
+
+
+@pytest.mark.parametrize("setting", ['intervals=[{"start":0,"power":3000}]', "mqtt_tls=1"])
+def test_what_its_firmware_does_not_show_is_not_called_taken(tell, setting):
+    _, ran = tell("set", setting, profile="3.9")
+    assert ran.code == 1
+    assert "it does not show it, and its firmware may not know it" in ran.err
+    _, ran = tell("set", setting)
+    assert ran.code == 0, ran.err
+
+
+def test_a_start_that_is_past_is_not_called_set(tell):
+    _, ran = tell("set", "mode=1", "starttime=2020-01-01T00:00", "--force")
+    assert ran.code == 1
+    assert "starttime was taken, and reads back as 0" in ran.err
+
+
+def test_the_prefix_that_a_box_chooses_itself_is_set(tell):
+    _, ran = tell("set", "mqtt_topic_prefix=", "mqtt_port=0")
+    assert ran.code == 0, ran.err
+    assert 'mqtt_topic_prefix is "SmartEVSE-1234"' in ran.out
 
 
 def test_colours(tell):

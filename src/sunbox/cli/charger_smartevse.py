@@ -114,13 +114,15 @@ def _say_result(own: Charger, name: str, text: str, word: str | None, document: 
         return False
     path = SHOWN[name].path if name in SHOWN else ""
     value = json.dumps(shown(path, document.at(path)), ensure_ascii=False) if path else ""
-    if is_as_told(document, name, text) is False:
+    if path and document.at(path) is None:
+        words = "it does not show it, and its firmware may not know it"
+        say(f"{own.name}: {name} was sent; {words}", WARNING, is_error=True)
+        return False
+    is_unset = name in ("starttime", "stoptime") and document.at(path) == 0
+    if is_unset or is_as_told(document, name, text) is False:
         say(f"{own.name}: {name} was taken, and reads back as {value}", WARNING, is_error=True)
         return False
-    say(
-        f"{own.name}: {name} is {value}" if path and document.at(path) is not None else f"{own.name}: {name} is taken",
-        GOOD,
-    )
+    say(f"{own.name}: {name} is {value}" if path else f"{own.name}: {name} is taken", GOOD)
     return True
 
 

@@ -301,6 +301,16 @@ def test_nonsense_is_read_without_an_error(told: dict[str, Any]) -> None:
 # --- replies ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1" * 400, "-" + "1" * 400, "-5"])
+@pytest.mark.parametrize("key", ["total_wh", "total_kwh", "charged_wh", "import_active_power"])
+def test_a_number_that_is_none_is_not_told(key: str, number: str) -> None:
+    start = '{"mode_id":3,"evse":{"state_id":2,"access":1},"settings":{"current_max":-1,"override_current":0},'
+    document = document_from_wire(start + f'"ev_meter":{{"description":"API","{key}":{number}}}}}')
+    assert document is not None
+    reading = reading_from_document(document, AT)
+    assert (reading.energy_total_wh, reading.power_w, reading.amps_set_a) == (None, None, None)
+
+
 def test_every_parameter_has_a_place_where_it_is_seen() -> None:
     assert {parameter.name for parameter in PARAMETERS} <= SHOWN.keys()
     assert {shown.path for shown in SHOWN.values() if shown.path} <= PATHS.keys()

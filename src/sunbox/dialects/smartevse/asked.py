@@ -39,6 +39,13 @@ _NUMBERS = frozenset(
     {parameter.name for parameter in PARAMETERS if parameter.name != "intervals"}
     | {"mqtt_update", "mqtt_port", "mqtt_tls", "ocpp_mode", "ocpp_auto_auth", "repeat"}
 )
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "mqtt_port": (0, 65_535),
+    "mqtt_tls": (0, 1),
+    "ocpp_mode": (0, 1),
+    "ocpp_auto_auth": (0, 1),
+}
+"""What the device itself does not look at."""
 _TIMES = frozenset({"starttime", "stoptime"})
 _NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 _SECRETS = frozenset({"ocpp.auth_key"})
@@ -67,6 +74,8 @@ def problem_with_text(name: str, text: str, others: Mapping[str, str]) -> str | 
         return problem
     if name in _NUMBERS and not _NUMBER.fullmatch(text):
         return f"{name}: {text!r} is no whole number; allowed: {_allowed(name)}"
+    if name in _RANGES and not _RANGES[name][0] <= int(text) <= _RANGES[name][1]:
+        return f"{name}: {text} is not allowed; allowed: {_allowed(name)}"
     if name in _TIMES:
         try:
             datetime.strptime(text, TIME_FORMAT)  # noqa: DTZ007 - only looked at

@@ -81,12 +81,17 @@ def reading_from_document(
         current_a=current_a,
         power_w=None if is_estimated or current_a is None else power_of(document, current_a),
         energy_session_wh=session_wh if has_charged and status is not ChargerStatus.A else None,
-        energy_total_wh=document.ev_total_wh if has_ev_meter(document) else None,
+        energy_total_wh=_total_wh(document),
         told=word_of(document),
         holds=holds_of(document),
         started_at=_started_at(document, at),
         fault=fault_of(document),
     )
+
+
+def _total_wh(document: Document) -> float | None:
+    total_wh = document.ev_total_wh if has_ev_meter(document) else None
+    return None if total_wh is None or total_wh < 0 else total_wh
 
 
 def _started_at(document: Document, at: datetime) -> datetime | None:
@@ -204,7 +209,7 @@ def amps_set_of(document: Document) -> int | None:
     if told_da is None or told_da < 0:
         return None
     most_a: int | None = document.read("settings.current_max")
-    return -(-int(told_da) // 10) if told_da else most_a
+    return -(-int(told_da) // 10) if told_da else most_a if most_a is not None and most_a > 0 else None
 
 
 def is_override(document: Document, amps_a: int) -> bool:

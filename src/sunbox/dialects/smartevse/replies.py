@@ -18,6 +18,8 @@ from sunbox.dialects.smartevse.words import CONTACTOR_TEXTS, Contactor
 _ABSENT = object()
 _TIMES = frozenset({"starttime", "stoptime"})
 """Told as a local time, shown as unix time."""
+_ITS_DEFAULT = {"mqtt_topic_prefix": "", "mqtt_port": "0"}
+"""What has it take a value of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def is_as_told(document: Document, name: str, text: str) -> bool | None:
     """Return whether a parameter reads back as it was told, None where no document shows it."""
     path = SHOWN.get(name, Shown()).path
     told = document.at(path) if path else None
-    if told is None or name in _TIMES:
+    if told is None or name in _TIMES or text == _ITS_DEFAULT.get(name):
         return None
     wanted: Json = WANTED[name](text) if name in WANTED else text if isinstance(told, str) else integer_from_text(text)
     if isinstance(told, bool):

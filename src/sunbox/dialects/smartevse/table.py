@@ -57,10 +57,13 @@ class Row:
         return FITS[self.kind](value)
 
 
+_BEYOND = 2**63
+"""No number of a device is as large; one that is none (NaN) is not below it either."""
+
 FITS: Mapping[Kind, Callable[[Json], bool]] = {
     Kind.TEXT: lambda value: isinstance(value, str),
-    Kind.INT: lambda value: isinstance(value, int) and not isinstance(value, bool),
-    Kind.NUMBER: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    Kind.INT: lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < _BEYOND,
+    Kind.NUMBER: lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _BEYOND,
     Kind.BOOL: lambda value: isinstance(value, bool),
     Kind.ARRAY: lambda value: isinstance(value, list),
 }

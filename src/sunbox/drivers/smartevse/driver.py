@@ -124,7 +124,9 @@ class SmartEvseDriver(ChargerDriver):
         self._switch_until_s = float("-inf")
         self._ignored: dict[str, _Ignored] = {}  #: by what it was told
         self._late_until_s = float("-inf")
-        self._unswitched: tuple[float, str] | None = None  #: until when its second contactor is not tried again, and why
+        self._unswitched: tuple[float, str] | None = (
+            None  #: until when its second contactor is not tried again, and why
+        )
 
     async def probe(self) -> str:
         """Read once, and return who it is and what it does.
