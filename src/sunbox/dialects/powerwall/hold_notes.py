@@ -28,13 +28,14 @@ def _taken(entry: Entry, value: Setting | None) -> Entry:
         return entry
     done = next((index for index, each in enumerate(entry.sent) if _is_made_of(entry.part, value, each.value)), None)
     if done is None:
-        return replace(entry, stands=value, original=value, is_left=True)
+        return replace(entry, stands=value, original=value, is_left=True, is_doubtful=False)
     told = entry.sent[done].value
     is_former = entry.sent[done].is_owners and told != entry.original
     # writes are done in the order in which they were sent: what went before this one is over
     entry = replace(entry, stands=value, sent=entry.sent[done + 1 :])
     if is_former:  # what the owner had before: set again by the owner, or what we sent last will follow
-        return replace(entry, original=value, is_left=True)
+        return replace(entry, original=value, is_left=True, is_doubtful=True)
+    entry = replace(entry, is_doubtful=False)
     if told != value:  # the site took less; what it took is what we told from now on
         entry = replace(
             entry,
