@@ -99,7 +99,7 @@ def next_step(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None,
     if book.day != today:
         book = replace(book, day=today, writes=0)
     if manner.method is Method.OFF:
-        is_wanted = False
+        is_wanted, book = False, replace(book, by_hand=False)
     if not is_wanted and book.is_left:
         book = replace(book, is_left=False)
     if not book.entries:

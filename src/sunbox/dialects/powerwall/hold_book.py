@@ -104,7 +104,9 @@ class Entry:
     tries: int = 0
     tried_at: datetime | None = None
     is_left: bool = False  #: the owner changed it: it is not ours to hold any more
-    is_doubtful: bool = False  #: the original was one before, and may have come late of ours: what was sent since will tell
+    is_doubtful: bool = (
+        False  #: the original was one before, and may have come late of ours: what was sent since will tell
+    )
 
     @property
     def will_be(self) -> Setting:
