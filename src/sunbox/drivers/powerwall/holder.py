@@ -91,12 +91,12 @@ class Holder:
         self._timezone = timezone
         self._log = log.bind(device=device_id)
         self._is_wanted: bool | None = None  #: None = nobody has said yet
-        self._lingers_until_at: datetime | None = None
+        self._lingers_until_s: float | None = None  #: by the loop's time, which nobody puts, as below
         self._has_run = False
         self._wake = asyncio.Event()
         self._seen: Seen | None = None
         self._failures = 0
-        self._not_before_at: datetime | None = None
+        self._not_before_s: float | None = None
         self._unreadable: str | None = None
         self._unsaved: str | None = None  #: why the book at hand is not the one that is kept
         self._told_at: tuple[datetime, float] | None = None  #: what the clock and the loop said last
@@ -117,7 +117,7 @@ class Holder:
     def want(self, *, is_held: bool) -> None:
         """Take note of what the core wants."""
         if not is_held and self._is_wanted is not False:
-            self._lingers_until_at = self._clock.now() + timedelta(seconds=LINGER_S)
+            self._lingers_until_s = _loop_s() + LINGER_S
         self._is_wanted = is_held
         self._wake.set()
 
@@ -141,8 +141,8 @@ class Holder:
         if not self._has_run:
             return
         self._has_run = False
-        self._is_wanted, self._lingers_until_at = False, None
-        self._not_before_at = None
+        self._is_wanted, self._lingers_until_s = False, None
+        self._not_before_s = None
         if not self._kept(self.book).entries:
             return
         with contextlib.suppress(TimeoutError):
@@ -168,7 +168,7 @@ class Holder:
                 raise
             self._unsaved = _cannot_be_noted(error)  # it is given back all the same
         self.book = book
-        self._is_wanted, self._lingers_until_at = bool(self._is_wanted), None
+        self._is_wanted, self._lingers_until_s = bool(self._is_wanted), None
         await self.round()
 
     async def forget_hand(self) -> None:
@@ -191,9 +191,9 @@ class Holder:
         while True:
             now = self._clock.now()
             await self._follow_clock(now)
-            if self._not_before_at is not None and now < self._not_before_at:
-                return (self._not_before_at - now).total_seconds()
-            lingers_s = self._lingers_s(now)
+            if self._not_before_s is not None and (wait_s := self._not_before_s - _loop_s()) > 0:
+                return wait_s
+            lingers_s = self._lingers_s()
             step = next_step(
                 self.book,
                 self._manner,
@@ -217,7 +217,7 @@ class Holder:
 
     async def _follow_clock(self, now: datetime) -> None:
         """Move all instants with a clock that was put forward or back, as one without a battery is at the start."""
-        loop_s = asyncio.get_running_loop().time()
+        loop_s = _loop_s()
         told_at, self._told_at = self._told_at, (now, loop_s)
         if told_at is None:
             return
@@ -226,16 +226,12 @@ class Holder:
             return
         self._log.info("the clock was put", by_s=by.total_seconds())
         self._seen = None
-        self._not_before_at = None if self._not_before_at is None else self._not_before_at + by
-        self._lingers_until_at = None if self._lingers_until_at is None else self._lingers_until_at + by
         await self._note(hold_notes.moved(self.book, by))
 
-    def _lingers_s(self, now: datetime) -> float | None:
+    def _lingers_s(self) -> float | None:
         """Return for how long a hold goes on that nobody wants any more, None where it does not."""
-        until_at = self._lingers_until_at
-        if until_at is None or now >= until_at or self._is_wanted or not self.book.entries:
-            return None
-        return (until_at - now).total_seconds()
+        left_s = 0.0 if self._lingers_until_s is None else self._lingers_until_s - _loop_s()
+        return None if left_s <= 0 or self._is_wanted or not self.book.entries else left_s
 
     async def look(self, *, flows: bool, show: Show = lambda _: None) -> float | None:
         """Read the site; return how long to wait where that failed."""
@@ -249,7 +245,7 @@ class Holder:
         assert not isinstance(info, Failed)  # noqa: S101 - looked at above
         if isinstance(live, LiveStatus):
             show(live)
-        self._failures, self._not_before_at = 0, None
+        self._failures, self._not_before_s = 0, None
         self._seen = seen_of(self._clock.now(), info, live if isinstance(live, LiveStatus) else None)
         if not await self._note(hold_notes.take(self.book, self._seen)):
             return self._failed(None)  # what was seen is not noted, so nothing may be done by it
@@ -276,7 +272,7 @@ class Holder:
         """Return how long to wait after what did not get through."""
         self._failures += 1
         wait_s = max(AGAIN.wait_s(self._failures), min(retry_after_s or 0.0, MOST_WAIT_S))
-        self._not_before_at = self._clock.now() + timedelta(seconds=wait_s)
+        self._not_before_s = _loop_s() + wait_s
         return wait_s
 
     def _kept(self, book: Book) -> Book:
@@ -336,6 +332,10 @@ class Holder:
         written = book_to_json(book)
         await self._notebook.save(written)
         self._known = written
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _gives_back(step: Write) -> bool:
