@@ -191,8 +191,8 @@ class Holder:
         while True:
             now = self._clock.now()
             await self._follow_clock(now)
-            if self._not_before_s is not None and (wait_s := self._not_before_s - _loop_s()) > 0:
-                return wait_s
+            if self._not_before_s is not None and _loop_s() < self._not_before_s:
+                return self._not_before_s - _loop_s()
             lingers_s = self._lingers_s()
             step = next_step(
                 self.book,
