@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import structlog
+
 from sunbox.clock import Clock
 from sunbox.config.loader import Config
 from sunbox.config.registry import DriverKind, FaceKind, Registry
@@ -17,6 +19,8 @@ from sunbox.core.model import MeterReading
 from sunbox.core.settings import MeterSettings
 from sunbox.core.surplus import balance as balance_of
 from sunbox.core.wallbox import DayReport, Notebook, NotRecordedError, PossibleDay, Wallbox
+from sunbox.dialects.powerwall.hold_book import words_of
+from sunbox.dialects.powerwall.hold_kept import book_from_json
 from sunbox.dialects.tlwb.geofence import parse_geofence
 from sunbox.drivers.base import Driver
 from sunbox.drivers.goe.driver import GoeDriver
@@ -54,6 +58,8 @@ from sunbox.net.http import AsgiApp, ClientFactory
 from sunbox.net.serving import Bound, Listener, serving
 from sunbox.store.memory_store import MemoryStore
 
+log = structlog.get_logger(__name__)
+
 REGISTRY = Registry(
     meters={
         "http": DriverKind(HttpMeterSettings),
@@ -76,6 +82,10 @@ REGISTRY = Registry(
     parse_geofence=parse_geofence,
 )
 """Every driver and face that brings keys of its own to the configuration file."""
+
+
+BOOKS = "powerwall/"
+"""What the names begin with under which the books of holds are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +173,46 @@ def _powerwall(
         pin = config.store_path.with_name(f"{meter.id}.fingerprint")
         home = HomeGateway(url, own.local, clients, clock, pin=pin, timezone_name=timezone.key)
     holder = None
-    if site is not None and own.can_hold and notebook is not None:
-        holder = Holder(meter.id, site, own.manner, notebook(f"powerwall/{meter.id}"), clock, timezone)
+    if site is not None and notebook is not None:
+        # by the site's number, so that another name for the meter, or another site behind it, loses and mistakes nothing
+        book = notebook(f"{BOOKS}site/{site.site}")
+        former = notebook(f"{BOOKS}{meter.id}")  # as it was named before
+        if not _is_open(book) and _is_open(former):
+            book = former
+        if own.can_hold or _is_open(book):  # what was held is given back, whatever is written now
+            holder = Holder(meter.id, site, own.manner, book, clock, timezone)
     return PowerwallDriver(
         meter,
         site=site,
         home=home,
         holder=holder,
         clock=clock,
-        tells_at_start=holder is not None and config.settings.site.battery_hold,
+        tells_at_start=own.can_hold and holder is not None and config.settings.site.battery_hold,
         by_hand=None if site is None else SentByHand(account.path),
     )
+
+
+def _is_open(book: Notebook) -> bool:
+    """Return whether something is still to be given back, or it cannot be told."""
+    kept = book.load()
+    return kept is not None and kept.get("entries") != []
+
+
+def _tell_left_behind(store: MemoryStore, opened: set[str]) -> None:
+    """Say which Powerwall was held and is not in the configuration any more: nobody gives it back."""
+    for name in store.notebooks(BOOKS):
+        if name in opened or not _is_open(store.notebook(name)):
+            continue
+        try:
+            entries = book_from_json(store.notebook(name).load()).entries
+        except ValueError:
+            entries = ()
+        was = ", ".join(words_of(each.part, each.original) for each in entries) or "cannot be read"
+        log.warning(
+            "a Powerwall was held and is not in the configuration any more: set it as it was in Tesla's app",
+            powerwall=name.removeprefix(BOOKS),
+            it_was=was,
+        )
 
 
 @dataclass(slots=True)
@@ -213,7 +252,14 @@ def compose(config: Config, clients: ClientFactory, clock: Clock, *, is_virtual:
     """
     site = _Site()
     store = MemoryStore(config.store_path, is_inline=is_virtual)
-    drivers, accounts = open_drivers(config, clients, clock, site.balance, store.notebook)
+    opened: set[str] = set()
+
+    def notebook(name: str) -> Notebook:
+        opened.add(name)
+        return store.notebook(name)
+
+    drivers, accounts = open_drivers(config, clients, clock, site.balance, notebook)
+    _tell_left_behind(store, opened)
     journal = Journal(config.journal.folder, keep_days=config.journal.keep_days)
     gateway = Gateway(
         config.settings,

@@ -6,12 +6,16 @@ import json
 from collections import Counter
 
 import pytest
-from tests.powerwall_home import SITE, served_home
+from structlog.testing import capture_logs
+from tests.powerwall_home import SITE, Standing, served_home
 
+from sunbox.app import REGISTRY, compose
 from sunbox.cli import battery as command
+from sunbox.config import load
 from sunbox.core.commands import RequestKind
 from sunbox.dialects.powerwall.facts import Mode
 from sunbox.drivers.tesla.by_hand import SentByHand
+from sunbox.net.http import client_factory
 from sunbox.simulator.tesla_tokens import FIRST_REFRESH
 
 CONFIG = """
@@ -99,6 +103,38 @@ def test_what_the_owner_set_meanwhile_is_left(tell) -> None:
     battery("reserve", "33")
     assert battery("release").out.strip() == "as its owner has it"
     assert home.battery.shown.reserve_pct == 33
+
+
+def test_the_very_reserve_of_a_hold_stays_where_its_owner_sets_it(tell) -> None:
+    home, battery = tell
+    battery("hold")
+    held = home.battery.shown.reserve_pct
+    battery("reserve", str(held))
+    battery("release")
+    assert home.battery.shown.reserve_pct == held
+
+
+@pytest.mark.parametrize("meter", ["powerwall", "another"])
+def test_what_is_not_to_be_held_any_more_is_given_back(tell, tmp_path, meter: str) -> None:
+    home, battery = tell
+    assert battery("hold").code == 0
+    renamed = f"hold: off}}\n  - {{id: {meter}, driver: powerwall, site: {SITE}, hold: off"
+    if meter == "powerwall":
+        renamed = "hold: off"
+    assert battery("hold", more=renamed).code == 1
+    assert battery("--meter", meter, "release", more=renamed).code == 0
+    assert home.battery.shown.reserve_pct == 20
+
+
+def test_a_powerwall_that_was_held_and_is_not_written_any_more_is_told(tell, tmp_path) -> None:
+    _, battery = tell
+    battery("hold")
+    path = tmp_path / "sunbox.yaml"
+    path.write_text(path.read_text().replace(str(SITE), "7"))
+    with capture_logs() as logs:
+        compose(load(path, REGISTRY), client_factory(), Standing()).store.close()
+    (told,) = [each for each in logs if "not in the configuration" in each["event"]]
+    assert (told["powerwall"], told["it_was"]) == (f"site/{SITE}", "reserve 20 %")
 
 
 @pytest.mark.parametrize(

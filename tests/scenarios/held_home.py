@@ -115,7 +115,9 @@ def at_held_home(body: Callable[[HeldHome], Awaitable[None]], soc_pct: float = 6
 def kept(held: HeldHome) -> dict[str, Any]:
     """Return the book as it is on the disk."""
     assert held.home.composed is not None
-    return dict(held.home.composed.store.notebook("powerwall/powerwall").load() or {"entries": []})
+    store = held.home.composed.store
+    (name,) = store.notebooks("powerwall/site/") or ("none",)
+    return dict(store.notebook(name).load() or {"entries": []})
 
 
 async def soon(condition: Callable[[], bool], within_s: float = 900) -> None:

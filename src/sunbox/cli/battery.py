@@ -20,7 +20,7 @@ from sunbox.errors import SunboxError
 
 if TYPE_CHECKING:
     from sunbox.core.wallbox import Notebook
-    from sunbox.dialects.powerwall.hold_book import Book
+    from sunbox.dialects.powerwall.hold_book import Book, Part
     from sunbox.dialects.powerwall.table import EnergyEndpoint
     from sunbox.drivers.powerwall.cloud import CloudSite
     from sunbox.drivers.powerwall.driver import PowerwallDriver
@@ -171,9 +171,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
 @click.pass_obj
 def reserve(asked: Asked, percent: int) -> None:
     """Keep N % for a time without grid. With recent firmware 81 to 99 become 80."""
+    from sunbox.dialects.powerwall.hold_book import Part
     from sunbox.dialects.powerwall.table import BACKUP
 
-    _set(asked, BACKUP, "backup_reserve_percent", percent, lambda info: info.reserve_pct, "reserve")
+    _set(asked, BACKUP, "backup_reserve_percent", percent, lambda info: info.reserve_pct, Part.RESERVE)
 
 
 @battery.command(epilog=_example("mode self", "mode auto", "mode backup"))
@@ -181,9 +182,10 @@ def reserve(asked: Asked, percent: int) -> None:
 @click.pass_obj
 def mode(asked: Asked, word: str) -> None:
     """Set what the battery is for: the house (self), the tariff (auto), or a time without grid alone (backup)."""
+    from sunbox.dialects.powerwall.hold_book import Part
     from sunbox.dialects.powerwall.table import OPERATION
 
-    _set(asked, OPERATION, "default_real_mode", MODES[word], lambda info: info.mode.value, "mode")
+    _set(asked, OPERATION, "default_real_mode", MODES[word], lambda info: info.mode.value, Part.MODE)
 
 
 @battery.command(epilog=_example("hold"))
@@ -216,6 +218,8 @@ async def _by_hand(driver: PowerwallDriver, *, is_held: bool) -> Book:
     if driver.holder is None:
         raise SunboxError(f"{driver.device_id} cannot be held: write its `site`, and `hold: reserve` or backup")
     holder = driver.holder
+    if is_held and not holder.can_hold:
+        raise SunboxError(f"{driver.device_id} cannot be held: write `hold: reserve` or backup")
     await holder.by_hand(is_held=is_held)
     for _ in range(LOOKS):
         if not holder.book.entries or _is_done(holder.book, is_held=is_held) or holder.book.problem is not None:
@@ -269,7 +273,7 @@ def _there(found: Any) -> Any:
     return found
 
 
-def _set(asked: Asked, row: EnergyEndpoint, key: str, value: int | str, read: Callable[[Any], Any], words: str) -> None:
+def _set(asked: Asked, row: EnergyEndpoint, key: str, value: int | str, read: Callable[[Any], Any], part: Part) -> None:
     """Tell the site something, and look whether it says so."""
 
     async def act(driver: PowerwallDriver) -> Any:
@@ -277,6 +281,8 @@ def _set(asked: Asked, row: EnergyEndpoint, key: str, value: int | str, read: Ca
         written = await site.write(row, {key: value})
         if not written.is_taken:
             _there(written.failed)
+        if driver.holder is not None:
+            await driver.holder.set_by_owner(part, value)  # a hold is to give it back as that
         seen = None
         for _ in range(LOOKS):
             await asyncio.sleep(READ_BACK_S)
@@ -286,7 +292,7 @@ def _set(asked: Asked, row: EnergyEndpoint, key: str, value: int | str, read: Ca
                 break
         return seen
 
-    seen = asked.straight(act)
+    words, seen = part.value, asked.straight(act)
     if seen == value:
         say(f"{words} {value}", GOOD)
     else:

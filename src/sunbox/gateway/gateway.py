@@ -382,8 +382,11 @@ class Gateway:
         await self._keep_last()
         actor.cancel()
         await asyncio.gather(actor, *polls, *self._requests, return_exceptions=True)
-        for driver in self._drivers.values():
-            await driver.close()
+        for id_, driver in self._drivers.items():
+            try:
+                await driver.close()
+            except Exception:
+                log.exception("a driver could not be closed", device=id_)  # the next may have a battery to give back
         await self._keep_last()  # giving a battery back may have cost something
         self._journal.close()
 

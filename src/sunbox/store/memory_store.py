@@ -141,6 +141,18 @@ class MemoryStore:
         """Return what the face of this name keeps."""
         return FaceNotes(self, name)
 
+    def notebooks(self, beginning: str) -> list[str]:
+        """Return the names, beginning like this, under which something is kept.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        try:
+            rows = self._db.execute("SELECT face FROM notes ORDER BY face").fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot be read: {error}") from error
+        return [str(name) for (name,) in rows if str(name).startswith(beginning)]
+
     def load_notes(self, face: str) -> str | None:
         """Return the text that a face kept.
 

@@ -24,7 +24,7 @@ from sunbox.dialects.powerwall.hold_book import (
     seen_of,
 )
 from sunbox.dialects.powerwall.hold_kept import book_from_json, book_to_json
-from sunbox.dialects.powerwall.hold_notes import not_sent, sent, take
+from sunbox.dialects.powerwall.hold_notes import moved, not_sent, sent, set_by_owner, take
 from sunbox.dialects.powerwall.wire import live_status_from_wire, site_info_from_wire
 
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -85,6 +85,7 @@ def test_the_highest_reserve_is_never_above_the_charge_and_one_that_the_site_tak
         ({"mode": Mode.BACKUP}, {"method": Method.BACKUP}, "the mode backup holds it already"),
         ({"reserve_pct": 65}, {}, "its reserve holds it already"),
         ({"reserve_pct": 90, "soc_pct": 95.0}, {}, "its reserve holds it already"),  # 80 would be less
+        ({"reserve_pct": 90, "soc_pct": 100.0}, {}, "would not take back"),
         ({"reserve_pct": None}, {}, "does not tell its reserve"),
         ({"soc_pct": None}, {}, "does not tell its reserve"),
         ({"mode": Mode.UNKNOWN}, {"method": Method.BACKUP}, "none that it could be given back"),
@@ -312,6 +313,68 @@ def test_what_the_cloud_says_for_a_hold(island: str, grid: str, is_off_grid: boo
     assert (live.island is Island.UNKNOWN) == (island == "island_status_unknown")
     assert (live.grid is GridState.ACTIVE) == (grid == "Active")
     assert not seen_of(NOON, info).has_flows
+
+
+def go_on(book: Book, at: datetime, reserve_pct: int, **more: Any) -> Any:
+    """Look, and return what is to be done."""
+    seen = replace(SEEN, at=at, reserve_pct=reserve_pct, battery_w=0.0)
+    return step(take(book, seen), seen=seen, at=at, **more)
+
+
+@pytest.mark.parametrize(
+    ("reserves", "stays"),
+    [([20, 40, 40], 40), ([20, 20, 20], 20), ([20, 33, 33], 33)],
+    ids=["ours_came_late", "the_owner_chose_it_again", "the_owner_chose_anew"],
+)
+def test_a_former_value_of_the_owners_starts_no_war_with_what_is_on_its_way(reserves: list[int], stays: int) -> None:
+    book = step(held(), wanted=False, seen=replace(SEEN, reserve_pct=65), at=NOON).book  # 20 is on its way
+    done = go_on(book, after(120), 40, wanted=False)  # the owner chose 40 meanwhile
+    assert (done.part, done.value) == (Part.RESERVE, 40)
+    book = done.book
+    for index, reserve_pct in enumerate(reserves):
+        done = go_on(book, after(900 + 60 * index), reserve_pct, wanted=False)
+        assert not isinstance(done, Write) or done.value == stays
+        book = book_from_json(json.loads(json.dumps(book_to_json(done.book))))
+    done = go_on(book, after(5000), stays, wanted=False)
+    assert done.book.entries == ()
+
+
+def test_a_reserve_that_is_told_again_fits_the_charge() -> None:
+    book = step().book
+    for soc_pct, told in ((63.2, 63), (20.5, 20)):
+        seen = replace(SEEN, at=after(200), soc_pct=soc_pct)
+        done = step(book, seen=seen, at=after(200))
+        assert (done.part, done.value) == (Part.RESERVE, told)
+    late = replace(SEEN, at=after(5000), soc_pct=12.0)  # it is lost, and there is nothing left to keep
+    assert isinstance(step(take(book, late), seen=late, at=after(5000)), Rest)
+
+
+def test_a_clock_that_is_put_back_stops_nothing() -> None:
+    later = replace(SEEN, at=after(7200))
+    assert isinstance(step(seen=later), Look)  # nobody knows how old that is
+    book = held(sent=(Sent(20, after(7200), is_owners=True),), aim=20, tried_at=after(7200))
+    book = step(book, wanted=False).book
+    assert book.entries[0].tried_at == NOON
+    done = go_on(book, after(RESEND_AFTER_S), 65, wanted=False)
+    assert (done.part, done.value) == (Part.RESERVE, 20)
+    (entry,) = moved(book, timedelta(hours=-1)).entries
+    assert (entry.tried_at, entry.sent[0].at) == (after(-3600), after(-3600))
+
+
+def test_the_very_value_of_a_hold_stays_where_its_owner_says_so() -> None:
+    book = set_by_owner(held(), Part.RESERVE, 65, NOON)
+    assert set_by_owner(book, Part.MODE, "backup", NOON) is book
+    assert book.is_left
+    for seconds in (60, 4000):
+        done = go_on(book, after(seconds), 65, wanted=False)
+        assert not isinstance(done, Write)
+        book = done.book
+    assert book.entries == ()
+
+
+def test_what_is_not_to_be_held_any_more_is_not_held_by_hand_either() -> None:
+    done = step(replace(held(), by_hand=True), seen=replace(SEEN, reserve_pct=65), method=Method.OFF)
+    assert (done.value, done.book.by_hand) == (20, False)
 
 
 # A site, and its owner ------------------------------------------------------------------------------------------------

@@ -93,10 +93,13 @@ def next_step(book: Book, manner: Manner, *, is_wanted: bool, seen: Seen | None,
         now: the instant.
         today: the site's own day, for the limit of writes.
     """
+    if seen is not None and seen.at > now:
+        seen = None  # the clock was put back: nobody knows how old that is
+    book = _not_ahead(book, now)
     if book.day != today:
         book = replace(book, day=today, writes=0)
     if manner.method is Method.OFF:
-        is_wanted = False
+        is_wanted, book = False, replace(book, by_hand=False)
     if not is_wanted and book.is_left:
         book = replace(book, is_left=False)
     if not book.entries:
@@ -159,6 +162,8 @@ def _plan(manner: Manner, seen: Seen) -> tuple[Entry, ...] | str:
     highest = manner.policy.highest(seen.soc_pct)
     if highest <= seen.reserve_pct:
         return "its reserve holds it already"
+    if manner.policy.highest(seen.reserve_pct) != seen.reserve_pct:
+        return f"its reserve of {seen.reserve_pct} % is one that the site would not take back (reserve_policy)"
     return (_entry(Part.RESERVE, seen.reserve_pct, highest),)
 
 
@@ -211,14 +216,27 @@ def _towards(
         if is_open and age_s >= RESEND_AFTER_S:
             book = replace(book, problem=_not_applied(entry, goal))
         is_due = is_open and not is_held and age_s >= ROUND_S
-    if not is_due:
+    if not is_due or entry.is_waited_for:
         return _look_later(book, entry, seen, now, flows=flows)
     if seen is None or not _is_fresh(seen, now):
         return Look(book, flows=flows)
     if is_held and not _may_write(book, manner, len(book.entries)):
         book = replace(book, problem=_spent(manner))
         return _look_later(book, entry, seen, now, flows=flows)
+    if is_held:
+        entry = _fitted(entry, manner, seen)
+        goal = entry.ours
+        if entry.is_settled(goal):  # there is nothing left to keep
+            return Rest(with_entry(book, entry), now + timedelta(seconds=WATCH_S))
     return _writing(book, entry, goal, now)
+
+
+def _fitted(entry: Entry, manner: Manner, seen: Seen) -> Entry:
+    """Return the same with a reserve that is not above the charge, which has fallen since it was planned."""
+    if entry.part is not Part.RESERVE or seen.soc_pct is None:
+        return entry
+    fitting = max(int(entry.original), manner.policy.highest(seen.soc_pct))
+    return replace(entry, ours=fitting, aim=fitting) if fitting < int(entry.ours) else entry
 
 
 def _writing(book: Book, entry: Entry, goal: Setting, now: datetime) -> Write:
@@ -273,6 +291,19 @@ def _lower(entry: Entry, manner: Manner, seen: Seen) -> int | None:
         return None  # it does not live by it yet, or not at all
     fitting = max(int(entry.original), manner.policy.highest(seen.soc_pct))
     return fitting if fitting < int(entry.ours) else None
+
+
+def _not_ahead(book: Book, now: datetime) -> Book:
+    """Return the same with nothing that is still to come: the clock was put back, and nobody would wait for it."""
+
+    def no_later(entry: Entry) -> Entry:
+        return replace(
+            entry,
+            sent=tuple(replace(each, at=min(each.at, now)) for each in entry.sent),
+            tried_at=None if entry.tried_at is None else min(entry.tried_at, now),
+        )
+
+    return replace(book, entries=tuple(no_later(entry) for entry in book.entries))
 
 
 def _without_lost(book: Book, seen: Seen | None) -> Book:

@@ -104,6 +104,9 @@ class Entry:
     tries: int = 0
     tried_at: datetime | None = None
     is_left: bool = False  #: the owner changed it: it is not ours to hold any more
+    is_doubtful: bool = (
+        False  #: the original was one before, and may have come late of ours: what was sent since will tell
+    )
 
     @property
     def will_be(self) -> Setting:
@@ -113,6 +116,11 @@ class Entry:
     def is_settled(self, goal: Setting) -> bool:
         """Return whether it is as it should be, and will be."""
         return self.stands == goal and self.will_be == goal
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Return whether another of the owner's values is on its way, which may be the last that the owner chose."""
+        return self.is_doubtful and any(each.is_owners and each.value != self.original for each in self.sent)
 
     def is_over(self) -> bool:
         """Return whether it is given back, and nothing on its way can change that any more."""

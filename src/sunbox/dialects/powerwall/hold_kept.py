@@ -25,6 +25,7 @@ def book_to_json(book: Book) -> dict[str, Any]:
                 "tries": entry.tries,
                 "tried_at": None if entry.tried_at is None else entry.tried_at.isoformat(),
                 "is_left": entry.is_left,
+                "is_doubtful": entry.is_doubtful,
             }
             for entry in book.entries
         ],
@@ -51,7 +52,7 @@ def book_from_json(kept: Mapping[str, Any] | None) -> Book:
             day=None if kept["day"] is None else date.fromisoformat(kept["day"]),
             writes=int(kept["writes"]),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"what was noted of the hold cannot be read ({error!r})") from None
 
 
@@ -75,6 +76,7 @@ def _entry_from_json(row: Mapping[str, Any]) -> Entry:
         tries=int(row["tries"]),
         tried_at=None if row["tried_at"] is None else _instant(row["tried_at"]),
         is_left=row["is_left"] is True,
+        is_doubtful=row.get("is_doubtful") is True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sunbox.dialects.powerwall.hold_book import (
     MOST_BUT_FULL_PCT,
@@ -10,6 +11,7 @@ from sunbox.dialects.powerwall.hold_book import (
     Entry,
     Part,
     Seen,
+    Sent,
     Setting,
     with_entry,
     words_of,
@@ -28,13 +30,13 @@ def _taken(entry: Entry, value: Setting | None) -> Entry:
         return entry
     done = next((index for index, each in enumerate(entry.sent) if _is_made_of(entry.part, value, each.value)), None)
     if done is None:
-        return replace(entry, stands=value, original=value, is_left=True)
+        return replace(entry, stands=value, original=value, is_left=True, is_doubtful=False)
     told = entry.sent[done].value
     is_former = entry.sent[done].is_owners and told != entry.original
     # writes are done in the order in which they were sent: what went before this one is over
     entry = replace(entry, stands=value, sent=entry.sent[done + 1 :])
     if is_former:  # what the owner had before: set again by the owner, or what we sent last will follow
-        return replace(entry, original=value, is_left=True)
+        return replace(entry, original=value, is_left=True, is_doubtful=True)
     if told != value:  # the site took less; what it took is what we told from now on
         entry = replace(
             entry,
@@ -78,3 +80,33 @@ def not_sent(book: Book, part: Part) -> Book:
     entry = next(each for each in book.entries if each.part is part)
     entry = replace(entry, sent=entry.sent[:-1], tries=entry.tries - 1, tried_at=None)
     return replace(with_entry(book, entry), writes=max(0, book.writes - 1))
+
+
+def set_by_owner(book: Book, part: Part, value: Setting, now: datetime) -> Book:
+    """Note that the owner has told the site something, and is to have it: even where it is what the hold had told."""
+    entries = tuple(
+        replace(
+            entry,
+            original=value,
+            is_left=True,
+            is_doubtful=False,
+            sent=(*entry.sent, Sent(value, now, is_owners=True)),
+        )
+        if entry.part is part
+        else entry
+        for entry in book.entries
+    )
+    return book if entries == book.entries else replace(book, entries=entries, is_left=True)
+
+
+def moved(book: Book, by: timedelta) -> Book:
+    """Return the same after the clock was put forward or back: what was sent a minute ago still was."""
+    entries = tuple(
+        replace(
+            entry,
+            sent=tuple(replace(each, at=each.at + by) for each in entry.sent),
+            tried_at=None if entry.tried_at is None else entry.tried_at + by,
+        )
+        for entry in book.entries
+    )
+    return replace(book, entries=entries)

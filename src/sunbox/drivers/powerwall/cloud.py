@@ -79,7 +79,7 @@ class CloudSite:
             failed = read_failure_from_wire(answer.status, answer.headers, answer.body)
             if failed.cause in NOT_NOW:
                 return Written(is_taken=False, may_be_done=False, was_sent=False, failed=failed)
-            return Written(is_taken=False, may_be_done=answer.status >= BILLED_BELOW, failed=failed)
+            return Written(is_taken=False, may_be_done=_may_be_done(answer.status), failed=failed)
         try:
             reply = row.parser(document_from_wire(answer.body))
         except ValueError:
@@ -87,7 +87,8 @@ class CloudSite:
         if reply.is_accepted:
             return Written(is_taken=True, may_be_done=True)
         failed = Failed(cause=Cause.REFUSED, detail=reply.message or f"code {reply.code}")
-        return Written(is_taken=False, may_be_done=False, failed=failed)
+        may_be_done = reply.code is not None and _may_be_done(reply.code)
+        return Written(is_taken=False, may_be_done=may_be_done, failed=failed)
 
     def forget(self) -> None:
         """Have the next read ask the site."""
@@ -128,3 +129,8 @@ class CloudSite:
         self.billed[row.bills] += count
         if count and self.tell_billed is not None:
             self.tell_billed(row.bills, count)
+
+
+def _may_be_done(code: int) -> bool:
+    """Return whether something may come of a write in spite of this answer: only a plain refusal says no."""
+    return code == httpx2.codes.REQUEST_TIMEOUT or not 400 <= code < BILLED_BELOW
