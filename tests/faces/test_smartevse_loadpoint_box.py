@@ -304,17 +304,44 @@ def test_phases_where_they_can_be_switched() -> None:
     assert wall.look("settings.enable_C2") == "Auto"
     assert wall.post("/settings?enable_C2=1") == {"settings": {"enable_C2": "Always Off"}}
     assert wall.asked == [{"phases": 1}]
+    wall.post("/settings?mode=1")
     wall.become(**CHARGING)
     wall.post("/settings?enable_C2=3")
-    assert len(wall.asked) == 1, "at the next start"
+    assert len(wall.asked) == 2, "at the next start"
     wall.become(**PLUGGED, is_flowing=False)
-    assert wall.asked[1:] == [{"phases": 3}]
+    assert wall.asked[2:] == [{"phases": 3}]
     wall.become(phases_asked=1, version=20)
     assert wall.look("settings.enable_C2") == "Always Off"
     wall.post("/settings?enable_C2=2&mode=1")
-    assert wall.asked[-1] == {"override": Override.CHARGE, "phases": 3}
+    assert wall.asked[-1] == {"phases": 3}
     wall.post("/settings?mode=2")
     assert wall.asked[-1] == {"mode": Mode.PV, "override": Override.NONE, "phases": 1}
+
+
+def test_phases_change_with_a_stop_that_is_taken_back_before_the_car_has_stopped() -> None:
+    """evcc stops, sets the phases and starts again within the same second; a start is a start."""
+    wall = Wall(can_switch_phases=True, mode=Mode.OFF)
+    wall.post("/settings?mode=1")
+    wall.become(**CHARGING, phases_asked=3, version=20)
+    wall.post("/settings?enable_C2=1")
+    assert wall.asked == [{"override": Override.CHARGE}], "no start yet"
+    wall.post("/settings?mode=4")
+    wall.post("/settings?mode=1")
+    assert wall.asked[1:] == [{"override": Override.STOP, "phases": 1}, {"override": Override.CHARGE}]
+    for told in ("mode=4", "enable_C2=3", "mode=1"):
+        wall.post(f"/settings?{told}")
+    assert wall.asked[3:] == [{"override": Override.STOP}, {"phases": 3}, {"override": Override.CHARGE}]
+
+
+def test_a_car_that_charges_stops_for_phases_that_go_with_the_mode() -> None:
+    wall = Wall(can_switch_phases=True, mode=Mode.OFF)
+    wall.post("/settings?enable_C2=2&mode=2")
+    wall.become(**CHARGING)
+    wall.post("/settings?mode=1")
+    assert wall.asked[-1] == {"override": Override.CHARGE, "phases": 3}
+    wall.post("/settings?mode=3")
+    wall.box.hear("Mode", "Solar")
+    assert wall.asked[-1] == {"override": Override.NONE, "phases": 1}
 
 
 @pytest.mark.parametrize("number", ["4", "1"])

@@ -314,23 +314,27 @@ class LoadpointBox:
         self._refused, refused, set_before = None, None, self._names_set
         self._names_set |= ONLY_IF_SET & names
         if is_explicit or has_duty or names & {"override_da", "contactor", *OF_TERMS}:
-            verdict = self._ask(loadpoint, is_explicit=is_explicit)
+            stops = is_explicit and before.setup.stops_for(state.setup.regime, before.behind.phases)
+            verdict = self._ask(loadpoint, is_explicit=is_explicit, stops=stops)
             if isinstance(verdict, Rejected) and verdict.field in REFUSABLE:
                 refused, attribute = REFUSABLE[verdict.field]
                 kept = {attribute: getattr(before.setup, attribute)}
                 self._state = replace(self._state, setup=replace(self._state.setup, **kept))
                 self._names_set -= {attribute} - set_before
-                self._ask(loadpoint, is_explicit=is_explicit)
+                self._ask(loadpoint, is_explicit=is_explicit, stops=stops)
         self.look()
         self._tell()
         return refused
 
-    def _ask(self, loadpoint: LoadpointSnapshot, *, is_explicit: bool) -> Accepted | Rejected | None:
+    def _ask(
+        self, loadpoint: LoadpointSnapshot, *, is_explicit: bool, stops: bool = False
+    ) -> Accepted | Rejected | None:
         """Ask the gateway for what the box is set to, where the loadpoint does something else; None: nothing was asked.
 
         Args:
             loadpoint: as it is.
             is_explicit: somebody has just said so; else it is only told again what it forgot, or what is due now.
+            stops: a car that charges stops for it, because the phases change with the mode.
         """
         intent = intent_of(self._state, self._names_set)
         if (intent, loadpoint.max_a) == self._refused:
@@ -353,7 +357,8 @@ class LoadpointBox:
         if (
             loadpoint.can_switch_phases
             and intent.phases != (loadpoint.phases_asked or 0)
-            and not loadpoint.is_flowing  # contactors are switched at the next start
+            # contactors are switched at the next start; a start that follows a stop at once is one too
+            and (stops or not loadpoint.is_flowing or self._state.setup.access is not Access.ON)
         ):
             asked["phases"] = intent.phases
         if self._has_other_terms(loadpoint, intent.terms, is_explicit=is_explicit):
