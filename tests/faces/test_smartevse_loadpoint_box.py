@@ -262,6 +262,18 @@ def test_what_others_start_stop_or_limit_ends_with_the_cable() -> None:
     assert wall.asked[before:] == [{"override": Override.STOP, "amps_a": 10}]
 
 
+def test_a_reboot_forgets_the_current_that_somebody_else_has_taken_away() -> None:
+    wall = Wall(**{**PLUGGED, "mode": Mode.OFF})
+    wall.post("/settings?mode=1&override_current=80")
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(amps_asked_a=10, version=version + 1)
+    wall.post("/reboot")
+    wall.become()
+    wall.become(**FORGOTTEN)
+    wall.become(**PLUGGED)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (1, 0)
+
+
 @pytest.mark.parametrize("is_stopped_while_away", [False, True])
 def test_what_is_lent_outlives_a_restart(*, is_stopped_while_away: bool) -> None:
     async def main() -> None:
@@ -464,6 +476,23 @@ def test_what_no_mains_carry_is_shown_and_is_no_reading_of_the_site() -> None:
     assert wall.post("/currents?battery_current=-327680&L1=1&L2=1999&L3=1")["battery_current"] == -327680
     ((_, reading),) = wall.wallbox.readings
     assert (reading.grid_phases_a, reading.battery_w) == ((0.1, 199.9, 0.1), None)
+
+
+@pytest.mark.parametrize("word", ["", "unavailable", "None", "nan", "-"])
+def test_a_word_is_answered_as_0_and_is_no_measurement(word: str) -> None:
+    """Home Assistant's templates write such words while a meter is away; the device takes them for 0 A."""
+    wall = Wall({"ev_meter": "house"})
+    wall.post("/currents?battery_current=-100")
+    reply = wall.post(f"/currents?battery_current={word}&L1={word}&L2=1&L3=1")
+    assert (reply["battery_current"], reply["original"]) == (0, {"L1": 0, "L2": 1, "L3": 1})
+    assert wall.post(f"/ev_meter?L1=1&L2={word}&L3=1")["ev_meter"]["currents"]["TOTAL"] == 2
+    wall.post("/ev_meter?L1=1&L2=99999&L3=1")
+    wall.box.hear("HomeBatteryCurrent", word)
+    assert wall.wallbox.readings == []
+    assert wall.look("home_battery.current") == -100
+    wall.post("/currents?L1=-0&L2=1.6&L3=%202")
+    ((_, reading),) = wall.wallbox.readings
+    assert (reading.grid_phases_a, reading.battery_w) == ((0.0, 0.1, 0.2), 2300.0)
 
 
 @pytest.mark.parametrize(

@@ -297,10 +297,10 @@ class LoadpointBox:
         has_duty = any(isinstance(order, SetDuty) for order in told.orders)
         for order in told.orders:
             match order:
-                case TellMains(currents_da):
-                    self._report(self._mains_meter, self._feeds.tell_mains(currents_da, state.at))
-                case TellBattery(current_da):
-                    self._feeds.tell_battery(current_da, state.at)
+                case TellMains():
+                    self._report(self._mains_meter, self._feeds.tell_mains(order, state.at))
+                case TellBattery():
+                    self._feeds.tell_battery(order, state.at)
                 case TellEv():
                     self._report(self._ev_meter, self._feeds.tell_ev(order, state.at))
                 case Reboot():
@@ -478,7 +478,7 @@ class LoadpointBox:
         if state.at < self._reboot_at:
             return state
         self._reboots, self._reboot_at = False, None
-        self._feeds = Feeds()
+        self._feeds, self._lent = Feeds(), replace(self._lent, override_da=None)
         self._counters.begin_anew(loadpoint)
         return self._box.rebooted(state)
 
