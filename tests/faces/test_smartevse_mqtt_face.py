@@ -427,7 +427,9 @@ def test_home_assistants_slider_goes_as_far_as_the_car_that_has_come(
             rig.wallbox.change("carport", max_a=32)
             assert json.loads(await client.until(slider))["max"] == 32
             await client.until(f"{BASE}/MaxCurrent", "320")
-            assert [topic for topic in client.seen if topic.startswith("homeassistant")] == [slider], "nothing else is new"
+            assert [topic for topic in client.seen if topic.startswith("homeassistant")] == [slider], (
+                "nothing else is new"
+            )
 
     go(body)
 
