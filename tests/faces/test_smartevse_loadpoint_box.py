@@ -262,6 +262,18 @@ def test_what_others_start_stop_or_limit_ends_with_the_cable() -> None:
     assert wall.asked[before:] == [{"override": Override.STOP, "amps_a": 10}]
 
 
+def test_a_reboot_forgets_the_current_that_somebody_else_has_taken_away() -> None:
+    wall = Wall(**{**PLUGGED, "mode": Mode.OFF})
+    wall.post("/settings?mode=1&override_current=80")
+    version = wall.wallbox.loadpoint("carport").version
+    wall.become(amps_asked_a=10, version=version + 1)
+    wall.post("/reboot")
+    wall.become()
+    wall.become(**FORGOTTEN)
+    wall.become(**PLUGGED)
+    assert (wall.look("mode_id"), wall.look("settings.override_current")) == (1, 0)
+
+
 @pytest.mark.parametrize("is_stopped_while_away", [False, True])
 def test_what_is_lent_outlives_a_restart(*, is_stopped_while_away: bool) -> None:
     async def main() -> None:
@@ -304,17 +316,44 @@ def test_phases_where_they_can_be_switched() -> None:
     assert wall.look("settings.enable_C2") == "Auto"
     assert wall.post("/settings?enable_C2=1") == {"settings": {"enable_C2": "Always Off"}}
     assert wall.asked == [{"phases": 1}]
+    wall.post("/settings?mode=1")
     wall.become(**CHARGING)
     wall.post("/settings?enable_C2=3")
-    assert len(wall.asked) == 1, "at the next start"
+    assert len(wall.asked) == 2, "at the next start"
     wall.become(**PLUGGED, is_flowing=False)
-    assert wall.asked[1:] == [{"phases": 3}]
+    assert wall.asked[2:] == [{"phases": 3}]
     wall.become(phases_asked=1, version=20)
     assert wall.look("settings.enable_C2") == "Always Off"
     wall.post("/settings?enable_C2=2&mode=1")
-    assert wall.asked[-1] == {"override": Override.CHARGE, "phases": 3}
+    assert wall.asked[-1] == {"phases": 3}
     wall.post("/settings?mode=2")
     assert wall.asked[-1] == {"mode": Mode.PV, "override": Override.NONE, "phases": 1}
+
+
+def test_phases_change_with_a_stop_that_is_taken_back_before_the_car_has_stopped() -> None:
+    """evcc stops, sets the phases and starts again within the same second; a start is a start."""
+    wall = Wall(can_switch_phases=True, mode=Mode.OFF)
+    wall.post("/settings?mode=1")
+    wall.become(**CHARGING, phases_asked=3, version=20)
+    wall.post("/settings?enable_C2=1")
+    assert wall.asked == [{"override": Override.CHARGE}], "no start yet"
+    wall.post("/settings?mode=4")
+    wall.post("/settings?mode=1")
+    assert wall.asked[1:] == [{"override": Override.STOP, "phases": 1}, {"override": Override.CHARGE}]
+    for told in ("mode=4", "enable_C2=3", "mode=1"):
+        wall.post(f"/settings?{told}")
+    assert wall.asked[3:] == [{"override": Override.STOP}, {"phases": 3}, {"override": Override.CHARGE}]
+
+
+def test_a_car_that_charges_stops_for_phases_that_go_with_the_mode() -> None:
+    wall = Wall(can_switch_phases=True, mode=Mode.OFF)
+    wall.post("/settings?enable_C2=2&mode=2")
+    wall.become(**CHARGING)
+    wall.post("/settings?mode=1")
+    assert wall.asked[-1] == {"override": Override.CHARGE, "phases": 3}
+    wall.post("/settings?mode=3")
+    wall.box.hear("Mode", "Solar")
+    assert wall.asked[-1] == {"override": Override.NONE, "phases": 1}
 
 
 @pytest.mark.parametrize("number", ["4", "1"])
@@ -437,6 +476,23 @@ def test_what_no_mains_carry_is_shown_and_is_no_reading_of_the_site() -> None:
     assert wall.post("/currents?battery_current=-327680&L1=1&L2=1999&L3=1")["battery_current"] == -327680
     ((_, reading),) = wall.wallbox.readings
     assert (reading.grid_phases_a, reading.battery_w) == ((0.1, 199.9, 0.1), None)
+
+
+@pytest.mark.parametrize("word", ["", "unavailable", "None", "nan", "-"])
+def test_a_word_is_answered_as_0_and_is_no_measurement(word: str) -> None:
+    """Home Assistant's templates write such words while a meter is away; the device takes them for 0 A."""
+    wall = Wall({"ev_meter": "house"})
+    wall.post("/currents?battery_current=-100")
+    reply = wall.post(f"/currents?battery_current={word}&L1={word}&L2=1&L3=1")
+    assert (reply["battery_current"], reply["original"]) == (0, {"L1": 0, "L2": 1, "L3": 1})
+    assert wall.post(f"/ev_meter?L1=1&L2={word}&L3=1")["ev_meter"]["currents"]["TOTAL"] == 2
+    wall.post("/ev_meter?L1=1&L2=99999&L3=1")
+    wall.box.hear("HomeBatteryCurrent", word)
+    assert wall.wallbox.readings == []
+    assert wall.look("home_battery.current") == -100
+    wall.post("/currents?L1=-0&L2=1.6&L3=%202")
+    ((_, reading),) = wall.wallbox.readings
+    assert (reading.grid_phases_a, reading.battery_w) == ((0.0, 0.1, 0.2), 2300.0)
 
 
 @pytest.mark.parametrize(

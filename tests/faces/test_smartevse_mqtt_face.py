@@ -411,6 +411,29 @@ def test_home_assistant_is_told_everything_that_it_needs(broker: Mosquitto) -> N
     go(body)
 
 
+def test_home_assistants_slider_goes_as_far_as_the_car_that_has_come(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes longer than the most that was known at first is not told to be impossible for ever."""
+    monkeypatch.setattr(smartevse_mqtt, "EVERY_S", 0.2)
+
+    async def body() -> None:
+        rig = Rig(broker, max_a=None)
+        slider = f"homeassistant/number/{BASE}-ChargeCurrentOverride/config"
+        async with rig.client("homeassistant/#", f"{BASE}/MaxCurrent") as client, rig.up():
+            assert json.loads(await client.until(slider))["max"] == 16
+            await client.until(f"{BASE}/MaxCurrent", "160")
+            client.seen.clear()
+            rig.wallbox.change("carport", max_a=32)
+            assert json.loads(await client.until(slider))["max"] == 32
+            await client.until(f"{BASE}/MaxCurrent", "320")
+            assert [topic for topic in client.seen if topic.startswith("homeassistant")] == [slider], (
+                "nothing else is new"
+            )
+
+    go(body)
+
+
 def test_a_broker_that_was_away_is_told_everything_again(broker: Mosquitto) -> None:
     async def body() -> None:
         rig = Rig(broker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -203,6 +203,78 @@ def test_currents_drive_it_in_smart_within_the_mains() -> None:
         await home.until(lambda: wall.amps() < 6, 180)
         await feed(120)
         assert (wall.amps(), wall.look("evse.error_id")) == (17, 0)
+
+    at_wall(body, is_fed=True, site={"main_fuse_a": 20}, loadpoint={"mode": "off"})
+
+
+@dataclass
+class Feeder:
+    """Who posts the currents of a house of which nothing else is measured, and looks what its fuse carries."""
+
+    wall: Wall
+    base_da: list[int]
+    most_a: float = 0.0
+
+    def house_a(self) -> float:
+        """Return what the fuse of the car's phase carries."""
+        return self.base_da[0] / 10 + (float(self.wall.home.truth()["current_a"]) if self.wall.draw_w() > 100 else 0.0)
+
+    async def feed(self, seconds: int, every_s: int, beside: Sequence[str] = ()) -> None:
+        """Post every so many seconds, and before it what is no measurement."""
+        self.most_a = 0.0
+        for second in range(seconds):
+            if second % every_s == 0:
+                for told in beside:
+                    self.wall.post(f"/currents?{told}")
+                one, two, three = round(self.house_a() * 10), self.base_da[1], self.base_da[2]
+                self.wall.post(f"/currents?L1={one}&L2={two}&L3={three}")
+            await self.wall.home.sleep(1)
+            self.most_a = max(self.most_a, self.house_a())
+
+
+@pytest.mark.parametrize("every_s", [2, 5, 10])
+def test_what_a_reading_proved_of_the_house_is_not_taken_for_the_cars_rise(every_s: int) -> None:
+    """While a command is under way nobody knows what of the mains is the car's: it does not swing beyond the fuse for that."""
+
+    async def body(wall: Wall) -> None:
+        feeder = Feeder(wall, [0, 20, 10])
+        wall.post("/settings?mode=3")
+        await feeder.feed(180, every_s)
+        assert wall.amps() == 20
+        for sinks_s in (5, 8, 11, 14):  # the house takes more again while the car is about to take what it left
+            for base_da, seconds in ((80, 120), (0, sinks_s)):
+                feeder.base_da[0] = base_da
+                await feeder.feed(seconds, every_s)
+            feeder.base_da[0] = 140
+            await feeder.feed(30, every_s)
+            await feeder.feed(120, every_s)
+            assert feeder.most_a <= 20.1
+            assert feeder.house_a() == pytest.approx(20.0, abs=0.1)
+
+    at_wall(body, is_fed=True, site={"main_fuse_a": 20}, loadpoint={"mode": "off"})
+
+
+NO_MEASUREMENTS = (
+    *("L1=unavailable&L2=unavailable&L3=unavailable", "L1=&L2=&L3=", "L1=nan&L2=0&L3=0", "L1=-99999&L2=0&L3=0"),
+    *("L1=0&L2=0", "battery_current=unavailable", "battery_current=-327680"),
+)
+
+
+def test_a_feeder_whose_meter_is_away_drives_nothing_into_the_fuse() -> None:
+    async def body(wall: Wall) -> None:
+        feeder = Feeder(wall, [120, 20, 10])
+        wall.post("/settings?mode=3")
+        await feeder.feed(120, 5, NO_MEASUREMENTS)
+        assert (wall.amps(), wall.look("evse.error_id")) == (8, 0)
+        # nothing but words: as if nothing were posted
+        for _ in range(60):
+            for told in NO_MEASUREMENTS:
+                wall.post(f"/currents?{told}")
+            await wall.home.sleep(5)
+            assert wall.amps() <= 8
+        assert (wall.look("evse.error"), wall.amps()) == ("Communication Error", 5)
+        await feeder.feed(120, 5)
+        assert (wall.amps(), wall.look("evse.error_id")) == (8, 0)
 
     at_wall(body, is_fed=True, site={"main_fuse_a": 20}, loadpoint={"mode": "off"})
 

@@ -209,15 +209,22 @@ def _fuse(draft: Draft, circuit: CircuitSettings, loadpoints: Sequence[Loadpoint
 
 
 def _others(draft: Draft, key: str, grid_w: float, phases_a: Amps | None, loads: list[Load]) -> Amps:
-    others, is_certain = others_of(grid_w, phases_a, draft.settings.site.voltage_v, loads, draft.others.get(key))
-    if (is_certain or key not in draft.others) and draft.others.get(key) != others:  # at first the most that it can be
-        draft.others = {**draft.others, key: others}
+    before = draft.others.get(key)
+    others, is_certain = others_of(grid_w, phases_a, draft.settings.site.voltage_v, loads, before)
+    kept = others
+    if before is not None and not is_certain:  # what a reading proved of the house is not the car's at the next one
+        (a, b, c), (was_a, was_b, was_c) = others, before
+        kept = (max(a, was_a), max(b, was_b), max(c, was_c))
+    if kept != before:  # at first the most that it can be
+        draft.others = {**draft.others, key: kept}
     return others
 
 
 def _others_w(draft: Draft, key: str, grid_w: float, cars: list[Draw]) -> float:
     low_w, high_w = sum(draw.low_w for draw in cars), sum(draw.high_w for draw in cars)
-    others_w, is_certain = others_w_of(grid_w, low_w, high_w, draft.others_w.get(key))
-    if (is_certain or key not in draft.others_w) and draft.others_w.get(key) != others_w:
-        draft.others_w = {**draft.others_w, key: others_w}
+    before_w = draft.others_w.get(key)
+    others_w, is_certain = others_w_of(grid_w, low_w, high_w, before_w)
+    kept_w = others_w if before_w is None or is_certain else max(others_w, before_w)
+    if kept_w != before_w:
+        draft.others_w = {**draft.others_w, key: kept_w}
     return others_w

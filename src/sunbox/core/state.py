@@ -177,7 +177,7 @@ class State:
     next_exchange_id: int = 1
     others: dict[str, Amps] = field(
         default_factory=dict
-    )  #: by circuit ("" = main fuse): what all but the cars drew per phase when the cars' draw was last known
+    )  #: by circuit ("" = main fuse): what all but the cars drew per phase when their draw was last known, more if proven since
     others_w: dict[str, float] = field(default_factory=dict)  #: the same in all, where a limit in W is held
     memory: SiteMemory = field(default_factory=SiteMemory)
     sun: Draw | None = None  #: surplus of the site with what the cars draw added back, None = not known now

@@ -26,7 +26,7 @@ from sunbox.dialects.smartevse.state import (
     Told,
 )
 from sunbox.dialects.smartevse.table import V3_10, V3_11, Json, Version
-from sunbox.dialects.smartevse.wire import integer_from_text
+from sunbox.dialects.smartevse.wire import begins_with_number, integer_from_text
 from sunbox.dialects.smartevse.words import (
     ACCESS_TOPIC_TEXTS,
     CONTACTOR_TEXTS,
@@ -230,7 +230,7 @@ def greeting(state: BoxState, identity: Identity) -> Message:
 
 # --- heard -----------------------------------------------------------------------------------------------------------
 
-_FIELDS = re.compile(r"[+-]?[0-9]{1,9}(?::[+-]?[0-9]{1,9})*")
+_FIELDS = re.compile(r"\s*[+-]?[0-9]{1,9}(?![0-9])(?::\s*[+-]?[0-9]{1,9}(?![0-9]))*", re.ASCII)
 
 
 def hear(state: BoxState, name: str, payload: str, identity: Identity, profile: Profile) -> Told:
@@ -243,8 +243,9 @@ def hear(state: BoxState, name: str, payload: str, identity: Identity, profile: 
 
 
 def _fields(payload: str) -> tuple[int, ...]:
-    """Return whole numbers between colons, none if anything else is there."""
-    return tuple(map(int, payload.split(":"))) if _FIELDS.fullmatch(payload) else ()
+    """Return the whole numbers between colons with which it begins, as C's `sscanf` reads them."""
+    found = _FIELDS.match(payload)
+    return () if found is None else tuple(map(int, found[0].split(":")))
 
 
 def _hear_mode(telling: Telling, payload: str) -> None:
@@ -287,10 +288,11 @@ def _hear_ev(telling: Telling, payload: str) -> None:
     if telling.state.setup.ev_meter is not Meter.API or len(fields) != 5:
         return
     one, two, three, power_w, energy_wh = fields
-    if all(0 <= each < MOST_EV_DA for each in (one, two, three)):
+    has_currents = all(0 <= each < MOST_EV_DA for each in (one, two, three))  # -1 says that they are not known
+    if has_currents or power_w >= 0 or energy_wh >= 0:
         telling.orders.append(
             TellEv(
-                currents_da=(one, two, three),
+                currents_da=(one, two, three) if has_currents else None,
                 power_w=power_w if power_w >= 0 else None,
                 imported_wh=energy_wh if energy_wh >= 0 else None,
             )
@@ -306,7 +308,7 @@ def _hear_circuit(telling: Telling, payload: str) -> None:
 
 def _hear_battery(telling: Telling, payload: str) -> None:
     if not telling.state.setup.is_node:
-        telling.orders.append(TellBattery(integer_from_text(payload)))
+        telling.orders.append(TellBattery(integer_from_text(payload), begins_with_number(payload)))
 
 
 def _hear_contactor(telling: Telling, payload: str) -> None:

@@ -20,7 +20,7 @@ from sunbox.dialects.smartevse.state import (
     Told,
 )
 from sunbox.dialects.smartevse.table import Json
-from sunbox.dialects.smartevse.wire import integer_from_text
+from sunbox.dialects.smartevse.wire import begins_with_number, integer_from_text
 from sunbox.dialects.smartevse.words import Meter, State
 
 PHASES = ("L1", "L2", "L3")
@@ -40,6 +40,11 @@ def _numbers(parameters: Mapping[str, str], names: tuple[str, ...]) -> tuple[int
     return tuple(integer_from_text(parameters[name]) for name in names)
 
 
+def _are_numbers(parameters: Mapping[str, str], names: tuple[str, ...]) -> bool:
+    """Return whether none of these is a word, which is answered as 0."""
+    return all(begins_with_number(parameters[name]) for name in names)
+
+
 def _three(numbers: tuple[int, ...]) -> tuple[int, int, int]:
     one, two, three = numbers
     return one, two, three
@@ -57,7 +62,7 @@ def tell_currents(state: BoxState, parameters: Mapping[str, str]) -> Told:
         else:
             battery_da, battery_at = integer_from_text(parameters["battery_current"]), state.at
             reply["battery_current"] = battery_da
-            orders.append(TellBattery(battery_da))
+            orders.append(TellBattery(battery_da, begins_with_number(parameters["battery_current"])))
     told = _numbers(parameters, PHASES)
     if setup.mains_meter is Meter.API and told is not None:
         if setup.is_node:
@@ -65,7 +70,7 @@ def tell_currents(state: BoxState, parameters: Mapping[str, str]) -> Told:
         else:
             original_da = _three(told)
             mains_da = without_battery(state, original_da, battery_da, battery_at)
-            orders.append(TellMains(original_da))
+            orders.append(TellMains(original_da, _are_numbers(parameters, PHASES)))
             reply["original"] = dict(zip(PHASES, original_da, strict=True))
             reply |= dict(zip(PHASES, mains_da, strict=True))
             reply["TOTAL"] = sum(mains_da)
@@ -88,7 +93,7 @@ def tell_ev_meter(state: BoxState, parameters: Mapping[str, str]) -> Told:
     orders: list[Order] = []
     currents = _numbers(parameters, PHASES)
     if currents is not None:
-        orders.append(TellEv(currents_da=_three(currents)))
+        orders.append(TellEv(currents_da=_three(currents), are_numbers=_are_numbers(parameters, PHASES)))
         meter["currents"] = {**dict(zip(PHASES, currents, strict=True)), "TOTAL": sum(currents)}
     energies = _numbers(parameters, ENERGIES)
     if energies is not None:

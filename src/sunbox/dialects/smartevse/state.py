@@ -195,6 +195,7 @@ class TellMains:
     """The currents of the mains, 0.1 A."""
 
     currents_da: tuple[int, int, int]
+    are_numbers: bool = True  #: False = one was told as a word, which the device takes for 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class TellBattery:
     """The current of the home battery, 0.1 A, + = it charges."""
 
     current_da: int
+    is_number: bool = True  #: False = it was told as a word, which the device takes for 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ class TellEv:
     power_w: int | None = None
     imported_wh: int | None = None
     exported_wh: int | None = None
+    are_numbers: bool = True  #: False = a current was told as a word, which the device takes for 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ def integer_from_text(text: str) -> int:
     return 0 if found is None else max(_INT_LOW, min(_INT_HIGH, int(found[1][:20])))
 
 
+def begins_with_number(text: str) -> bool:
+    """Return whether there is a number for `atol` to read; else its 0 is a word such as `unavailable`, or nothing at all."""
+    return _NUMBER.match(text) is not None
+
+
 def amps_to_da(amps_a: float) -> int:
     """Return amps in tenths, rounded down; a car never gets more than was asked."""
     return int(amps_a * 10 + 1e-9)

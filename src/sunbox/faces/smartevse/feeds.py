@@ -15,7 +15,9 @@ from sunbox.dialects.smartevse.state import (
     MOST_MAINS_DA,
     Behind,
     BoxState,
+    TellBattery,
     TellEv,
+    TellMains,
 )
 from sunbox.faces.smartevse.translation import NOMINAL_V, currents_of, draw_da_of
 
@@ -34,15 +36,16 @@ class Feeds:
     ev: TellEv = field(default_factory=TellEv)
     ev_at: datetime | None = None
 
-    def tell_mains(self, currents_da: tuple[int, int, int], at: datetime) -> MeterReading | None:
-        """Take the currents of the mains; return them as a reading of the site's, None if no mains carry that much.
+    def tell_mains(self, told: TellMains, at: datetime) -> MeterReading | None:
+        """Take the currents of the mains; return them as a reading of the site's, None if they cannot be one.
 
-        They are shown in any case, as the device does, which believes less over MQTT than over REST.
+        They are shown in any case, as the device does, which believes less over MQTT than over REST. But no mains carry that
+        much, and a word is no measurement: a feeder without its meter must not let a car charge into a fuse.
         """
-        self.mains_da, self.mains_at = currents_da, at
-        if any(abs(current_da) >= MOST_MAINS_DA for current_da in currents_da):
+        self.mains_da, self.mains_at = told.currents_da, at
+        if not told.are_numbers or _is_beyond(told.currents_da):
             return None
-        one, two, three = (current_da / 10 for current_da in currents_da)
+        one, two, three = (current_da / 10 for current_da in told.currents_da)
         has_battery = _is_fresh(self.battery_at, at, BATTERY_LASTS_S) and abs(self.battery_da) < MOST_BATTERY_DA
         return MeterReading(
             measured_at=at,
@@ -51,16 +54,17 @@ class Feeds:
             battery_w=-self.battery_da / 10 * NOMINAL_V if has_battery else None,
         )
 
-    def tell_battery(self, current_da: int, at: datetime) -> None:
-        """Take the current of the home battery."""
-        self.battery_da, self.battery_at = current_da, at
+    def tell_battery(self, told: TellBattery, at: datetime) -> None:
+        """Take the current of the home battery; a word says nothing of it."""
+        if told.is_number:
+            self.battery_da, self.battery_at = told.current_da, at
 
     def tell_ev(self, told: TellEv, at: datetime) -> MeterReading | None:
-        """Take what the car's meter says; return its currents as a reading, None if it told none."""
+        """Take what the car's meter says; return its currents as a reading, None if they are none."""
         news = {name: getattr(told, name) for name in ("currents_da", "power_w", "imported_wh", "exported_wh")}
         self.ev = replace(self.ev, **{name: value for name, value in news.items() if value is not None})
         self.ev_at = at
-        if told.currents_da is None:
+        if told.currents_da is None or not told.are_numbers or _is_beyond(told.currents_da):
             return None
         one, two, three = (current_da / 10 for current_da in told.currents_da)
         power_w = told.power_w if told.power_w is not None else (one + two + three) * NOMINAL_V
@@ -117,6 +121,10 @@ class Feeds:
             ev_power_w=shown_w,
             ev_exported_wh=exported_wh,
         )
+
+
+def _is_beyond(currents_da: tuple[int, int, int]) -> bool:
+    return any(abs(current_da) >= MOST_MAINS_DA for current_da in currents_da)
 
 
 def _is_fresh(at: datetime | None, now: datetime, lasts_s: float) -> bool:

@@ -297,10 +297,10 @@ class LoadpointBox:
         has_duty = any(isinstance(order, SetDuty) for order in told.orders)
         for order in told.orders:
             match order:
-                case TellMains(currents_da):
-                    self._report(self._mains_meter, self._feeds.tell_mains(currents_da, state.at))
-                case TellBattery(current_da):
-                    self._feeds.tell_battery(current_da, state.at)
+                case TellMains():
+                    self._report(self._mains_meter, self._feeds.tell_mains(order, state.at))
+                case TellBattery():
+                    self._feeds.tell_battery(order, state.at)
                 case TellEv():
                     self._report(self._ev_meter, self._feeds.tell_ev(order, state.at))
                 case Reboot():
@@ -314,23 +314,27 @@ class LoadpointBox:
         self._refused, refused, set_before = None, None, self._names_set
         self._names_set |= ONLY_IF_SET & names
         if is_explicit or has_duty or names & {"override_da", "contactor", *OF_TERMS}:
-            verdict = self._ask(loadpoint, is_explicit=is_explicit)
+            stops = is_explicit and before.setup.stops_for(state.setup.regime, before.behind.phases)
+            verdict = self._ask(loadpoint, is_explicit=is_explicit, stops=stops)
             if isinstance(verdict, Rejected) and verdict.field in REFUSABLE:
                 refused, attribute = REFUSABLE[verdict.field]
                 kept = {attribute: getattr(before.setup, attribute)}
                 self._state = replace(self._state, setup=replace(self._state.setup, **kept))
                 self._names_set -= {attribute} - set_before
-                self._ask(loadpoint, is_explicit=is_explicit)
+                self._ask(loadpoint, is_explicit=is_explicit, stops=stops)
         self.look()
         self._tell()
         return refused
 
-    def _ask(self, loadpoint: LoadpointSnapshot, *, is_explicit: bool) -> Accepted | Rejected | None:
+    def _ask(
+        self, loadpoint: LoadpointSnapshot, *, is_explicit: bool, stops: bool = False
+    ) -> Accepted | Rejected | None:
         """Ask the gateway for what the box is set to, where the loadpoint does something else; None: nothing was asked.
 
         Args:
             loadpoint: as it is.
             is_explicit: somebody has just said so; else it is only told again what it forgot, or what is due now.
+            stops: a car that charges stops for it, because the phases change with the mode.
         """
         intent = intent_of(self._state, self._names_set)
         if (intent, loadpoint.max_a) == self._refused:
@@ -353,7 +357,8 @@ class LoadpointBox:
         if (
             loadpoint.can_switch_phases
             and intent.phases != (loadpoint.phases_asked or 0)
-            and not loadpoint.is_flowing  # contactors are switched at the next start
+            # contactors are switched at the next start; a start that follows a stop at once is one too
+            and (stops or not loadpoint.is_flowing or self._state.setup.access is not Access.ON)
         ):
             asked["phases"] = intent.phases
         if self._has_other_terms(loadpoint, intent.terms, is_explicit=is_explicit):
@@ -473,7 +478,7 @@ class LoadpointBox:
         if state.at < self._reboot_at:
             return state
         self._reboots, self._reboot_at = False, None
-        self._feeds = Feeds()
+        self._feeds, self._lent = Feeds(), replace(self._lent, override_da=None)
         self._counters.begin_anew(loadpoint)
         return self._box.rebooted(state)
 

@@ -50,6 +50,7 @@ class SmartEvseMqtt:
         self._url = url
         self._prefix = box.prefix
         self._told: dict[str, str] = {}
+        self._discovered: dict[str, str] = {}
         self._heard = asyncio.Event()
         self._has_warned = False
         self._connection = MqttConnection(
@@ -81,8 +82,7 @@ class SmartEvseMqtt:
         """Begin anew at a broker that may know nothing."""
         self._box.note_broker(is_connected=True)
         self._connection.publish(Publication(f"{self._prefix}/{CONNECTED}", ONLINE.encode()))
-        for each in discovery_of(self._state(), self._box.identity, self._box.profile, self._url):
-            self._connection.publish(Publication(each.topic, each.payload.encode(), is_retained=each.is_retained))
+        self._discovered = {}
         self._tell()
 
     async def _tell_for_ever(self) -> None:
@@ -133,10 +133,19 @@ class SmartEvseMqtt:
         """Publish everything."""
         if not self._connection.is_connected:
             return
+        self._tell_discovery()
         messages = self._messages()
         self._told = {topic: each.payload.decode() for topic, each in messages.items()}
         for each in messages.values():
             self._connection.publish(each)
+
+    def _tell_discovery(self) -> None:
+        """Publish what Home Assistant finds, where it is new: the most current is known when the car is."""
+        found = discovery_of(self._state(), self._box.identity, self._box.profile, self._url)
+        for each in found:
+            if self._discovered.get(each.topic) != each.payload:
+                self._connection.publish(Publication(each.topic, each.payload.encode(), is_retained=each.is_retained))
+        self._discovered = {each.topic: each.payload for each in found}
 
     def _tick(self) -> None:
         if self._connection.is_connected and self._box.state().behind.solar_stop_s:
