@@ -219,6 +219,45 @@ def test_a_circuit_without_a_meter_carries_the_cars_alone() -> None:
     assert currents(bench) == (10.0, 10.0)
 
 
+def in_turn(sun_a: float, *, is_reversed: bool = False, override: Override = Override.NONE, **second: object) -> Bench:
+    """Return a circuit of 20 A on which one car has charged alone from the sun for a while, before the other one may."""
+    s = with_circuit(meter=None, max_a=20.0)
+    first, later = (replace(each, mode=Mode.PV) for each in s.loadpoints)
+    rows = (first, replace(later, **second))  # type: ignore[arg-type]
+    s = replace(s, loadpoints=rows[::-1] if is_reversed else rows)
+    bench = bench_of(s, sun_a)
+    bench.ask(loadpoint_id=later.id, override=Override.STOP)
+    bench.advance(900)
+    assert currents(bench) == (min(20.0, sun_a), 0.0)
+    bench.ask(loadpoint_id=later.id, override=override)
+    bench.advance(900)
+    return bench
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize("priority", [0, 1])
+def test_who_charged_first_from_the_sun_does_not_keep_a_circuit_for_himself(priority: int, is_reversed: bool) -> None:
+    bench = in_turn(40.0, is_reversed=is_reversed, priority=priority)
+    first_a, second_a = currents(bench)
+    assert second_a >= 5.0
+    assert first_a + second_a == 20.0
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize(("priority", "shares_a"), [(0, (10.0, 10.0)), (1, (5.0, 15.0))])
+def test_who_is_told_to_charge_gets_his_share_of_a_circuit_that_another_had_from_the_sun(
+    priority: int, shares_a: tuple[float, float], is_reversed: bool
+) -> None:
+    bench = in_turn(40.0, is_reversed=is_reversed, priority=priority, override=Override.CHARGE)
+    assert currents(bench) == shares_a
+
+
+def test_a_car_without_sun_of_its_own_takes_no_room_from_another() -> None:
+    bench = in_turn(20.0, min_a=16)
+    assert currents(bench) == (20.0, 0.0)
+    assert bench.code is ReasonCode.CHARGING_PV
+
+
 # The battery ----------------------------------------------------------------------------------------------------------
 
 

@@ -154,6 +154,7 @@ class Circuits:
     total: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  #: held by cars, and measured others
     held: dict[str, float] = field(default_factory=dict)  #: by loadpoint, in A
     granted: dict[str, float] = field(default_factory=dict)  #: what a loadpoint is entitled to once all have obeyed
+    kept: dict[str, float] = field(default_factory=dict)  #: for a loadpoint that waits until the others have come down
     _loads: dict[str, Load] = field(default_factory=dict)
 
     def hold(self, loadpoint_id: str, load: Load, amps: float) -> None:

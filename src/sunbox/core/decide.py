@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sunbox.core.battery import hold_battery
 from sunbox.core.blind import safe_a
 from sunbox.core.circuits import Circuits, Want, grant
-from sunbox.core.follow import follow, on_all_phases, reserved_for
+from sunbox.core.follow import follow, on_all_phases, reserved_for, waits_for_room
 from sunbox.core.foresight import observed, outlook
 from sunbox.core.headroom import circuits_now, load_of
 from sunbox.core.model import Draw
@@ -91,7 +91,11 @@ def _rank(draft: Draft, stance: Stance) -> tuple[int, bool]:
 
 
 def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
-    """Have the circuits hold for each what it asks for (who follows the sun: what it has), and at least what it draws."""
+    """Have the circuits hold for each what it asks for, and at least what it draws.
+
+    Who follows the sun asks for what it has, and who waits while there is sun enough for its minimum: else the first to charge
+    would keep a circuit for itself, however much sun is fed in.
+    """
     wants = []
     for stance in sorted(stances, key=lambda stance: _rank(draft, stance)):
         set_point = draft.loadpoints[stance.settings.id].set_point
@@ -103,6 +107,8 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
             want_a = stance.can.max_a
         elif set_point.charge or not stance.can.stops:
             want_a = min(stance.can.max_a, max(set_point.amps_a, stance.can.min_a))
+        elif waits_for_room(draft, stance):
+            want_a = min(stance.can.max_a, stance.can.min_a)
         else:
             continue
         wants.append(
@@ -119,7 +125,10 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
         loadpoint_id = stance.settings.id
         held_a = circuits.held.get(loadpoint_id, 0.0)
         # Of his grant he keeps what he has; a rise waits until the others have come down.
-        circuits.granted[loadpoint_id] = min(held_a, draft.loadpoints[loadpoint_id].set_point.amps_a)
+        set_point = draft.loadpoints[loadpoint_id].set_point
+        circuits.granted[loadpoint_id] = min(held_a, set_point.amps_a)
+        if not set_point.charge:
+            circuits.kept[loadpoint_id] = held_a
         hold(draft, circuits, stance.settings, stance.load(), held_a)
 
 

@@ -15,6 +15,7 @@ from sunbox.core.model import Draw
 from sunbox.core.phases import Rules, is_worth, leaning, phases_to_start
 from sunbox.core.placing import less, place, shown, unpaid, within_room, without_room
 from sunbox.core.prices import budget_reason
+from sunbox.core.reasons import ReasonCode
 from sunbox.core.regulator import Range, decide_from_surplus
 from sunbox.core.stance import Stance, off
 from sunbox.core.surplus import bridge_w
@@ -70,6 +71,20 @@ def reserved_for(stances: list[Stance]) -> float:
         if not stance.can.stops and not stance.is_idle:
             reserved_w += stance.min_w
     return reserved_w
+
+
+WAITING_FOR_ROOM = (ReasonCode.FUSE, ReasonCode.SURPLUS_STARTING, ReasonCode.START_PRICE)
+"""Why a loadpoint waits that needs nothing but room on its circuits, and the little while until a start is made."""
+
+
+def waits_for_room(draft: Draft, stance: Stance) -> bool:
+    """Return whether there is sun enough for a loadpoint that waits, once those beside it go down to their minimum."""
+    lp = draft.loadpoints[stance.settings.id]
+    if lp.reason.code not in WAITING_FOR_ROOM or draft.site.is_stale or lp.surplus_low_w is None:
+        return False
+    is_switchable = stance.fixed_phases is None and _phases_at_will(draft, stance)
+    can = replace(stance.can, phases=1) if is_switchable else stance.can
+    return lp.surplus_low_w + can.import_w - stance.extra_w >= can.start_need_w
 
 
 def _parts(sharing: list[Stance], sun: Draw | None, reserved_w: float) -> list[Draw | None]:

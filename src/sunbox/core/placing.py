@@ -72,7 +72,8 @@ def place(draft: Draft, circuits: Circuits | None, stance: Stance, after: Loadpo
         set_point = after.set_point
         load = stance.load(set_point.phases if set_point.charge else 1)
         takes = set_point.charge and not stance.is_idle
-        hold(draft, circuits, stance.settings, load, set_point.amps_a + stance.extra_a if takes else stance.standby_a)
+        waits_a = max(stance.standby_a, circuits.kept.get(stance.settings.id, 0.0))
+        hold(draft, circuits, stance.settings, load, set_point.amps_a + stance.extra_a if takes else waits_a)
 
 
 def unpaid(draft: Draft, stance: Stance, can: Range) -> Reason | None:
