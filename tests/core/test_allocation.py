@@ -219,16 +219,26 @@ def test_a_circuit_without_a_meter_carries_the_cars_alone() -> None:
     assert currents(bench) == (10.0, 10.0)
 
 
-def in_turn(sun_a: float, *, is_reversed: bool = False, override: Override = Override.NONE, **second: object) -> Bench:
+def in_turn(
+    sun_a: float,
+    *,
+    is_reversed: bool = False,
+    override: Override = Override.NONE,
+    extra_a: float = 0.0,
+    **second: object,
+) -> Bench:
     """Return a circuit of 20 A on which one car has charged alone from the sun for a while, before the other one may."""
     s = with_circuit(meter=None, max_a=20.0)
     first, later = (replace(each, mode=Mode.PV) for each in s.loadpoints)
     rows = (first, replace(later, **second))  # type: ignore[arg-type]
     s = replace(s, loadpoints=rows[::-1] if is_reversed else rows)
-    bench = bench_of(s, sun_a)
+    greedy = {id_: Car(is_awake=True, extra_a=extra_a) for id_ in ("car", "second")}
+    bench = bench_of(s, sun_a, **greedy)
     bench.ask(loadpoint_id=later.id, override=Override.STOP)
     bench.advance(900)
-    assert currents(bench) == (min(20.0, sun_a), 0.0)
+    first_a, later_a = currents(bench)
+    assert later_a == 0.0
+    assert min(20.0, sun_a) - 1.0 < first_a <= min(20.0, sun_a)
     bench.ask(loadpoint_id=later.id, override=override)
     bench.advance(900)
     return bench
@@ -250,6 +260,16 @@ def test_who_is_told_to_charge_gets_his_share_of_a_circuit_that_another_had_from
 ) -> None:
     bench = in_turn(40.0, is_reversed=is_reversed, priority=priority, override=Override.CHARGE)
     assert currents(bench) == shares_a
+
+
+@pytest.mark.parametrize("extra_a", [0.6, 1.0, 1.4])
+def test_cars_that_take_more_than_they_may_share_a_circuit_too(extra_a: float) -> None:
+    bench = in_turn(40.0, extra_a=extra_a)
+    for _ in range(4):
+        first_a, second_a = currents(bench)
+        assert second_a >= 5.0 + extra_a
+        assert 17.0 < first_a + second_a <= 20.0
+        bench.advance(450)
 
 
 def test_a_car_without_sun_of_its_own_takes_no_room_from_another() -> None:

@@ -15,7 +15,7 @@ from sunbox.core.blind import safe_a
 from sunbox.core.circuits import Circuits, Want, grant
 from sunbox.core.follow import follow, on_all_phases, reserved_for, waits_for_room
 from sunbox.core.foresight import observed, outlook
-from sunbox.core.headroom import circuits_now, load_of
+from sunbox.core.headroom import circuits_now, draw_here, load_of
 from sunbox.core.model import Draw
 from sunbox.core.placing import hold, less, place, set_down, shown, unpaid, without_room
 from sunbox.core.reasons import Reason
@@ -111,12 +111,15 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
             want_a = min(stance.can.max_a, stance.can.min_a)
         else:
             continue
+        more_a = math.ceil(stance.extra_a)
+        if not set_point.charge and any(_may_exceed(draft, each) for each in stances):
+            more_a += 1  # else who has its grant to the ampere leaves a little less than the minimum, and nobody moves
         wants.append(
             Want(
                 loadpoint_id=stance.settings.id,
                 load=stance.load(),
-                min_a=min(stance.can.min_a, want_a) + math.ceil(stance.extra_a),
-                want_a=want_a + math.ceil(stance.extra_a),
+                min_a=min(stance.can.min_a, want_a) + more_a,
+                want_a=want_a + more_a,
                 priority=stance.settings.priority,
             )
         )
@@ -126,10 +129,19 @@ def _grant(draft: Draft, circuits: Circuits, stances: list[Stance]) -> None:
         held_a = circuits.held.get(loadpoint_id, 0.0)
         # Of his grant he keeps what he has; a rise waits until the others have come down.
         set_point = draft.loadpoints[loadpoint_id].set_point
-        circuits.granted[loadpoint_id] = min(held_a, set_point.amps_a)
+        circuits.granted[loadpoint_id] = min(held_a, set_point.amps_a + math.ceil(stance.extra_a))
         if not set_point.charge:
             circuits.kept[loadpoint_id] = held_a
         hold(draft, circuits, stance.settings, stance.load(), held_a)
+
+
+def _may_exceed(draft: Draft, stance: Stance) -> bool:
+    """Return whether a loadpoint that charges draws, or may draw, somewhat more than it was told."""
+    set_point = draft.loadpoints[stance.settings.id].set_point
+    if not set_point.charge:
+        return False
+    drawn = load_of(draft, stance.settings, draw_here(draft, stance.settings, draft.at))
+    return drawn.high_a > set_point.amps_a + stance.extra_a
 
 
 # All there is ---------------------------------------------------------------------------------------------------------
